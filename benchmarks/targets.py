@@ -1,0 +1,65 @@
+"""What we set out to reach, once; the benchmarks find the value under each key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .figure import TIMES
+
+
+@dataclass(frozen=True)
+class Target:
+    """A figure to reach: at most *limit*, or at least, where *at_least* is set."""
+
+    key: str
+    figure: str
+    """The benchmark that measures it."""
+
+    what: str
+    limit: float
+    unit: str = TIMES
+    at_least: bool = False
+
+    def is_reached(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    def share(self, value: float) -> float:
+        """Return how much of the limit is used: 1 is just reached, less is better."""
+        if self.at_least:
+            return self.limit / value if value > 0 else float("inf")
+        return value / self.limit
+
+
+TARGETS = (
+    Target(
+        "status", "startup", "`outlast job status ID`, whole process ÷ import of sqlite3, json", 3.0
+    ),
+    Target(
+        "submit", "startup", "`outlast submit -- true`, whole process ÷ import of sqlite3, json", 4
+    ),
+    Target("submit_rival", "startup", "`outlast submit -- true` ÷ `awaitless run true`", 0.5),
+    Target("start", "latency", "`submit` returns → first instruction, p50", 4, "ms"),
+    Target("wake", "latency", "command ends → a blocked `wait` returns, p50", 4, "ms"),
+    Target(
+        "rate",
+        "throughput",
+        f"1,000 {TIMES} `true`, two at a time: jobs/s ÷ `xargs -P2`",
+        0.35,
+        TIMES,
+        True,
+    ),
+    Target("rate_parallel", "throughput", "the same ÷ GNU parallel", 1, TIMES, True),
+    Target("cancel", "cancel", "`cancel`, grace 0 → the whole tree is gone, p50", 15, "ms"),
+    Target("late", "deadlines", "200 deadlines at once: killed late by, p99", 100, "ms"),
+    Target("early", "deadlines", "the earliest of them, after its deadline", 0, "ms", True),
+    Target("shim", "idle", "2,000 sleeping jobs: private memory per job", 1.5, "MiB"),
+    Target("supervisor", "idle", "the same: supervisor, resident", 60, "MiB"),
+    Target("idle_cpu", "idle", "the same: CPU of all of ours", 1, "% of a core"),
+    Target("scale_status", "scale", "`status` with 1,000,000 finished jobs ÷ with a page of them", 1.3),
+    Target("scale_list", "scale", "`list`, first page, the same", 1.3),
+    Target("scale_submit", "scale", "`submit`, the same", 1.3),
+)
+
+AIMS: Mapping[str, float] = {"rate": 0.47}
+"""Beyond the target: what task-spooler, which keeps nothing on disk, was once measured at."""

@@ -1,0 +1,265 @@
+"""The library's door: the verbs as methods, on this machine's store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from .core.job import Job, JobId
+from .core.limits import parse_duration
+from .core.state import JobStatus
+from .engine import verbs
+from .engine.secrets import resolve_secrets
+from .errors import InvalidRequest, WaitTimeout
+from .settings import capture_caller, load_settings
+from .wiring import make_service
+
+if TYPE_CHECKING:
+    from .ports.store import Page
+
+Duration = str | float | timedelta
+"""`90` (seconds), `"5m"` or a `timedelta`."""
+
+PAGE: Final = 100
+
+
+class Client:
+    """
+    Jobs in the home of this user, or in *home*.
+
+    Each method does what the CLI's command of the same name does, and raises a `ClientError`
+    with a stable `code` where it cannot. May be shared by threads.
+    """
+
+    def __init__(self, *, home: str | os.PathLike[str] | None = None) -> None:
+        self._settings = load_settings(home=home)
+        self._service = make_service(self._settings)
+
+    def close(self) -> None:
+        """Let go of the store. No job is touched; idempotent. Or use it as a context manager."""
+        self._service.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client(home={self._settings.home!r})"
+
+    def submit(
+        self,
+        command: Sequence[str] | None = None,
+        *,
+        key: str | None = None,
+        stdin_data: bytes | None = None,
+        **spec: Any,
+    ) -> Job:
+        """
+        Store a job and have it run; on disk when this returns. Never waits.
+
+        *command* is a list of arguments; *spec* takes every key of a job's spec (`timeout="5m"`,
+        `name`, `labels`, `env`, `cwd`, `shell`, ...). The command inherits this process's
+        environment, umask and limits. The same *key* gives the same job again.
+
+        Raises:
+            InvalidRequest: Something is wrong with it; `faults` lists everything.
+
+            Conflict: *key* stands for another spec.
+        """
+        if command is not None:
+            spec["command"] = command
+        return self._submit([spec], [key], stdin_data)[0]
+
+    def submit_many(
+        self, specs: Iterable[Mapping[str, Any]], *, keys: Iterable[str | None] | None = None
+    ) -> tuple[Job, ...]:
+        """Store many jobs, in this order, in one transaction: all of them or none."""
+        specs = list(specs)
+        return self._submit(specs, list(keys) if keys is not None else [None] * len(specs), None)
+
+    def get(self, job_id: str) -> Job:
+        """
+        Return the job as it stands.
+
+        Raises:
+            NotFound: There is none of that id. `Expired`, if there was one.
+        """
+        return self._service.get(verbs.Get(job_id=JobId(job_id)))
+
+    def list(
+        self,
+        *,
+        status: str | Iterable[str] = (),
+        labels: Mapping[str, str] | None = None,
+        since: Duration | datetime | None = None,
+        limit: int = PAGE,
+        cursor: str | None = None,
+    ) -> Page:
+        """Return a page of jobs, newest first; `next_cursor` leads to the next one."""
+        if isinstance(since, str | int | float | timedelta):
+            from .clock import SystemClock
+
+            since = SystemClock().now() - parse_duration(since)
+        names = [status] if isinstance(status, str) else list(status)
+        unknown = [name for name in names if name not in set(JobStatus)]
+        if unknown:
+            raise InvalidRequest(
+                f"{unknown[0]!r} is no status: it is one of {', '.join(JobStatus)}"
+            )
+        return self._service.list(
+            verbs.List(
+                statuses=frozenset(map(JobStatus, names)),
+                labels=labels or {},
+                since=since,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def wait(self, job_id: str, *, timeout: Duration | None = None) -> Job:
+        """
+        Return the job once it has ended, however it did.
+
+        Raises:
+            WaitTimeout: It had not when *timeout* passed (`code == "job_timeout"`). It goes on.
+        """
+        return self.wait_all([job_id], timeout=timeout)[0]
+
+    def wait_all(
+        self, job_ids: Iterable[str], *, timeout: Duration | None = None
+    ) -> tuple[Job, ...]:
+        """Return the jobs once all of them have ended. Raises as `wait` does."""
+        ids = tuple(map(JobId, job_ids))
+        jobs = self._service.wait(verbs.Wait(job_ids=ids, timeout=_duration(timeout)))
+        for job in jobs:
+            if not job.is_terminal:
+                raise _wait_timeout(job, timeout)
+        return jobs
+
+    def wait_any(self, job_ids: Iterable[str], *, timeout: Duration | None = None) -> Job:
+        """Return a job that has ended, once one of them has. Raises as `wait` does."""
+        ids = tuple(map(JobId, job_ids))
+        jobs = self._service.wait(verbs.Wait(job_ids=ids, timeout=_duration(timeout), any=True))
+        for job in jobs:
+            if job.is_terminal:
+                return job
+        raise _wait_timeout(jobs[0], timeout)
+
+    def output(self, job_id: str, *, stream: str = "stdout", node: int = 0) -> bytes:
+        """Return what a node has printed so far."""
+        return b"".join(self.read_output(job_id, stream=stream, node=node))
+
+    def read_output(
+        self, job_id: str, *, stream: str = "stdout", node: int = 0, offset: int = 0
+    ) -> Iterator[bytes]:
+        """Yield what a node has printed so far, from byte *offset* on, in pieces."""
+        while True:
+            piece = self._service.read_output(
+                verbs.ReadOutput(job_id=JobId(job_id), node=node, stream=stream, offset=offset)
+            )
+            if not piece:
+                return
+            yield piece
+            offset += len(piece)
+
+    def cancel(
+        self,
+        job_id: str,
+        *,
+        grace: Duration | None = None,
+        nodes: Iterable[int] = (),
+        wait_stopped: Duration | None = None,
+    ) -> Job:
+        """
+        Cancel what has not ended of a job; final when this returns. An ended one is left as it is.
+
+        Its processes get SIGTERM, and SIGKILL after *grace* (default: the spec's). `stopped_at`
+        says when the last one was gone; *wait_stopped* stays so long for it.
+        """
+        job, _ = self._service.cancel(
+            verbs.Cancel(
+                job_id=JobId(job_id),
+                nodes=frozenset(nodes),
+                grace=_duration(grace),
+                wait_stopped=_duration(wait_stopped),
+            )
+        )
+        return job
+
+    def delete(self, *job_ids: str) -> None:
+        """Remove ended jobs and their files. Raises `NotTerminal` if one still runs."""
+        self._service.delete(verbs.Delete(job_ids=tuple(map(JobId, job_ids))))
+
+    def retry(self, job_id: str) -> Job:
+        """Submit the spec of an ended job again, as a new job that names the old one."""
+        old = self.get(job_id)
+        return self._service.retry(
+            verbs.Retry(
+                job_id=old.id,
+                captured=capture_caller(clean=old.spec.clean_env),
+                secrets=resolve_secrets([old.spec]),
+            )
+        )
+
+    def describe(self, job: Job) -> dict[str, Any]:
+        """Return *job* as the JSON that every door gives."""
+        return self._service.public(job)
+
+    def _submit(
+        self, given: Sequence[Any], keys: Iterable[str | None], stdin: bytes | None
+    ) -> tuple[Job, ...]:
+        from .engine.preflight import read_request
+
+        clean = {bool(spec.get("clean_env")) for spec in given}
+        if len(clean) > 1:
+            raise InvalidRequest("clean_env is the same for all jobs of one submission")
+        captured = capture_caller(clean=True in clean)
+        specs, secrets = read_request(given, captured)
+        return self._service.submit(
+            verbs.Submit(
+                specs=specs,
+                captured=captured,
+                secrets=secrets,
+                stdin=stdin,
+                keys=tuple(keys),
+            )
+        )
+
+
+def run(
+    command: Sequence[str] | None = None,
+    *,
+    wait: Duration | None = None,
+    home: str | os.PathLike[str] | None = None,
+    key: str | None = None,
+    **spec: Any,
+) -> Job:
+    """
+    Submit a command and stay until it has ended, or for *wait*.
+
+    Raises:
+        WaitTimeout: *wait* passed. The job goes on; the error's `job_id` finds it again.
+    """
+    with Client(home=home) as client:
+        return client.wait(client.submit(command, key=key, **spec).id, timeout=wait)
+
+
+def _duration(value: Duration | None) -> timedelta | None:
+    if value is None:
+        return None
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
+
+
+def _wait_timeout(job: Job, timeout: Duration | None) -> WaitTimeout:
+    return WaitTimeout(
+        f"{job.id} is {job.status} after {timeout}; it goes on",
+        job_id=job.id,
+        suggestion=f"Ask again later: outlast job status {job.id}",
+    )

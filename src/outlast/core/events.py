@@ -1,0 +1,109 @@
+"""
+Things that have happened to a node. Past tense, frozen, carrying their own time.
+
+`Event`s move a node and are heard by `transition`; `Aftermath` is what may still be learnt of
+one that has ended, and is heard by `settle`. News from a watcher carries the attempt it is of,
+and is fenced by it; a cancel is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .state import Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    at: datetime
+    """When it happened. Always UTC."""
+
+
+class CancelRequested(Event):
+    """Somebody asked for the node to end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptEvent(Event):
+    """News of one attempt, from whoever was watching it."""
+
+    attempt: int
+    """Which attempt, counted from 1; 0 for a node that was never claimed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed(AttemptEvent):
+    """A supervisor took the node and began *attempt*, one more than the last."""
+
+    boot_id: str
+    """The boot of the machine under which it did: nothing started then survives a reboot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started(AttemptEvent):
+    """The command runs, and how surely its whole process tree can be ended."""
+
+    containment: str
+
+
+class ShimLost(AttemptEvent):
+    """Its shim is gone; the command lives on, kept under its clocks by others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed(AttemptEvent):
+    """It ended as asked, with exit code 0."""
+
+    stopped_at: datetime | None = None
+    """When its last process was gone; None while one is left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(AttemptEvent):
+    """It ended otherwise, or could not begin."""
+
+    reason: Reason
+    exit_code: int | None = None
+    signal: int | None = None
+    error: str | None = None
+    stopped_at: datetime | None = None
+    """When its last process was gone; None while one is left, or nobody can say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aftermath:
+    """Something learnt of an attempt whose node has ended already."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Aftermath):
+    """Every process of the attempt is gone."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameLate(Aftermath):
+    """The command's own exit code, learnt after the verdict."""
+
+    exit_code: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopFailed(Aftermath):
+    """The attempt's processes could not be ended, or not be seen to be."""
+
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(Aftermath):
+    """What the attempt left: bytes of output, and the last progress that it told."""
+
+    stdout_bytes: int
+    stderr_bytes: int
+    progress_pct: float | None = None
+    message: str | None = None

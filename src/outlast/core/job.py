@@ -1,0 +1,158 @@
+"""What a job, its spec and its nodes are. How they change is in `transition`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NewType
+
+from . import limits
+from .state import TERMINAL, TERMINAL_JOB, JobStatus, NodeStatus
+
+JobId = NewType("JobId", str)
+
+LOCAL = "local"
+"""The executor of this machine, and the name of its one node."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one attempt may use. None is no limit of ours."""
+
+    output_bytes: int | None = limits.OUTPUT_BYTES
+    """Of each of the two output streams."""
+
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    pids: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSpec:
+    """What to run, and under which clocks. Exactly one of *command*, *shell*, *script* is set."""
+
+    command: tuple[str, ...] = ()
+    shell: str | None = None
+    """A line for `/bin/sh -c`."""
+
+    script: str | None = None
+    """A program's text, run by its `#!` line or by *runtime*."""
+
+    runtime: str | None = None
+    name: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Set on top of the captured environment. Stored and shown: not for secrets."""
+
+    secret_env: Mapping[str, str] = field(default_factory=dict)
+    """Variable to reference: `env:NAME`, `file:PATH`, `secret:NAME`. Never a value."""
+
+    clean_env: bool = False
+    """Start from a minimal environment instead of the caller's."""
+
+    cwd: str | None = None
+    stdin: str | None = None
+    """A file to read from; None reads nothing."""
+
+    timeout: timedelta = limits.TIMEOUT
+    idle_timeout: timedelta | None = None
+    queue_timeout: timedelta | None = None
+    grace: timedelta = limits.GRACE
+    retention: timedelta = limits.RETENTION
+    limits: Limits = Limits()
+    on_output_limit: str = "stop"
+    """`stop` ends the job at its output limit; `discard` keeps the newest output and goes on."""
+
+    leftovers: str = "stop"
+    """Background processes that outlive the command: `stop` them after a moment, or `wait`."""
+
+    retry_of: JobId | None = None
+    """The job that this one repeats."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One place where the job's command runs, as last recorded."""
+
+    index: int = 0
+    name: str = LOCAL
+    executor: str = LOCAL
+    status: NodeStatus = NodeStatus.PENDING
+    reason: str | None = None
+    attempt: int = 0
+    """Attempts begun so far; 0 before the first claim."""
+
+    boot_id: str | None = None
+    """The boot under which the current attempt was claimed."""
+
+    exit_code: int | None = None
+    signal: int | None = None
+    error: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    stopped_at: datetime | None = None
+    """When every process of the node was seen to be gone."""
+
+    stop_error: str | None = None
+    late_exit_code: int | None = None
+    containment: str | None = None
+    degraded: bool = False
+    """Its shim was killed; the command lives on under the supervisor's eyes."""
+
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+    progress_pct: float | None = None
+    message: str | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left for a supervisor to do."""
+        return self.stopped_at is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One submission, as last recorded. Times are UTC."""
+
+    id: JobId
+    spec: JobSpec
+    nodes: tuple[Node, ...]
+    status: JobStatus = JobStatus.QUEUED
+    reason: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    stopped_at: datetime | None = None
+    capture: str | None = None
+    """Names the file that holds the captured environment, until the job has started."""
+
+    version: int = 0
+    """Counts the writes: a write names the version it read."""
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL_JOB
+
+    @property
+    def is_settled(self) -> bool:
+        return all(node.is_settled for node in self.nodes)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The command's exit code; None while there is none, it is not known, or not one's alone."""
+        return self.nodes[0].exit_code if len(self.nodes) == 1 else None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the record becomes a tombstone; None before the end."""
+        return None if self.completed_at is None else self.completed_at + self.spec.retention
+
+
+def attempt_key(job_id: JobId, index: int, attempt: int) -> str:
+    """Return the name of one attempt, which is also its folder below the home's `jobs`."""
+    return f"{job_id}/{index}/{attempt}"

@@ -1,0 +1,140 @@
+"""The clocks of a job and their defaults, and how durations and sizes are written."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+TIMEOUT: Final = timedelta(hours=24)
+GRACE: Final = timedelta(seconds=10)
+RETENTION: Final = timedelta(days=30)
+LONGEST: Final = timedelta(days=3650)
+"""No clock is longer: beyond it a number is a slip, not a wish."""
+
+LARGEST: Final = (1 << 63) - 1
+"""No size is larger: the kernel and the database count them in 64 bits."""
+
+OUTPUT_BYTES: Final = 1 << 30
+"""Default limit of each output stream."""
+
+YOUNG_POLL: Final = timedelta(milliseconds=250)
+OLD_POLL: Final = timedelta(seconds=5)
+OLD_AGE: Final = timedelta(seconds=30)
+
+_UNITS: Final = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)?", re.ASCII)
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
+
+
+def parse_duration(value: object) -> timedelta:
+    """
+    Read a duration: `90` or `"90"` (seconds), `"1.5s"`, `"250ms"`, `"5m"`, `"1h30m"`, `"30d"`,
+    or a `timedelta`.
+
+    Raises:
+        ValueError: It is none of these, negative, or longer than ten years.
+    """
+    wrong = ValueError(
+        f"{value!r:.80} is not a duration: write seconds, or a number with a unit such as 90s, 5m, 2h"
+    )
+    if isinstance(value, bool):
+        raise wrong
+    if isinstance(value, timedelta):
+        duration = value
+    elif isinstance(value, int | float):
+        if not abs(value) <= LONGEST.total_seconds():
+            raise ValueError(
+                f"{value!r:.80} is further from 0 than {LONGEST.days} days, or no number"
+            )
+        duration = timedelta(seconds=value)
+    elif isinstance(value, str):
+        text = value.strip().lower()
+        parts = _DURATION.findall(text)
+        if not parts or "".join(number + unit for number, unit in parts) != text:
+            raise wrong
+        if len(parts) > 1 and not all(unit for _, unit in parts):
+            raise wrong
+        try:
+            duration = sum(
+                (float(number) * _UNITS[unit or "s"] for number, unit in parts), timedelta()
+            )
+        except OverflowError:
+            duration = timedelta.max
+    else:
+        raise wrong
+    if duration < timedelta():
+        raise ValueError(f"{value!r:.80} is negative: a duration is 0 or more")
+    if duration > LONGEST:
+        raise ValueError(f"{value!r:.80} is longer than {LONGEST.days} days")
+    return duration
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write *duration* as people read it, with at most two units: `0.3s`, `42s`, `5m 3s`, `2d 4h`."""
+    seconds = duration.total_seconds()
+    if seconds < 10:
+        return f"{seconds:.1f}".removesuffix(".0") + "s"
+    whole = int(seconds)
+    days, rest = divmod(whole, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, secs = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "m"), (secs, "s")]
+    first = next(i for i, (number, _) in enumerate(parts) if number)
+    return " ".join(f"{number}{unit}" for number, unit in parts[first : first + 2] if number)
+
+
+def parse_size(value: object) -> int:
+    """
+    Read a size in bytes: `1048576`, `"512k"`, `"1g"`, `"1.5GiB"`; units are powers of 1024.
+
+    Raises:
+        ValueError: It is none of these, negative, or more than any disk holds.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        size: float = value
+    elif isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
+        size = float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " ")
+    else:
+        raise ValueError(f"{value!r:.80} is not a size: write bytes, or a number with k, m, g or t")
+    if size < 0:
+        raise ValueError(f"{value!r:.80} is negative: a size is 0 or more")
+    if size > LARGEST:
+        raise ValueError(f"{value!r:.80} is more than {LARGEST:,} bytes")
+    return int(size)
+
+
+def poll_interval(age: timedelta) -> timedelta:
+    """Return how long a caller should leave a job of this *age* alone: 250 ms, growing to 5 s."""
+    grown = min(max(age / OLD_AGE, 0.0), 1.0)
+    return YOUNG_POLL + grown * (OLD_POLL - YOUNG_POLL)
+
+
+def to_ms(duration: timedelta) -> int:
+    """Return *duration* in whole milliseconds, as JSON and the store have it."""
+    return round(duration / timedelta(milliseconds=1))
+
+
+def from_ms(milliseconds: int) -> timedelta:
+    """Return the duration of so many milliseconds."""
+    return timedelta(milliseconds=milliseconds)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_epoch_ms(at: datetime) -> int:
+    """Return a time as whole milliseconds since 1970, as records have it."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_epoch_ms(milliseconds: int) -> datetime:
+    """Return the time, in UTC, so many milliseconds after 1970 began."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)

@@ -1,0 +1,72 @@
+"""
+What an executor sees of one attempt. Not knowing is said aloud: `Gone` is neither success nor
+failure by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from .state import Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alive:
+    """Its command runs."""
+
+    started_at: datetime
+    containment: str
+    """How surely the whole process tree can be ended: `cgroup`, `subreaper` or `group`."""
+
+    degraded: bool = False
+    """Its shim is gone: the clocks are kept by the supervisor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exited:
+    """Its command ended, or never came to run, and this is the record of it."""
+
+    at: datetime
+    started_at: datetime | None
+    """None: the command never ran, unless it was seen alive before."""
+
+    containment: str | None = None
+    exit_code: int | None = None
+    """0 to 255; None if a signal ended it, it never ran, or nobody can say."""
+
+    signal: int | None = None
+    reason: Reason | None = None
+    """Why it ended, where it was not by itself: a limit, a cancel, or it could not start."""
+
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emptied:
+    """After the end: the last process of its tree is gone, and its output is final."""
+
+    at: datetime
+    stdout_bytes: int
+    stderr_bytes: int
+    progress_pct: float | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unkillable:
+    """After the end: processes are left that do not die."""
+
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gone:
+    """It is not there and left no record of how it ended."""
+
+    rebooted: bool = False
+    """The machine has been started anew since."""
+
+
+Sight: TypeAlias = Alive | Exited | Emptied | Unkillable | Gone

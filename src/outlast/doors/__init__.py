@@ -1,0 +1,1 @@
+"""The ways in. A folder here is a door; none knows another."""

@@ -1,0 +1,125 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from ...version import __version__
+from .lazy import Lazy
+
+HERE: Final = "outlast.doors.cli"
+
+EXIT_CODES: Final = {
+    0: "complete; for other commands: done",
+    1: "Outlast's own fault, or something it needs is out of reach",
+    2: "wrong usage; nothing was done",
+    3: "still queued or running: the wait ended, the job did not",
+    4: "failed",
+    5: "no such job, or its retention is over",
+    6: "partly complete: some of its nodes, or of the jobs asked for",
+    7: "timed out: the run, idle or queue limit passed",
+    8: "cancelled",
+}
+
+JOB_TABLE: Final = {
+    "status": (f"{HERE}.job.status:status", "Tell how jobs stand."),
+    "wait": (f"{HERE}.job.wait:wait", "Stay until jobs have ended."),
+    "result": (f"{HERE}.job.result:result", "Tell how a job ended and what it printed last."),
+    "logs": (f"{HERE}.job.logs:logs", "Print a job's output."),
+    "cancel": (f"{HERE}.job.cancel:cancel", "End jobs and every process they started."),
+    "list": (f"{HERE}.job.list:list_jobs", "Find jobs, newest first."),
+    "delete": (f"{HERE}.job.delete:delete", "Remove ended jobs and their files."),
+    "retry": (f"{HERE}.job.retry:retry", "Submit a job's spec again, as a new job."),
+}
+
+SUPERVISOR_TABLE: Final = {
+    "status": (f"{HERE}.supervisor.status:status", "Tell whether one runs, and what it does."),
+    "stop": (f"{HERE}.supervisor.stop:stop", "Ask it to leave. No job is touched."),
+    "install": (f"{HERE}.supervisor.install:install", "Write a systemd user unit for it."),
+    "run": (f"{HERE}.supervisor.run:run", "Be the supervisor, in the foreground."),
+}
+
+TABLE: Final = {
+    "run": (f"{HERE}.run:run", "Run a command, show its output, stay for a while."),
+    "submit": (f"{HERE}.submit:submit", "Start a command and return at once with its id."),
+    "job": (f"{HERE}.app:job", "Ask about jobs, read them, end them."),
+    "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
+    "doctor": (f"{HERE}.doctor:doctor", "Check this machine and say what would help."),
+    "manifest": (f"{HERE}.manifest:manifest", "Describe every command, option and answer as JSON."),
+}
+
+SHORT_HELP: Final = """\
+Outlast runs work that takes longer than you want to wait, and never loses it.
+
+  outlast run -- make -j8              run it here; leave with Ctrl-C, it goes on
+  outlast submit -- ./migrate.sh       start it and return at once with its id
+  outlast job status ID                how it stands: the exit code says it too
+  outlast job logs --follow ID         what it prints, from the first byte
+  outlast job list                     what there is
+
+All commands: outlast --help"""
+
+
+@click.group(
+    "outlast",
+    cls=Lazy,
+    table=TABLE,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""
+    outlast run --wait 30s --timeout 1h -- make -C firmware all
+    outlast submit --name nightly --label team=db -- ./migrate.sh --all
+    outlast job wait --timeout 90s ID
+    """,
+)
+@click.version_option(__version__, "-V", "--version", message="outlast %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """
+    Run work that takes longer than you want to wait, and never lose it.
+
+    A job goes on whatever happens to this command, its terminal or its machine's supervisor;
+    its id finds it again. Exit codes of run, job status, job wait and job result: 0 complete,
+    3 still running, 4 failed, 5 not found or expired, 6 partly complete, 7 timed out,
+    8 cancelled; 2 is wrong usage, 1 our own fault.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(SHORT_HELP)
+
+
+@click.group(
+    "job",
+    cls=Lazy,
+    table=JOB_TABLE,
+    epilog="""
+    outlast job status ID
+    outlast job list --status running
+    outlast job list --status failed --output id | outlast job retry -
+    """,
+)
+def job() -> None:
+    """
+    Ask about jobs, read them, end them.
+
+    Where an ID is asked for, several can be given, and - reads them from stdin.
+    """
+
+
+@click.group(
+    "supervisor",
+    cls=Lazy,
+    table=SUPERVISOR_TABLE,
+    epilog="""
+    outlast supervisor status
+    outlast supervisor install --print
+    """,
+)
+def supervisor() -> None:
+    """
+    The process that carries the jobs of a home.
+
+    It starts by itself when there is work and leaves when there is none for a while. Whatever
+    happens to it, jobs go on, and the next one takes over.
+    """

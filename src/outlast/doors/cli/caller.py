@@ -1,0 +1,202 @@
+"""Who called: how they want their answer, and the service that they speak to."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ...core.job import JobId
+    from ...engine.link import Link
+    from ...engine.service import Service
+    from ...errors import ClientError
+    from ...settings import Settings
+
+SCHEMA_VERSION: Final = 1
+
+
+class Caller:
+    """One call of the command line. The settings and the service are made when first asked for."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+        self.home: str | None = None
+        self.output: str | None = None
+        """`json` or `text`, where the arguments say so."""
+
+        self.guess: str | None = None
+        """The same, before the arguments were taken apart: one may be the command's own."""
+
+        self.is_raw = False
+        """The verb's stdout is a command's own: an envelope is printed for `--json` alone."""
+
+        self.exit_status = False
+        """`--exit-status`: the code belongs to the command, and ours is another."""
+
+        self._settings: Settings | None = None
+        self._service: Service | None = None
+
+    def glance(self, arguments: Sequence[str]) -> None:
+        """See how to tell a fault in the arguments, before they are taken apart."""
+        for argument in arguments:
+            if argument == "--":
+                break
+            if argument in ("--json", "--text"):
+                self.guess = argument.removeprefix("--")
+
+    # What stands behind ---------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Settings:
+        """What is configured, by arguments and environment."""
+        if self._settings is None:
+            from ...settings import load_settings
+
+            self._settings = load_settings(home=self.home)
+        return self._settings
+
+    @property
+    def service(self) -> Service:
+        """The verbs."""
+        if self._service is None:
+            from ...wiring import make_address, make_service
+
+            options = ("--json",) if self.output == "json" and self._default_is_text else ()
+            address = make_address(self.settings, program(), options)
+            self._service = make_service(self.settings, address)
+        return self._service
+
+    @property
+    def link(self) -> Link:
+        """The way to the supervisor."""
+        from ...wiring import make_link
+
+        return make_link(self.settings)
+
+    @property
+    def _default_is_text(self) -> bool:
+        return os.environ.get("OUTLAST_OUTPUT") == "text" or sys.stdout.isatty()
+
+    # Answering ------------------------------------------------------------------------------
+
+    @property
+    def is_json(self) -> bool:
+        """Whether stdout gets one JSON envelope."""
+        if self.output is not None or self.is_raw:
+            return self.output == "json"
+        chosen = os.environ.get("OUTLAST_OUTPUT") or None
+        if chosen in ("json", "text"):
+            return chosen == "json"
+        return not sys.stdout.isatty()
+
+    def answer(
+        self,
+        data: Callable[[], Any],
+        text: Callable[[], str],
+        *,
+        warnings: Sequence[str] = (),
+        error: ClientError | None = None,
+    ) -> None:
+        """Print the result: *data* in an envelope, or *text*. *error* tells what is missing in it."""
+        if self.is_json:
+            self._print_envelope(data(), error, warnings)
+            return
+        out = text()
+        if out:
+            sys.stdout.write(out if out.endswith("\n") else f"{out}\n")
+            sys.stdout.flush()
+        for warning in warnings:
+            self.say(warning)
+        if error is not None:
+            self._say_error(error)
+
+    def refuse(self, error: ClientError) -> None:
+        """Tell that the request could not be done: in an envelope on stdout, or on stderr."""
+        if self.is_json:
+            self._print_envelope(None, error, ())
+        else:
+            self._say_error(error)
+
+    def say(self, line: str) -> None:
+        """Tell a person something, on stderr."""
+        from .plain import plain
+
+        sys.stderr.write(f"outlast: {plain(line)}\n")
+        sys.stderr.flush()
+
+    def _say_error(self, error: ClientError) -> None:
+        faults = getattr(error, "faults", ())
+        if len(faults) > 1:
+            self.say(f"{len(faults)} things are wrong:")
+            for fault in faults:
+                self.say(f"  {fault}")
+        else:
+            self.say(error.message)
+        if error.suggestion:
+            self.say(error.suggestion)
+
+    def _print_envelope(
+        self, data: Any, error: ClientError | None, warnings: Sequence[str]
+    ) -> None:
+        from json import dumps
+
+        from ...clock import SystemClock
+
+        envelope = {
+            "ok": error is None,
+            "data": data,
+            "error": None if error is None else as_json(error),
+            "warnings": list(warnings),
+            "meta": {
+                "schema_version": SCHEMA_VERSION,
+                "request_id": f"req_{SystemClock().new_token()}",
+                "duration_ms": round((time.perf_counter() - self._begun) * 1000),
+            },
+        }
+        # ASCII throughout: control characters and bytes that are no UTF-8 come as escapes.
+        sys.stdout.write(dumps(envelope, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
+
+
+def as_json(error: ClientError) -> Mapping[str, Any]:
+    """Return *error* as the envelope has it."""
+    told: dict[str, Any] = {
+        "code": error.code,
+        "message": error.message,
+        "retryable": error.retryable,
+        "suggestion": error.suggestion,
+    }
+    faults = getattr(error, "faults", ())
+    if len(faults) > 1:
+        told["faults"] = list(faults)
+    if error.job_id is not None:
+        told["job_id"] = error.job_id
+    return told
+
+
+def program() -> tuple[str, ...]:
+    """Return how this program is called again: by its name, where PATH leads to it."""
+    own = sys.argv[0]
+    if os.path.basename(own) != "outlast":  # python -m outlast
+        own = os.path.join(os.path.dirname(sys.executable), "outlast")
+    own = os.path.abspath(own)
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        found = os.path.join(folder, "outlast")
+        if os.path.isabs(folder) and os.access(found, os.X_OK):
+            if found == own or (os.path.exists(own) and os.path.samefile(found, own)):
+                return ("outlast",)
+            break
+    return (own,) if os.access(own, os.X_OK) else (sys.executable, "-m", "outlast")
+
+
+def job_ids(given: Sequence[str]) -> tuple[JobId, ...]:
+    """Return the ids that *given* names, each once; `-` stands for those on stdin."""
+    from typing import cast
+
+    found: dict[str, None] = {}
+    for each in given:
+        found.update(dict.fromkeys(sys.stdin.read().split() if each == "-" else [each]))
+    return cast("tuple[JobId, ...]", tuple(found))

@@ -1,0 +1,82 @@
+"""`outlast job cancel`: end jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ..lazy import verb
+from ..many import each_job, ids_argument, read_ids, show
+from ..spec import duration
+from .logs import node_of
+
+if TYPE_CHECKING:
+    from ....core.job import Job, JobId
+    from ..caller import Caller
+
+
+@verb(
+    "cancel",
+    epilog="""
+    outlast job cancel ID
+    outlast job cancel --grace 0 --wait-stopped 10s ID
+    outlast job list --label team=db --status running --output id | outlast job cancel -
+    """,
+)
+@ids_argument
+@click.option("--grace", metavar="D", help="Between SIGTERM and SIGKILL.  [default: the job's]")
+@click.option(
+    "--node", "nodes", metavar="N", multiple=True, help="Only this node; may be repeated."
+)
+@click.option("--wait-stopped", metavar="D", help="Stay so long for every process to be gone.")
+def cancel(
+    caller: Caller,
+    ids: tuple[str, ...],
+    grace: str | None,
+    nodes: tuple[str, ...],
+    wait_stopped: str | None,
+) -> int:
+    """
+    End jobs and every process they started.
+
+    A job is cancelled, finally, when this returns: exit code 0. `stopped_at` tells when its last
+    process was gone. One that has ended is left as it is, and `cancelled` is false.
+    """
+    from ....engine.verbs import Cancel, Get
+
+    within, stay = duration("--grace", grace), duration("--wait-stopped", wait_stopped)
+    wanted = read_ids(ids)
+    changed: dict[JobId, bool] = {}
+
+    def end(job_id: JobId) -> Job:
+        chosen: frozenset[int] = frozenset()
+        if nodes:
+            job = caller.service.get(Get(job_id))
+            chosen = frozenset(node_of(job, each) for each in nodes)
+        request = Cancel(job_id, nodes=chosen, grace=within, wait_stopped=stay)
+        job, changed[job_id] = caller.service.cancel(request)
+        return job
+
+    jobs, error = each_job(wanted, end)
+    warnings = [
+        f"{job.id} has processes that still live: {job.nodes[0].stop_error or 'ask again for it'}"
+        for job in jobs
+        if stay is not None and not job.is_settled
+    ]
+    show(
+        caller,
+        jobs,
+        wanted,
+        lambda job: _told(job, changed[job.id]),
+        error=error,
+        warnings=warnings,
+        more=lambda job: {"cancelled": changed[job.id]},
+    )
+    return 0 if error is None else error.exit_code
+
+
+def _told(job: Job, changed: bool) -> str:
+    from ..text import fate
+
+    return f"{job.id} is {fate(job)}" + ("" if changed else ": nothing was left to cancel")

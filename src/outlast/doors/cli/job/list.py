@@ -1,0 +1,91 @@
+"""`outlast job list`: find jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ..lazy import verb
+from ..search import label_option, labels_of, moment
+
+if TYPE_CHECKING:
+    from ..caller import Caller
+
+
+@verb(
+    "list",
+    epilog="""
+    outlast job list
+    outlast job list --status failed --since 1d
+    outlast job list --label team=db --limit 5 --json
+    outlast job list --status running --output id | outlast job wait -
+    """,
+)
+@click.option(
+    "--status", "statuses", multiple=True, metavar="S", help="Only such; may be repeated."
+)
+@label_option
+@click.option("--since", metavar="D", help="Submitted within this time, such as 1h.")
+@click.option(
+    "--limit", type=int, default=None, metavar="N", help="At most so many.  [default: 100]"
+)
+@click.option("--cursor", metavar="C", help="The next_cursor of the page before.")
+@click.option("--output", type=click.Choice(("id", "json", "table")), help="How to print them.")
+def list_jobs(
+    caller: Caller,
+    *,
+    statuses: tuple[str, ...],
+    labels: tuple[str, ...],
+    since: str | None,
+    limit: int | None,
+    cursor: str | None,
+    output: str | None,
+) -> int:
+    """Find jobs, newest first. S is queued, running, complete, partial, failed or cancelled."""
+    from ....core.state import JobStatus
+    from ....engine.verbs import List
+    from ....errors import InvalidRequest
+
+    faults: list[str] = [
+        f"--status: {each!r:.80} is none of {', '.join(JobStatus)}"
+        for each in statuses
+        if each not in set(JobStatus)
+    ]
+    chosen, begun = labels_of(labels, faults), moment("--since", since, faults)
+    if faults:
+        raise InvalidRequest(*faults)
+    page = caller.service.list(
+        List(
+            statuses=frozenset(map(JobStatus, statuses)),
+            labels=chosen,
+            since=begun,
+            limit=100 if limit is None else limit,
+            cursor=cursor,
+        )
+    )
+    if output == "id":
+        for job in page.jobs:
+            click.echo(job.id)
+        return 0
+    if output is not None:
+        caller.output = "json" if output == "json" else "text"
+
+    def text() -> str:
+        import os
+        from shutil import get_terminal_size
+
+        from ..text import table
+
+        more = f"\nmore: --cursor {page.next_cursor}" if page.next_cursor else ""
+        width = get_terminal_size().columns if os.isatty(1) else 80
+        return table(page.jobs, width) + more
+
+    caller.answer(
+        lambda: {
+            "items": [caller.service.public(job, with_result=False) for job in page.jobs],
+            "next_cursor": page.next_cursor,
+        },
+        text,
+    )
+    return 0

@@ -1,0 +1,153 @@
+"""`outlast job logs`: what a job prints, as it came."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ..caller import job_ids
+from ..lazy import verb
+
+if TYPE_CHECKING:
+    from ....core.job import Job
+    from ..caller import Caller
+
+STREAMS: Final = ("stdout", "stderr")
+BLOCK: Final = 1 << 16
+
+
+@verb(
+    "logs",
+    raw=True,
+    epilog="""
+    outlast job logs ID
+    outlast job logs --follow ID
+    outlast job logs --tail 20 --stream stderr ID
+    outlast job logs --since-byte 4096 ID > rest
+    """,
+)
+@click.argument("ids", metavar="ID", nargs=-1)
+@click.option("--follow", "-f", is_flag=True, help="Stay until all has come that ever will.")
+@click.option("--since-byte", type=int, metavar="N", help="From this byte of the stream on.")
+@click.option("--tail", type=int, metavar="N", help="The last N lines of each stream.")
+@click.option("--stream", type=click.Choice(STREAMS), help="Only this one.")
+@click.option("--node", metavar="N", help="Which node's, by index or name.  [default: 0]")
+def logs(
+    caller: Caller,
+    *,
+    ids: tuple[str, ...],
+    follow: bool,
+    since_byte: int | None,
+    tail: int | None,
+    stream: str | None,
+    node: str | None,
+) -> int:
+    """
+    Print a job's output, byte for byte: its stdout to stdout, its stderr to stderr.
+
+    --since-byte is of stdout where no --stream is named. With --json: one piece of one stream,
+    at most 1 MiB, and the offset of the next.
+    """
+    from ....engine.verbs import Get
+
+    wanted = job_ids(ids)
+    _refuse_nonsense(caller, wanted, follow, since_byte, tail)
+    job = caller.service.get(Get(wanted[0]))
+    index = node_of(job, node)
+    if stream is not None:
+        chosen: tuple[str, ...] = (stream,)
+    else:
+        chosen = STREAMS if since_byte is None and not caller.is_json else STREAMS[:1]
+    offsets = dict.fromkeys(chosen, since_byte or 0)
+    if tail is not None:
+        offsets = {name: _line_from_end(caller, job, index, name, tail) for name in chosen}
+    if caller.is_json:
+        caller.answer(lambda: _piece(caller, job, index, *next(iter(offsets.items()))), str)
+        return 0
+    _copy(caller, job, index, offsets, follow)
+    return 0
+
+
+def node_of(job: Job, given: str | None) -> int:
+    """
+    Return the index of the node that *given* names.
+
+    Raises:
+        InvalidRequest: There is none.
+    """
+    from ....errors import InvalidRequest
+
+    for node in job.nodes:
+        if given is None or given in (str(node.index), node.name):
+            return node.index
+    names = ", ".join(f"{node.index} ({node.name})" for node in job.nodes)
+    raise InvalidRequest(f"{job.id} has no node {given!r:.80}: it has {names}")
+
+
+def _refuse_nonsense(
+    caller: Caller, ids: tuple[str, ...], follow: bool, since_byte: int | None, tail: int | None
+) -> None:
+    from ....errors import InvalidRequest
+
+    faults = []
+    if len(ids) != 1:
+        faults.append(f"logs are of one job, and {len(ids) or 'no'} ids were given")
+    if since_byte is not None and tail is not None:
+        faults.append("--since-byte and --tail exclude each other: give one")
+    faults += [
+        f"{option} is 0 or more, not {value}"
+        for option, value in (("--since-byte", since_byte), ("--tail", tail))
+        if value is not None and value < 0
+    ]
+    if follow and caller.is_json:
+        faults.append("--follow gives raw bytes: leave --json out, or ask again from next_offset")
+    if faults:
+        raise InvalidRequest(*faults)
+
+
+def _copy(caller: Caller, job: Job, index: int, offsets: dict[str, int], follow: bool) -> None:
+    from ....engine.follow import Follow
+    from ..output import copy
+
+    request = Follow(
+        job.id, node=index, offsets=dict(offsets), timeout=None if follow else timedelta(0)
+    )
+    copy(caller.service.follow(request), offsets)
+
+
+def _piece(caller: Caller, job: Job, index: int, stream: str, offset: int) -> dict[str, Any]:
+    from ....engine.verbs import ReadOutput
+
+    data = caller.service.read_output(ReadOutput(job.id, node=index, stream=stream, offset=offset))
+    return {
+        "job_id": job.id,
+        "node": index,
+        "stream": stream,
+        "offset": offset,
+        "next_offset": offset + len(data),
+        "text": data.decode("utf-8", "replace"),
+        "terminal": job.is_terminal,
+    }
+
+
+def _line_from_end(caller: Caller, job: Job, index: int, stream: str, lines: int) -> int:
+    """Return where the last *lines* lines of a stream begin."""
+    from ....engine.verbs import ReadOutput
+
+    node = job.nodes[index]
+    end = node.stdout_bytes if stream == "stdout" else node.stderr_bytes
+    found, start = 0, end
+    while start > 0 and lines > 0:
+        begin = max(0, start - BLOCK)
+        request = ReadOutput(job.id, index, stream, begin, start - begin)
+        data = caller.service.read_output(request)
+        # The break that ends the last line separates nothing.
+        at = len(data) - 1 if start == end and data.endswith(b"\n") else len(data)
+        while (at := data.rfind(b"\n", 0, at)) >= 0:
+            found += 1
+            if found == lines:
+                return begin + at + 1
+        start = begin
+    return end if lines == 0 else 0

@@ -1,0 +1,44 @@
+"""`outlast job status`: how jobs stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..lazy import verb
+from ..many import code_of, each_job, exit_status_option, ids_argument, read_ids, show
+
+if TYPE_CHECKING:
+    from ....core.job import Job
+    from ..caller import Caller
+
+
+@verb(
+    "status",
+    epilog="""
+    outlast job status ID
+    outlast job status --exit-status ID; echo $?
+    outlast job list --status running --output id | outlast job status -
+    """,
+)
+@ids_argument
+@exit_status_option
+def status(caller: Caller, ids: tuple[str, ...]) -> int:
+    """
+    Tell how jobs stand, at once.
+
+    Exit codes: 0 complete, 3 queued or running, 4 failed, 5 not found or expired, 6 partly
+    complete, 7 timed out, 8 cancelled. Of several jobs: 5 or 3 if it is so for any, else the
+    code that all have, else 6 if one is complete, else 4. An ID of - reads them from stdin.
+    """
+    from ....engine.verbs import Get
+
+    wanted = read_ids(ids)
+    jobs, error = each_job(wanted, lambda job_id: caller.service.get(Get(job_id)))
+    show(caller, jobs, wanted, _describe, error=error)
+    return code_of(caller, jobs, error)
+
+
+def _describe(job: Job) -> str:
+    from ..text import describe
+
+    return describe(job)

@@ -1,0 +1,174 @@
+"""Commands of which only the one that is called gets imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from .caller import Caller
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value:
+            caller: Caller = context.obj
+            if name == "home":
+                caller.home = value
+            else:
+                caller.output = name
+
+    return callback
+
+
+def _shared_options() -> list[click.Parameter]:
+    """What every command takes, before the verb and after it."""
+    return [
+        click.Option(
+            ["--home"],
+            metavar="PATH",
+            expose_value=False,
+            is_eager=True,
+            callback=_remember("home"),
+            help="The folder that holds the jobs.  [default: $OUTLAST_HOME]",
+        ),
+        click.Option(
+            ["--json"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_remember("json"),
+            help="Answer with one line of JSON; the default when stdout is no terminal.",
+        ),
+        click.Option(
+            ["--text"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_remember("text"),
+            help="Answer with text for people.",
+        ),
+    ]
+
+
+class Examples(click.Command):
+    """A command whose help ends with examples, printed as they stand."""
+
+    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, unwrapped."""
+        if self.epilog:
+            with formatter.section("Examples"):
+                for line in self.epilog.strip().splitlines():
+                    formatter.write(f"{'':>{formatter.current_indent}}{line.strip()}\n")
+
+
+class Verb(Examples):
+    """One command. *raw*: its stdout is a job's own output."""
+
+    def __init__(self, *args: Any, raw: bool = False, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.raw = raw
+        self.params += _shared_options()
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Begin a call of this command."""
+        parent: click.Context | None = extra.get("parent")
+        if parent is not None and self.raw:
+            parent.obj.is_raw = True
+        return super().make_context(*args, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the arguments apart. Every value that is wrong is told, not the first alone."""
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.NoSuchOption as error:
+            error.suggestion = self._hint(error)  # type: ignore[attr-defined]  # read by `call`
+            raise
+        except click.BadParameter as first:
+            first.faults = self._all_faults(ctx, list(args), first)  # type: ignore[attr-defined]  # read by `call`
+            raise
+
+    def _hint(self, error: click.NoSuchOption) -> str | None:
+        if not any(param.name == "command" for param in self.params):
+            return None
+        return (
+            f"Is {error.option_name} an option of your command? Put -- before the command:"
+            f" {error.ctx.command_path if error.ctx else 'outlast'} [OPTIONS] -- COMMAND..."
+        )
+
+    def _all_faults(
+        self, ctx: click.Context, args: list[str], first: click.BadParameter
+    ) -> list[str]:
+        """Process each parameter by itself, and gather what is wrong with it."""
+        faults: list[str] = []
+        values, rest, order = self.make_parser(ctx).parse_args(args=args)
+        for param in click.core.iter_params_for_processing(order, self.get_params(ctx)):
+            try:
+                param.handle_parse_result(ctx, values, rest)
+            except click.BadParameter as error:
+                faults.append(error.format_message())
+        return faults or [first.format_message()]
+
+
+class Lazy(Examples, click.Group):
+    """
+    A group that knows its commands by name, by where they are, and by one sentence.
+
+    *table*: name to (`module:attribute`, the sentence that the group's help has for it).
+    """
+
+    def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.table = table
+        self.params += _shared_options()
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """Return the names, in the order of the table."""
+        return list(self.table)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name, imported now."""
+        if cmd_name not in self.table:
+            return None
+        module, _colon, attribute = self.table[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that *args* begin with."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.table, n=1)
+            error.suggestion = (  # type: ignore[attr-defined]  # read by `call`
+                f"Did you mean: {ctx.command_path} {near[0]}?"
+                if near
+                else f"To run a program: outlast run -- {args[0]} ..."
+                if ctx.parent is None
+                else None
+            )
+            raise
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table, without importing what it lists."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, says) for name, (_, says) in self.table.items()])
+
+
+def verb(name: str, *, raw: bool = False, **settings: Any) -> Callable[[F], Verb]:
+    """Make a command of a function that is given the `Caller` and returns an exit code."""
+
+    def decorate(function: F) -> Verb:
+        command = click.command(name, cls=Verb, raw=raw, **settings)
+        return command(click.pass_obj(function))
+
+    return decorate

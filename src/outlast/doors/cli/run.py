@@ -1,0 +1,139 @@
+"""`outlast run`: run it here, and leave when you like."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ...core.outcome import Exit
+from .lazy import verb
+from .many import code_of, exit_status_option
+from .patience import FOREVER, patience
+from .spec import SETTINGS, spec_options, submit
+
+if TYPE_CHECKING:
+    from ...core.job import Job
+    from .caller import Caller
+
+PATIENCE: Final = timedelta(seconds=30)
+"""Agents' shells kill after 30 to 120 seconds: where there is no terminal, leave before."""
+
+DRAIN: Final = timedelta(seconds=5)
+"""After the command's end and its grace: for the last of its children to be gone."""
+
+SECOND_CHANCE: Final = timedelta(seconds=2)
+"""After Ctrl-C, this is how long a second one still cancels."""
+
+
+@verb(
+    "run",
+    raw=True,
+    context_settings=SETTINGS,
+    epilog="""
+    outlast run -- make -j8
+    outlast run --wait 90s --timeout 2h --name tests -- pytest -x
+    outlast run --shell 'ls *.log | wc -l'
+    outlast run --exit-status -- ./check.sh; echo $?
+    """,
+)
+@click.option(
+    "--wait",
+    metavar="D",
+    help=f"Stay so long; {FOREVER}: to the end.  [default: to the end on a terminal, else 30s]",
+)
+@exit_status_option
+@spec_options
+def run(caller: Caller, wait: str | None, **given: Any) -> int:
+    """
+    Run a command, show its output as it comes, and stay for a while.
+
+    When you leave (the wait is over, Ctrl-C, the terminal is closed), the job goes on, and its
+    id finds it again: exit code 3. A second Ctrl-C cancels it. Durations (D) are 90, 90s, 5m or
+    2h; sizes are bytes, or 512k, 2g.
+    """
+    stay = patience("--wait", wait, None if sys.stdout.isatty() else PATIENCE)
+    job = submit(caller, given)
+    offsets = {"stdout": 0, "stderr": 0}
+    try:
+        status_command = caller.service.public(job, with_result=False)["status_command"]
+        caller.say(f"{job.id} is yours to ask for at any time: {status_command}")
+        if caller.is_json:
+            from ...engine.verbs import Wait
+
+            (job,) = caller.service.wait(Wait((job.id,), timeout=stay))
+            caller.answer(lambda: caller.service.public(job), str)
+            return code_of(caller, [job])
+        job = _watch(caller, job, stay, offsets)
+    except KeyboardInterrupt:
+        return _detach(caller, job, offsets)
+    if job.is_terminal:
+        _tell_end(caller, job)
+    else:
+        caller.say(f"{job.id} is {job.status}, and goes on; the wait of {wait or '30s'} is over")
+        _tell_way_back(caller, job, offsets)
+    return code_of(caller, [job])
+
+
+def _watch(caller: Caller, job: Job, stay: timedelta | None, offsets: dict[str, int]) -> Job:
+    """Show what the job prints until there is no more, or for *stay*. Returns it as last seen."""
+    from ...engine.follow import Follow
+
+    drain = None if job.spec.leftovers == "wait" else job.spec.grace + DRAIN
+    is_live = sys.stdout.isatty() and sys.stderr.isatty()
+    request = Follow(
+        job.id,
+        timeout=stay,
+        drain=drain,
+        tick=timedelta(milliseconds=200) if is_live else None,
+    )
+    events = caller.service.follow(request)
+    if is_live:
+        from .live import show_live
+
+        return show_live(events, job, offsets)
+    from .output import copy
+
+    return copy(events, offsets) or job
+
+
+def _tell_end(caller: Caller, job: Job) -> None:
+    """Say how it ended; a job that is complete needs no words, but on a terminal."""
+    if job.status == "complete" and not sys.stderr.isatty():
+        return
+    from ...clock import SystemClock
+    from .text import duration_of, fate
+
+    took = duration_of(job, SystemClock().now())
+    caller.say(f"{job.id} is {fate(job)}" + (f" (after {took})" if took else ""))
+
+
+def _tell_way_back(caller: Caller, job: Job, offsets: dict[str, int]) -> None:
+    public = caller.service.public(job, with_result=False)
+    logs = public["logs_command"]
+    if offsets["stdout"]:
+        logs = logs.replace(" job logs ", f" job logs --since-byte {offsets['stdout']} ", 1)
+    caller.say(f"how it stands: {public['status_command']}")
+    caller.say(f"what it prints next: {logs.replace(' job logs ', ' job logs --follow ', 1)}")
+
+
+def _detach(caller: Caller, job: Job, offsets: dict[str, int]) -> int:
+    """Leave the job alone; end it if Ctrl-C comes again at once."""
+    from ...engine.verbs import Cancel
+
+    sys.stderr.write("\n")
+    try:
+        caller.say(f"detached: {job.id} goes on")
+        _tell_way_back(caller, job, offsets)
+        if sys.stderr.isatty():
+            import select
+
+            caller.say("Ctrl-C again cancels it")
+            select.select([], [], [], SECOND_CHANCE.total_seconds())
+    except KeyboardInterrupt:
+        job, _ = caller.service.cancel(Cancel(job.id))
+        caller.say(f"{job.id} is {job.status}")
+        return code_of(caller, [job])
+    return Exit.RUNNING if not caller.exit_status else code_of(caller, [job])

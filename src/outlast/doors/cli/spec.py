@@ -1,0 +1,199 @@
+"""The job's spec as options: every key of it has one, under the same name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+import click
+
+from ...errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from ...core.job import Job
+    from .caller import Caller
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Row(NamedTuple):
+    """One option. *key* is the spec's, with a dot where it is inside of `limits`."""
+
+    option: str
+    key: str
+    metavar: str
+    says: str
+    many: bool = False
+
+
+ROWS: Final = (
+    Row("--timeout", "timeout", "D", "End it after so long a run.  [default: 24h]"),
+    Row("--idle-timeout", "idle_timeout", "D", "End it after so long without output."),
+    Row("--queue-timeout", "queue_timeout", "D", "Give up if it could not start for so long."),
+    Row("--grace", "grace", "D", "Between SIGTERM and SIGKILL when it is ended.  [default: 10s]"),
+    Row("--retention", "retention", "D", "Keep record and output so long.  [default: 30d]"),
+    Row("--name", "name", "TEXT", "A name for people."),
+    Row("--label", "labels", "K=V", "A label to find it by; may be repeated.", many=True),
+    Row("--env", "env", "K=V", "A variable to set; may be repeated. Not for secrets.", many=True),
+    Row(
+        "--secret-env",
+        "secret_env",
+        "K=REF",
+        "A variable from env:NAME or file:PATH, stored nowhere; may be repeated.",
+        many=True,
+    ),
+    Row("--cwd", "cwd", "DIR", "Where to run it.  [default: here]"),
+    Row("--stdin", "stdin", "FILE|-", "What it reads; - passes our own stdin on."),
+    Row("--shell", "shell", "LINE", "Run a line by /bin/sh -c instead of a command."),
+    Row("--script", "script", "FILE|-", "Run a script's text as it is now, by its #! line."),
+    Row("--runtime", "runtime", "PROGRAM", "What runs the script, if not its #! line."),
+    Row("--output-limit", "limits.output_bytes", "SIZE", "Of each stream.  [default: 1g]"),
+    Row("--on-output-limit", "on_output_limit", "stop|discard", "End it there, or keep the end."),
+    Row(
+        "--leftovers",
+        "leftovers",
+        "stop|wait",
+        "Background processes that outlive the command.  [default: stop]",
+    ),
+    Row("--memory", "limits.memory_bytes", "SIZE", "At most so much memory."),
+    Row("--cpus", "limits.cpus", "N", "At most so many processors, such as 1.5."),
+    Row("--pids", "limits.pids", "N", "At most so many processes."),
+    Row("--key", "key", "TEXT", "Asked again with the same key, it is the same job."),
+)
+
+
+def spec_options(function: F) -> F:
+    """Give a command every option of a job's spec, and the command to run."""
+    function = click.argument("command", nargs=-1, type=click.UNPROCESSED)(function)
+    function = click.option(
+        "--clean-env", is_flag=True, help="Do not pass this environment on, but for PATH and such."
+    )(function)
+    for row in reversed(ROWS):
+        function = click.option(
+            row.option,
+            row.key.replace(".", "_"),
+            metavar=row.metavar,
+            multiple=row.many,
+            help=row.says,
+        )(function)
+    return function
+
+
+SETTINGS: Final = {"allow_interspersed_args": False}
+"""What follows the command is the command's."""
+
+
+def submit(caller: Caller, given: dict[str, Any]) -> Job:
+    """
+    Submit what the options say.
+
+    Raises:
+        InvalidRequest: Something is wrong with it; every fault is listed.
+    """
+    from ...engine import verbs
+    from ...engine.preflight import read_request
+    from ...settings import capture_caller
+    from ...shim.failpoint import reach
+
+    spec, key, stdin, faults = read(given)
+    captured = capture_caller(clean=bool(given["clean_env"]))
+    specs, secrets = read_request([spec], captured, faults)
+    request = verbs.Submit(
+        specs=specs, captured=captured, secrets=secrets, stdin=stdin, keys=(key,)
+    )
+    reach("cli.before_submit")
+    (job,) = caller.service.submit(request)
+    reach("cli.after_submit")
+    return job
+
+
+def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | None, list[str]]:
+    """Return the spec, the key, what is to be read, and what is wrong with the options."""
+    faults: list[str] = []
+    spec: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
+    stdin: bytes | None = None
+    for row in ROWS:
+        value = given[row.key.replace(".", "_")]
+        if row.many:
+            value = _pairs(row.option, value, faults) or None
+        if value is None or row.key == "key":
+            continue
+        if row.key.startswith("limits."):
+            limits[row.key.removeprefix("limits.")] = _limit(row.key, value)
+        elif row.key == "stdin" and value == "-":
+            stdin = sys.stdin.buffer.read()
+        elif row.key == "stdin":
+            spec["stdin"] = os.path.expanduser(value)
+        elif row.key == "script":
+            spec["script"] = _text_of(value, faults)
+        else:
+            spec[row.key] = value
+    if given["stdin"] == given["script"] == "-":
+        faults.append("--stdin - and --script - both want our stdin: give one as a file")
+    if given["command"]:
+        spec["command"] = tuple(given["command"])
+    if given["clean_env"]:
+        spec["clean_env"] = True
+    if limits:
+        spec["limits"] = limits
+    return spec, given["key"], stdin, faults
+
+
+def _pairs(option: str, given: Sequence[str], faults: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals:
+            # Not shown: what stands there may be a secret.
+            faults.append(f"{option} is NAME=VALUE, and one has no = in it")
+        elif name in pairs:
+            faults.append(f"{option} {name:.80} is given twice")
+        pairs[name] = value
+    return pairs
+
+
+def _limit(key: str, value: str) -> Any:
+    """Return a number as a number; what is none is told by whoever checks the spec."""
+    if key == "limits.output_bytes" and value == "none":
+        return None
+    try:
+        if key == "limits.pids":
+            return int(value)
+        if key == "limits.cpus":
+            return float(value)
+    except ValueError:
+        pass
+    return value
+
+
+def _text_of(path: str, faults: list[str]) -> str | None:
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            with open(os.path.expanduser(path), "rb") as file:
+                data = file.read()
+    except OSError as error:
+        faults.append(f"--script {path}: {error.strerror}")
+        return None
+    return data.decode("utf-8", "surrogateescape")
+
+
+def duration(option: str, value: str | None) -> Any:
+    """
+    Return the `timedelta` of an option; None where there is none.
+
+    Raises:
+        InvalidRequest: It is no duration.
+    """
+    if value is None:
+        return None
+    from ...core.limits import parse_duration
+
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise InvalidRequest(f"{option}: {error}") from None

@@ -1,0 +1,1 @@
+"""The verbs about the process that carries the jobs."""

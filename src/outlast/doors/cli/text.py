@@ -1,0 +1,156 @@
+"""Jobs as text for people."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from ...clock import SystemClock
+from ...core.limits import format_duration
+from ...core.state import JobStatus, Reason
+from .plain import plain
+
+if TYPE_CHECKING:
+    from ...core.job import Job, JobSpec
+
+COLOURS: Final = {
+    JobStatus.COMPLETE: "32",
+    JobStatus.FAILED: "31",
+    JobStatus.PARTIAL: "33",
+    JobStatus.CANCELLED: "33",
+    JobStatus.RUNNING: "36",
+    JobStatus.QUEUED: "2",
+}
+ID_WIDTH: Final = 30
+WIDTHS: Final = (ID_WIDTH, 9, 8, 8)
+GAP: Final = 2
+
+
+def has_colour() -> bool:
+    """Whether stdout takes colours, and its reader wants them (https://no-color.org)."""
+    return (
+        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
+def status_of(job: Job, width: int = 0) -> str:
+    """Return the status, coloured where that is wanted."""
+    text = f"{job.status:<{width}}"
+    return f"\x1b[{COLOURS[job.status]}m{text}\x1b[0m" if has_colour() else text
+
+
+def command_line(spec: JobSpec) -> str:
+    """Return what runs, as one line."""
+    if spec.command:
+        import shlex
+
+        return plain(shlex.join(spec.command))
+    if spec.shell is not None:
+        return plain(spec.shell)
+    return f"a script of {len(spec.script or '')} characters"
+
+
+def fate(job: Job) -> str:
+    """Return in a few words how a job stands, or how it ended."""
+    node = job.nodes[0]
+    why = job.reason if job.reason != job.status else None
+    if len(job.nodes) == 1 and why == Reason.EXIT_NONZERO:
+        why = f"exit code {node.exit_code}"
+    elif len(job.nodes) == 1 and why == Reason.SIGNAL:
+        why = f"signal {node.signal}"
+    error = next((each.error for each in job.nodes if each.error), None)
+    parts = [str(job.status), (why or "").replace("_", " "), plain(error or "")]
+    return ": ".join(part for part in parts if part)
+
+
+def duration_of(job: Job, now: datetime) -> str:
+    """Return how long a job has run, or ran; empty before it did."""
+    if job.started_at is None:
+        return ""
+    return format_duration((job.completed_at or now) - job.started_at)
+
+
+def describe(job: Job) -> str:
+    """Return all that a person wants to know of a job, in a few lines."""
+    now = SystemClock().now()
+    node = job.nodes[0]
+    rows = [("name", plain(job.spec.name or "")), ("command", shorten(command_line(job.spec), 64))]
+    if job.is_terminal or job.reason:
+        rows.append(("ended", fate(job)))
+    if node.progress_pct is not None or node.message:
+        percent = "" if node.progress_pct is None else f"{node.progress_pct:.0f} % "
+        rows.append(("progress", percent + plain(node.message or "")))
+    started = (
+        "" if job.started_at is None else f"{_local(job.started_at)}, {_ago(job.started_at, now)}"
+    )
+    rows += [
+        ("started", started),
+        ("took" if job.is_terminal else "running", duration_of(job, now)),
+        ("output", f"{node.stdout_bytes:,} bytes, and {node.stderr_bytes:,} on stderr"),
+        ("labels", plain(", ".join(f"{k}={v}" for k, v in job.spec.labels.items()))),
+    ]
+    if job.is_terminal and not job.is_settled:
+        rows.append(("stopping", plain(node.stop_error or "some of its processes still live")))
+    head = f"{job.id}  {status_of(job)}"
+    return "\n".join([head, *(f"  {name:<9} {value}" for name, value in rows if value)])
+
+
+def table(jobs: Sequence[Job], width: int) -> str:
+    """Return jobs as a table that fits *width* columns (80 at least) without wrapping."""
+    now = SystemClock().now()
+    rest = max(width, 80) - sum(WIDTHS) - GAP * len(WIDTHS)
+    lines = [_line(("JOB", f"{'STATUS':<9}", "STARTED", "TOOK", "COMMAND"))]
+    for job in jobs:
+        started = "" if job.started_at is None else _when(job.started_at, now)
+        took = duration_of(job, now)
+        what = plain(job.spec.name) if job.spec.name else command_line(job.spec)
+        status = status_of(job, WIDTHS[1])
+        lines.append(_line((job.id, status, started, took, shorten(what, rest))))
+    return "\n".join(lines)
+
+
+def _line(cells: tuple[str, str, str, str, str]) -> str:
+    job_id, status, started, took, what = cells
+    line = f"{job_id:<{WIDTHS[0]}}  {status}  {started:<{WIDTHS[2]}}  {took:>{WIDTHS[3]}}  {what}"
+    return line.rstrip()
+
+
+def shorten(text: str, width: int) -> str:
+    """Return *text* in at most *width* columns."""
+    if columns(text) <= width:
+        return text
+    kept = ""
+    for character in text:
+        if columns(kept + character) > width - 1:
+            break
+        kept += character
+    return kept + "…"
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal *text* takes."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def _local(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _when(at: datetime, now: datetime) -> str:
+    """The time of today, the date of another day; 8 columns at most."""
+    at, now = at.astimezone(), now.astimezone()
+    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%y-%m-%d}"
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    return f"{format_duration(max(now - at, now - now))} ago"

@@ -1,0 +1,1 @@
+"""The verbs and the loop. Knows the ports, never an adapter."""

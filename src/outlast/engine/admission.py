@@ -1,0 +1,129 @@
+"""What a submission needs to be stored: checked jobs, and files beside the store that they need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..core.job import Job, JobId, JobSpec, Node
+from ..errors import InvalidRequest
+from ..ports.store import Entry
+from .capture import SECRET_MARK, drop_capture, sync_folder, write_capture
+
+if TYPE_CHECKING:
+    from ..home import Home
+    from ..ports.clock import Clock
+    from ..ports.executor import Captured
+    from . import verbs
+
+
+class Admission:
+    """
+    One `Submit` on its way into the store.
+
+    Raises:
+        InvalidRequest: Something keeps a job from starting here; all faults are listed.
+    """
+
+    def __init__(self, home: Home, clock: Clock, request: verbs.Submit) -> None:
+        self._home = home
+        self._clock = clock
+        self._request = request
+        self._specs = request.specs
+        self._capture: str | None = None
+        self._entries: list[Entry] = []
+        if "" in request.keys:
+            raise InvalidRequest("the key is empty: name what makes this request itself, or none")
+        if request.captured is not None:
+            self._specs = _checked(request.specs, request.captured)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Put what the jobs need on disk, and return them as the store takes them. Raises OSError."""
+        request = self._request
+        if request.captured is not None:
+            self._capture = self._clock.new_token()
+            held = _with_secrets(request.captured, request)
+            write_capture(self._home.capture(self._capture), held)
+        keys = request.keys or (None,) * len(self._specs)
+        now = self._clock.now()
+        for spec, key in zip(self._specs, keys, strict=True):
+            job = Job(
+                id=self._clock.new_job_id(now),
+                spec=spec,
+                nodes=(Node(),),
+                created_at=now,
+                capture=self._capture,
+            )
+            entry = Entry(
+                job=job,
+                key=key,
+                principal=request.principal,
+                fingerprint="" if key is None else _fingerprint(spec, request.stdin),
+            )
+            self._entries.append(entry)
+            if request.stdin is not None:
+                stdin = self._hold_stdin(job.id, request.stdin)
+                given = replace(job, spec=replace(spec, stdin=stdin))
+                self._entries[-1] = replace(entry, job=given)
+        return tuple(self._entries)
+
+    def withdraw(self, but: Collection[JobId] = ()) -> None:
+        """Remove the files of those that were not stored: all *but* these."""
+        kept = [entry for entry in self._entries if entry.job.id in but]
+        if self._capture is not None and not kept:
+            drop_capture(self._home.capture(self._capture))
+        if self._request.stdin is not None:
+            for entry in self._entries:
+                if entry.job.id not in but:
+                    self._home.remove_files(entry.job.id)
+
+    def _hold_stdin(self, job_id: JobId, data: bytes) -> str:
+        """Keep what the command is to read beside its attempts, for as long as the job."""
+        folder = self._home.files(job_id)
+        os.makedirs(folder, 0o700, exist_ok=True)
+        path = f"{folder}/stdin"
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        for each in (folder, os.path.dirname(folder)):
+            sync_folder(each)
+        return path
+
+
+def _checked(specs: tuple[JobSpec, ...], captured: Captured) -> tuple[JobSpec, ...]:
+    """Return *specs* with their paths as the caller meant them, if this machine can run them."""
+    from .preflight import anchored, local_faults
+
+    specs = tuple(anchored(spec, captured) for spec in specs)
+    faults: dict[str, None] = {}
+    for spec in specs:
+        faults.update(dict.fromkeys(local_faults(spec, captured)))
+    if faults:
+        raise InvalidRequest(*faults)
+    return specs
+
+
+def _with_secrets(captured: Captured, request: verbs.Submit) -> Captured:
+    """Hold the secrets' values under their references: each job takes its own from there."""
+    values = {
+        SECRET_MARK + reference: request.secrets[reference]
+        for spec in request.specs
+        for reference in spec.secret_env.values()
+        if reference in request.secrets
+    }
+    return replace(captured, env={**captured.env, **values}) if values else captured
+
+
+def _fingerprint(spec: JobSpec, stdin: bytes | None) -> str:
+    import hashlib
+    import json
+
+    from ..core.spec import spec_to_json
+
+    digest = hashlib.sha256(json.dumps(spec_to_json(spec), sort_keys=True).encode())
+    digest.update(b"\0" + (stdin or b""))
+    return digest.hexdigest()

@@ -1,0 +1,85 @@
+"""Which captured environments are still needed: each goes when the last job that has it started."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from ..core.job import Job
+from ..ports.executor import Captured
+from .capture import SECRET_MARK, drop_capture, read_capture
+from .waiting import Place
+
+if TYPE_CHECKING:
+    from ..home import Home
+
+FORGOTTEN_AGE: Final = timedelta(hours=1)
+"""A file that no job names is left by a submit that was killed, once it is so old."""
+
+
+class Captures:
+    """The captures of a home, as its supervisor counts them."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._waiting: dict[str, set[Place]] = {}
+        self._done: set[str] = set()
+        self._last: tuple[str, Captured] | None = None
+
+    def hold(self, place: Place, name: str | None) -> None:
+        """The node at *place* waits, and needs the capture *name*."""
+        if name is not None:
+            self._waiting.setdefault(name, set()).add(place)
+
+    def let_go(self, place: Place, name: str | None) -> None:
+        """The node at *place* has started, or never will."""
+        places = self._waiting.get(name or "")
+        if places is None:
+            return
+        places.discard(place)
+        if not places and name is not None:
+            del self._waiting[name]
+            self._done.add(name)
+
+    def sweep(self) -> None:
+        """Remove the files that nobody needs any more. After it was stored that they are not."""
+        for name in self._done:
+            drop_capture(self._home.capture(name))
+            if self._last is not None and self._last[0] == name:
+                self._last = None
+        self._done.clear()
+
+    def sweep_forgotten(self, now: datetime) -> None:
+        """Remove the files that no waiting job names and that are old."""
+        folder = self._home.capture("")
+        try:
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            return
+        limit = (now - FORGOTTEN_AGE).timestamp()
+        for name in names:
+            if name not in self._waiting and os.stat(folder + name).st_mtime < limit:
+                drop_capture(folder + name)
+
+    def read(self, job: Job) -> Captured | None:
+        """Return what *job*'s command inherits; None where it, or a secret in it, is gone."""
+        if job.capture is None:
+            captured: Captured | None = Captured(env={"PATH": os.defpath})
+        elif self._last is not None and self._last[0] == job.capture:
+            captured = self._last[1]
+        else:
+            captured = read_capture(self._home.capture(job.capture))
+            if captured is not None:
+                self._last = (job.capture, captured)
+        if captured is None:
+            return None
+        env = {
+            name: value for name, value in captured.env.items() if not name.startswith(SECRET_MARK)
+        }
+        for name, reference in job.spec.secret_env.items():
+            if (value := captured.env.get(SECRET_MARK + reference)) is None:
+                return None
+            env[name] = value
+        return replace(captured, env={**env, **job.spec.env})

@@ -1,0 +1,219 @@
+"""
+Following one node: what it prints, as it comes, and how its job stands.
+
+Woken by the files growing and by the supervisor's news; a clock only limits the stay.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ..core.job import Job, JobId
+from ..errors import InvalidRequest
+from ..shim import spool
+from .growth import Growth
+
+if TYPE_CHECKING:
+    from ..ports.clock import Clock
+    from ..ports.supervision import News
+
+PIECE_BYTES: Final = 1 << 20
+PIECES_A_TURN: Final = 16
+"""So much of one stream before the other one, and the job, are looked at again."""
+
+COALESCE_S: Final = 0.002
+"""A pause after each waking: a command that prints line by line costs a look a pause, not a line."""
+
+BLIND_LOOK_S: Final = 0.05
+"""Between two looks at files that cannot be watched."""
+
+RECONNECT: Final = timedelta(seconds=2)
+
+
+class Follow(NamedTuple):
+    """Follow one node's output, and not longer than *timeout*."""
+
+    job_id: JobId
+    node: int = 0
+    offsets: Mapping[str, int] = {spool.STDOUT: 0, spool.STDERR: 0}
+    """The streams to give, and from which byte on."""
+
+    timeout: timedelta | None = None
+    tick: timedelta | None = None
+    """Give the job so often, too, for those who show its progress."""
+
+    drain: timedelta | None = None
+    """After the command's own end, stay no longer than this for what its children print."""
+
+
+class Piece(NamedTuple):
+    """Some bytes of a stream, and where they begin."""
+
+    stream: str
+    offset: int
+    data: bytes
+
+
+class Following:
+    """One caller's stay. *read* returns the job as stored, *subscribe* makes us hear of changes."""
+
+    def __init__(
+        self,
+        request: Follow,
+        clock: Clock,
+        read: Callable[[], Job],
+        subscribe: Callable[[], News],
+        folder_of: Callable[[Job], str],
+    ) -> None:
+        self._request = request
+        self._clock = clock
+        self._read = read
+        self._subscribe = subscribe
+        self._folder_of = folder_of
+        self._growth = Growth()
+        self._news: News | None = None
+        self._ended: float | None = None
+        self._streams: list[_Stream] = []
+
+    def events(self, job: Job) -> Iterator[Piece | Job]:
+        """Yield what happens to *job*, just read; see `Service.follow`."""
+        self._check(job)
+        begun = self._clock.monotonic()
+        is_sparse = job.spec.on_output_limit == "discard"
+        self._streams = [_Stream(*each, is_sparse) for each in self._request.offsets.items()]
+        try:
+            if not _is_over(job):
+                self._news = self._subscribe()
+                job = self._read()  # what changed before we listened
+            yield job
+            while True:
+                # Over before the files are read: then what is in them is all there will be.
+                over = _is_over(job)
+                yield from self._pieces(job)
+                has_more = any(stream.has_more for stream in self._streams)
+                left = self._left(job, begun)
+                if left == 0 or (over and not has_more):
+                    return
+                if not has_more and self._news is not None and self._wait(self._news, left):
+                    job = self._read()
+                    yield job
+        finally:
+            self._close()
+
+    def _check(self, job: Job) -> None:
+        if not 0 <= self._request.node < len(job.nodes):
+            raise InvalidRequest(
+                f"{job.id} has no node {self._request.node}: 0 to {len(job.nodes) - 1}"
+            )
+        for stream, offset in self._request.offsets.items():
+            if stream not in (spool.STDOUT, spool.STDERR):
+                raise InvalidRequest(f"there is no stream {stream!r}: stdout or stderr")
+            if offset < 0:
+                raise InvalidRequest("offset is not negative")
+
+    def _pieces(self, job: Job) -> Iterator[Piece]:
+        if job.nodes[self._request.node].attempt == 0:
+            return
+        folder = self._folder_of(job)
+        # Watched first, then read: nothing is written unseen in between.
+        if self._news is not None:
+            self._growth.watch(f"{folder}/{stream.name}" for stream in self._streams)
+            self._growth.clear()
+        for stream in self._streams:
+            yield from stream.read(folder)
+
+    def _left(self, job: Job, begun: float) -> float | None:
+        """Return how many seconds are left to stay; 0: none; None: as many as it takes."""
+        now = self._clock.monotonic()
+        limits = []
+        if self._request.timeout is not None:
+            limits.append(begun + self._request.timeout.total_seconds() - now)
+        if job.is_terminal:
+            self._ended = now if self._ended is None else self._ended
+            if self._request.drain is not None:
+                limits.append(self._ended + self._request.drain.total_seconds() - now)
+        return max(0.0, min(limits)) if limits else None
+
+    def _wait(self, news: News, left: float | None) -> bool:
+        """Sleep until something happens; True if it may have happened to the job."""
+        waits = [left] if left is not None else []
+        tick = self._request.tick
+        if tick is not None:
+            waits.append(tick.total_seconds())
+        if (fd := news.fileno()) is None:
+            return news.wait_changed(min([RECONNECT, *map(_seconds, waits)]))
+        listened = [fd]
+        if self._growth.fd is None:
+            waits.append(BLIND_LOOK_S)
+        else:
+            listened.append(self._growth.fd)
+        ready, _, _ = select.select(listened, [], [], min(waits, default=None))
+        if fd in ready:
+            while news.wait_changed(timedelta(0)) and news.fileno() is not None:
+                pass
+            return True
+        if ready:
+            select.select([], [], [], COALESCE_S)
+            return False
+        return tick is not None
+
+    def _close(self) -> None:
+        self._growth.close()
+        for stream in self._streams:
+            stream.close()
+        if self._news is not None:
+            self._news.close()
+
+
+class _Stream:
+    """One output stream's file, read from an offset on."""
+
+    def __init__(self, name: str, offset: int, is_sparse: bool) -> None:
+        self.name = name
+        self._offset = offset
+        self._is_sparse = is_sparse
+        self._fd: int | None = None
+        self.has_more = False
+
+    def read(self, folder: str) -> Iterator[Piece]:
+        """Yield what is there by now, but not without end; `has_more` says if there is more."""
+        self.has_more = False
+        if self._fd is None:
+            try:
+                self._fd = os.open(f"{folder}/{self.name}", os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return
+        for _ in range(PIECES_A_TURN):
+            if self._is_sparse:
+                self._skip_discarded(self._fd)
+            data = os.pread(self._fd, PIECE_BYTES, self._offset)
+            if not data:
+                return
+            piece = Piece(self.name, self._offset, data)
+            self._offset += len(data)
+            yield piece
+        self.has_more = True
+
+    def _skip_discarded(self, fd: int) -> None:
+        """Go to where the output begins that was kept: before it, the file has a hole."""
+        with suppress(OSError):  # at its end, or on a file system that knows of no holes
+            self._offset = os.lseek(fd, self._offset, os.SEEK_DATA)
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def _is_over(job: Job) -> bool:
+    """Whether nothing more will be printed: all processes are gone, or cannot be ended."""
+    return all(node.is_settled or node.stop_error is not None for node in job.nodes)
+
+
+def _seconds(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)

@@ -1,0 +1,84 @@
+"""The jobs under a supervisor's hands: as they are stored, and as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..core.job import Job, JobId, Node
+from ..core.transition import with_node
+from ..shim.failpoint import reach
+
+if TYPE_CHECKING:
+    from ..ports.store import Store
+
+
+class Ledger:
+    """
+    Every job with a node that was claimed and is not settled.
+
+    Changes are noted as they happen, and stored together by `save`. *on_change* is called for
+    each job once its change is stored.
+    """
+
+    def __init__(self, store: Store, on_change: Callable[[JobId], None]) -> None:
+        self._store = store
+        self._on_change = on_change
+        self._stored: dict[JobId, Job] = {}
+        self._changed: dict[JobId, Job] = {}
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __contains__(self, job_id: JobId) -> bool:
+        return job_id in self._stored
+
+    @property
+    def unsaved(self) -> tuple[JobId, ...]:
+        """The jobs that stand otherwise than they are stored."""
+        return tuple(self._changed)
+
+    def is_saved(self, job_id: JobId) -> bool:
+        """Whether the job is stored as it stands."""
+        return job_id not in self._changed
+
+    def get(self, job_id: JobId) -> Job | None:
+        """Return the job as it stands; None if it is not under our hands."""
+        return self._changed.get(job_id) or self._stored.get(job_id)
+
+    def take(self, job: Job) -> Job:
+        """Take a job as it was read from the store, unless it is here. Returns it as it stands."""
+        return self.get(job.id) or self._stored.setdefault(job.id, job)
+
+    def note(self, job: Job, node: Node) -> bool:
+        """Note how a node of *job* stands now. Returns whether that is new."""
+        current = self.take(job)
+        if node == current.nodes[node.index]:
+            return False
+        self._changed[job.id] = with_node(current, node)
+        return True
+
+    def save(self) -> tuple[JobId, ...]:
+        """
+        Store all changes, in one transaction, and forget the jobs that are settled.
+
+        Returns the jobs that somebody else had changed meanwhile: they are forgotten, to be read
+        again. Raises `Unavailable`; then nothing is lost, and it may be called again.
+        """
+        if not self._changed:
+            return ()
+        changes = [(self._stored[job_id], job) for job_id, job in self._changed.items()]
+        ends = any(after.is_terminal and not before.is_terminal for before, after in changes)
+        reach("supervisor.before_record_end" if ends else "supervisor.before_record_start")
+        stale = self._store.save(changes)
+        self._changed.clear()
+        for _, job in changes:
+            if job.id in stale or job.is_settled:
+                del self._stored[job.id]
+            else:
+                self._stored[job.id] = replace(job, version=job.version + 1)
+        for _, job in changes:
+            self._on_change(job.id)
+        reach("supervisor.after_record_end" if ends else "supervisor.after_record_start")
+        return tuple(stale)

@@ -1,0 +1,297 @@
+"""A caller's end of the supervisor's socket; starts a supervisor where there is none."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from ..core.job import JobId
+from ..core.limits import to_ms
+from ..errors import Unavailable
+from . import wire
+
+if TYPE_CHECKING:
+    import socket
+
+    from ..ports.clock import Clock
+
+START_PATIENCE: Final = timedelta(seconds=15)
+"""How long a supervisor is given to come up, by those who cannot do without."""
+
+ANSWER_PATIENCE: Final = timedelta(seconds=60)
+GREETING_PATIENCE: Final = timedelta(seconds=5)
+
+Start = Callable[[int], None]
+"""Starts a supervisor that writes to the given descriptor once it is ready, or closes it."""
+
+
+class Link:
+    """
+    The supervisor of *home*, as the doors' service sees it. Keeps one connection for wakes.
+
+    Not bound to a process: after a fork each side makes its own connection.
+    """
+
+    def __init__(self, home: str, version: str, start: Start, clock: Clock) -> None:
+        self._home = home
+        self._version = version
+        self._start = start
+        self.clock = clock
+        self._kept: tuple[int, socket.socket] | None = None
+
+    # The port -------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Make a supervisor look at the store soon, starting one if there is none."""
+        if not self._send_kept({"op": "wake"}):
+            self._start_one(None)
+
+    def catch_up(self, timeout: timedelta) -> bool:
+        """Let it take in everything that has happened by now; False if *timeout* came first."""
+        deadline = self.clock.monotonic() + timeout.total_seconds()
+        try:
+            answer = self._ask({"op": "sync"}, deadline)
+            if answer is None and self._start_one(deadline):
+                answer = self._ask({"op": "sync"}, deadline)
+        except TimeoutError:
+            return False
+        return answer is not None
+
+    def cancel(self, job_id: JobId, *, nodes: frozenset[int], grace: timedelta | None) -> None:
+        """Have the supervisor cancel; it stores it before it answers."""
+        line = {
+            "op": "cancel",
+            "job": job_id,
+            "nodes": sorted(nodes),
+            "grace_ms": None if grace is None else to_ms(grace),
+        }
+        # Asked again where the answer was lost with the supervisor: a second cancel is the first.
+        for _ in range(3):
+            deadline = self.clock.monotonic() + ANSWER_PATIENCE.total_seconds()
+            try:
+                answer = self._ask(line, deadline)
+            except TimeoutError:
+                raise self._mute() from None
+            if answer is None:
+                self._start_one(self.clock.monotonic() + START_PATIENCE.total_seconds())
+                continue
+            if "error" in answer:
+                raise Unavailable(str(answer.get("message") or answer["error"]), job_id=job_id)
+            return
+        raise Unavailable(
+            f"No supervisor could be reached or started for {self._home}",
+            job_id=job_id,
+            suggestion="See its log: outlast supervisor status",
+        )
+
+    def news(self, job_ids: frozenset[JobId], *, timeout: timedelta | None = None) -> Subscription:
+        """Subscribe to changes of these jobs. Takes *timeout* at the most."""
+        return Subscription(self, job_ids, timeout)
+
+    def close(self) -> None:
+        """Let go of the kept connection. Idempotent; the next wake makes another."""
+        if self._kept is not None:
+            self._kept[1].close()
+            self._kept = None
+
+    # For who looks after the supervisor itself ----------------------------------------------
+
+    def status(self) -> Mapping[str, object] | None:
+        """What the running supervisor says of itself; None if there is none."""
+        deadline = self.clock.monotonic() + GREETING_PATIENCE.total_seconds()
+        try:
+            return self._ask({"op": "status"}, deadline)
+        except TimeoutError:
+            raise self._mute() from None
+
+    def _mute(self) -> Unavailable:
+        return Unavailable(
+            f"The supervisor of {self._home} does not answer",
+            suggestion="Is it stopped? Killing it harms no job: another one takes over",
+        )
+
+    def leave(self, timeout: timedelta) -> bool:
+        """Ask a running supervisor to leave, and see it gone."""
+        deadline = self.clock.monotonic() + timeout.total_seconds()
+        peer = self.connect(deadline, may_replace=False)
+        if peer is None:
+            return True
+        with peer:
+            reader = wire.Reader(peer)
+            try:
+                peer.sendall(wire.encode({"op": "leave"}))
+                while reader.read(max(0.0, deadline - self.clock.monotonic())) is not None:
+                    pass
+            except TimeoutError:
+                return False
+            except OSError:
+                pass
+        return True
+
+    # Connecting -----------------------------------------------------------------------------
+
+    def connect(self, deadline: float, *, may_replace: bool = True) -> socket.socket | None:
+        """
+        Return a connection on which the greeting was read; None if nobody listens.
+
+        A supervisor older than this program is asked to leave first: the next one is ours.
+        """
+        peer = wire.connect(self._home, self._left(deadline))
+        if peer is None:
+            return None
+        try:
+            greeting = wire.Reader(peer).read(self._left(deadline))
+        except TimeoutError:
+            peer.close()
+            raise
+        if greeting is None:
+            peer.close()
+            return None
+        if may_replace and is_older(str(greeting.get("version")), self._version):
+            peer.close()
+            self.leave(START_PATIENCE)
+            return None
+        return peer
+
+    def start_for(self, deadline: float) -> bool:
+        """Start a supervisor and stay until it is ready; False if *deadline* came first."""
+        return self._start_one(deadline)
+
+    def _left(self, deadline: float) -> float:
+        return max(0.001, deadline - self.clock.monotonic())
+
+    def _ask(self, line: wire.Line, deadline: float) -> wire.Line | None:
+        """Send *line* and return the answer; None if there is nobody, or nobody any more."""
+        # Who greets at once is at work: only then is an answer waited for as long as it takes.
+        greeted_by = min(deadline, self.clock.monotonic() + GREETING_PATIENCE.total_seconds())
+        peer = self.connect(greeted_by, may_replace=line["op"] != "status")
+        if peer is None:
+            return None
+        with peer:
+            try:
+                peer.sendall(wire.encode(line))
+            except OSError:
+                return None
+            return wire.Reader(peer).read(self._left(deadline))
+
+    def _send_kept(self, line: wire.Line) -> bool:
+        """Send *line* over the kept connection, made again once if it broke."""
+        for _ in range(2):
+            if self._kept is None or self._kept[0] != os.getpid():
+                deadline = self.clock.monotonic() + GREETING_PATIENCE.total_seconds()
+                try:
+                    peer = self.connect(deadline)
+                except TimeoutError:
+                    return True  # Somebody listens, and will look at the store when it wakes.
+                if peer is None:
+                    return False
+                self._kept = (os.getpid(), peer)
+            peer = self._kept[1]
+            try:
+                # Nothing is ever sent to this end: being readable means that it was hung up.
+                if not select.select([peer], [], [], 0)[0]:
+                    peer.sendall(wire.encode(line))
+                    return True
+            except (OSError, ValueError):
+                pass
+            peer.close()
+            self._kept = None
+        return False
+
+    def _start_one(self, deadline: float | None) -> bool:
+        """Start a supervisor; with a *deadline*, stay until it is ready, or another one is."""
+        ready, tells = os.pipe()
+        try:
+            self._start(tells)
+        finally:
+            os.close(tells)
+        try:
+            if deadline is None:
+                return True
+            readable, _, _ = select.select([ready], [], [], self._left(deadline))
+            if not readable:
+                return False
+            # A byte: ready. Its end without one: it left, since another one has the lock.
+            return bool(os.read(ready, 1)) or self._is_coming_up(deadline)
+        finally:
+            os.close(ready)
+
+    def _is_coming_up(self, deadline: float) -> bool:
+        """Stay while another one that holds the lock gets ready to listen."""
+        while self.clock.monotonic() < deadline:
+            peer = wire.connect(self._home, self._left(deadline))
+            if peer is not None:
+                peer.close()
+                return True
+            select.select([], [], [], 0.01)
+        return False
+
+
+class Subscription:
+    """One caller's subscription, made again when it breaks."""
+
+    def __init__(self, link: Link, job_ids: frozenset[JobId], timeout: timedelta | None) -> None:
+        self._link = link
+        self._job_ids = sorted(job_ids)
+        self._peer: socket.socket | None = None
+        self._reader: wire.Reader | None = None
+        patience = START_PATIENCE if timeout is None else min(timeout, START_PATIENCE)
+        self._subscribe(max(0.0, patience.total_seconds()))
+
+    def wait_changed(self, timeout: timedelta | None) -> bool:
+        """Return True once something may have changed, False when *timeout* has passed."""
+        seconds = None if timeout is None else max(0.0, timeout.total_seconds())
+        if self._reader is None:
+            self._subscribe(START_PATIENCE.total_seconds() if seconds is None else seconds)
+            return True
+        try:
+            line = self._reader.read(seconds)
+        except TimeoutError:
+            return False
+        if line is None:
+            self.close()
+        return True
+
+    def fileno(self) -> int | None:
+        """Return what is readable when there is news; None while the subscription is broken."""
+        return None if self._peer is None else self._peer.fileno()
+
+    def close(self) -> None:
+        """End the subscription. Idempotent."""
+        if self._peer is not None:
+            self._peer.close()
+        self._peer = self._reader = None
+
+    def _subscribe(self, seconds: float) -> None:
+        clock = self._link.clock
+        deadline = clock.monotonic() + seconds
+        with suppress(TimeoutError):
+            peer = self._link.connect(deadline)
+            if peer is None:
+                self._link.start_for(deadline)
+                peer = self._link.connect(deadline)
+            if peer is None:
+                # Neither there nor to be started: not spun on, since it may come by itself.
+                select.select([], [], [], min(0.05, max(0.0, deadline - clock.monotonic())))
+                return
+            self._peer, self._reader = peer, wire.Reader(peer)
+            with suppress(OSError):
+                peer.sendall(wire.encode({"op": "watch", "jobs": self._job_ids}))
+                self._reader.read(max(0.001, deadline - clock.monotonic()))
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether a release number such as `1.10.0` comes before another one."""
+    return _release(version) < _release(than)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    numbers = []
+    for part in version.split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))] or "0"
+        numbers.append(int(digits))
+    return tuple(numbers)

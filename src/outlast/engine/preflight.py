@@ -1,0 +1,125 @@
+"""What this machine would object to in a local job, asked before anything happens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..core.job import JobSpec
+from ..core.spec import read_spec
+from ..errors import InvalidRequest
+from .secrets import resolve_secrets
+
+if TYPE_CHECKING:
+    from ..ports.executor import Captured
+
+
+def read_request(
+    given: Iterable[Mapping[str, Any]], captured: Captured, faults: Iterable[str] = ()
+) -> tuple[tuple[JobSpec, ...], dict[str, str]]:
+    """
+    Return the specs that a local caller asks for, and the values of the secrets in them.
+
+    *faults* are those that the caller found itself. What is sound of a spec is asked of the
+    machine only where something else is wrong: the service asks it anyway before it stores.
+
+    Raises:
+        InvalidRequest: Something is wrong; every fault is listed, the machine's included.
+    """
+    found = dict.fromkeys(faults)
+    specs = []
+    for each in given:
+        spec, wrong = read_spec(each)
+        specs.append(spec)
+        found.update(dict.fromkeys(wrong))
+    secrets: dict[str, str] = {}
+    try:
+        secrets = resolve_secrets(specs)
+    except InvalidRequest as error:
+        # A reference that is none was told by its variable already, without showing it.
+        told = any("is not a reference" in fault for fault in found)
+        found.update({} if told else dict.fromkeys(error.faults))
+    if found:
+        for spec in specs:
+            with suppress(ValueError):  # a NUL in a name, told above: nobody can be asked about it
+                found.update(dict.fromkeys(local_faults(anchored(spec, captured), captured)))
+        raise InvalidRequest(*found)
+    return tuple(specs), secrets
+
+
+def anchored(spec: JobSpec, captured: Captured) -> JobSpec:
+    """Return *spec* with its paths absolute, as the caller meant them."""
+    cwd = os.path.join(captured.cwd, os.path.expanduser(spec.cwd or ""))
+    stdin = None if spec.stdin is None else os.path.join(captured.cwd, spec.stdin)
+    return replace(spec, cwd=os.path.normpath(cwd), stdin=stdin)
+
+
+def local_faults(spec: JobSpec, captured: Captured) -> list[str]:
+    """Return what keeps *spec* from starting here: program, directory, input, limits."""
+    faults: list[str] = []
+    cwd = spec.cwd or captured.cwd
+    if not os.path.isdir(cwd):
+        there = os.path.lexists(cwd)
+        faults.append(f"cwd {cwd} is {'no directory' if there else 'not there'}")
+    elif not os.access(cwd, os.X_OK):  # pragma: no cover - root, as whom tests may run, may
+        faults.append(f"cwd {cwd} may not be entered by this user")
+    if spec.command:
+        program = spec.command[0]
+    elif spec.runtime is not None:
+        program = next(iter(spec.runtime.split()), " ")  # of spaces alone: told as no program
+    else:
+        program = "/bin/sh" if spec.shell is not None else ""
+    if program and (fault := _program_fault(program, cwd, {**captured.env, **spec.env})):
+        faults.append(fault)
+    if spec.stdin is not None:
+        path = os.path.join(cwd, spec.stdin)
+        if os.path.isdir(path):
+            faults.append(f"stdin {spec.stdin} is a directory")
+        elif not os.access(path, os.R_OK):
+            faults.append(f"stdin {spec.stdin} cannot be read")
+    return faults + _limit_faults(spec)
+
+
+def _program_fault(program: str, cwd: str, env: Mapping[str, str]) -> str | None:
+    if "/" in program:
+        path = os.path.join(cwd, program)
+        if _is_executable(path):
+            return None
+        if not os.path.exists(path):
+            return f"there is no program {program}" + _about(path)
+        return f"{program} is not executable: chmod +x it, or run it with its interpreter"
+    for folder in env.get("PATH", os.defpath).split(os.pathsep):
+        if _is_executable(os.path.join(cwd, folder, program)):
+            return None
+    return f"there is no program {program!r} in PATH" + _about(os.path.join(cwd, program))
+
+
+def _about(path: str) -> str:
+    name = os.path.basename(path)
+    if " " in name:
+        return ": give the program and its arguments apart, or the whole line with --shell"
+    return f": for the file in this directory write ./{name}" if _is_executable(path) else ""
+
+
+def _is_executable(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def _limit_faults(spec: JobSpec) -> list[str]:
+    asked = [
+        name for name in ("memory_bytes", "cpus", "pids") if getattr(spec.limits, name) is not None
+    ]
+    if not asked:
+        return []
+    from ..shim import cgroup
+
+    there = cgroup.available_controllers()
+    return [
+        f"limits.{name} needs the cgroup v2 controller {cgroup.CONTROLLERS[name]!r},"
+        " which this machine does not offer"
+        for name in asked
+        if cgroup.CONTROLLERS[name] not in there
+    ]

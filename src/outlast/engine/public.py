@@ -1,0 +1,115 @@
+"""A job as every door shows it: the public JSON, the same everywhere."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from ..core.job import Job, JobId, Node
+from ..core.limits import poll_interval, to_ms
+
+PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./")
+"""What no shell takes for anything but itself."""
+
+
+class Address:
+    """How a caller asks for a job again: the program and its options, from any directory."""
+
+    def __init__(self, argv: tuple[str, ...], options: tuple[str, ...] = ()) -> None:
+        self._argv = argv
+        self._options = options
+
+    def argv(self, verb: str, job_id: JobId) -> list[str]:
+        """Return the command for *verb*, as arguments."""
+        return [*self._argv, "job", verb, *self._options, job_id]
+
+    def command(self, verb: str, job_id: JobId) -> str:
+        """Return the command for *verb*, as a line that a shell, or splitting, takes apart."""
+        argv = self.argv(verb, job_id)
+        if all(word and PLAIN.issuperset(word) for word in argv):
+            return " ".join(argv)
+        import shlex
+
+        return shlex.join(argv)
+
+
+def public_job(
+    job: Job, *, address: Address, now: datetime, result: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """
+    Return *job* as JSON. Times are ISO 8601 in UTC with milliseconds, durations milliseconds.
+
+    *result* is added for a job that has ended.
+    """
+    one = job.nodes[0] if len(job.nodes) == 1 else None
+    progress = [node for node in job.nodes if node.progress_pct is not None]
+    public: dict[str, Any] = {
+        "job_id": job.id,
+        "name": job.spec.name,
+        "status": str(job.status),
+        "reason": job.reason,
+        "terminal": job.is_terminal,
+        "exit_code": None if one is None else one.exit_code,
+        "progress_pct": sum(node.progress_pct or 0 for node in progress) / len(job.nodes)
+        if progress
+        else None,
+        "message": next((node.message for node in job.nodes if node.message), None),
+        "error": next((node.error for node in job.nodes if node.error), None),
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "completed_at": iso(job.completed_at),
+        "stopped_at": iso(job.stopped_at),
+        "timeout_ms": to_ms(job.spec.timeout),
+        "poll_interval_ms": to_ms(poll_interval(now - job.created_at)),
+        "expires_at": iso(job.expires_at),
+    }
+    for verb in ("status", "cancel", "result", "logs"):
+        line = public[f"{verb}_command"] = address.command(verb, job.id)
+        if line.split() != (argv := address.argv(verb, job.id)):
+            # Only where splitting the line gives something else: it must stay small to be read
+            # by a model (docs/decisions/0003-an-answer-is-small.md).
+            public[f"{verb}_argv"] = argv
+    public["nodes"] = [_public_node(node) for node in job.nodes]
+    public["labels"] = dict(job.spec.labels)
+    public["attempt"] = max(1, *(node.attempt for node in job.nodes), 1)
+    if job.spec.retry_of is not None:
+        public["retry_of"] = job.spec.retry_of
+    if result is not None:
+        public["result"] = result
+    return public
+
+
+def _public_node(node: Node) -> dict[str, Any]:
+    public: dict[str, Any] = {
+        "node": node.name,
+        "status": str(node.status),
+        "reason": node.reason,
+        "phase": _phase(node),
+        "exit_code": node.exit_code,
+        "signal": node.signal,
+        "error": node.error,
+        "started_at": iso(node.started_at),
+        "completed_at": iso(node.completed_at),
+        "stopped_at": iso(node.stopped_at),
+        "containment": node.containment,
+        "output": {"stdout_bytes": node.stdout_bytes, "stderr_bytes": node.stderr_bytes},
+    }
+    for name in ("stop_error", "late_exit_code"):
+        if (value := getattr(node, name)) is not None:
+            public[name] = value
+    if node.degraded:
+        public["degraded"] = True
+    return public
+
+
+def _phase(node: Node) -> str | None:
+    if node.is_terminal and not node.is_settled:
+        return "stopping"
+    if not node.is_terminal and node.attempt and node.started_at is None:
+        return "starting"
+    return None
+
+
+def iso(at: datetime | None) -> str | None:
+    """Write a time as `2026-11-20T19:16:48.000Z`."""
+    return None if at is None else f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"

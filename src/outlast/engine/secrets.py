@@ -1,0 +1,45 @@
+"""Reading what a job's secrets refer to, for a caller on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+from ..core.job import JobSpec
+from ..errors import InvalidRequest
+
+
+def resolve_secrets(
+    specs: Iterable[JobSpec], environ: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """
+    Return the values of all references in *specs*, by reference.
+
+    `env:NAME` is a variable of the caller's, `file:PATH` a file's text without its last line
+    break.
+
+    Raises:
+        InvalidRequest: One cannot be read. No value is ever in the message.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, str] = {}
+    faults: list[str] = []
+    for reference in sorted({ref for spec in specs for ref in spec.secret_env.values()}):
+        kind, _, name = reference.partition(":")
+        if kind == "env":
+            if name in environ:
+                values[reference] = environ[name]
+            else:
+                faults.append(f"secret {reference}: there is no such variable")
+        elif kind == "file":
+            try:
+                with open(os.path.expanduser(name), encoding="utf-8") as file:
+                    values[reference] = file.read().removesuffix("\n")
+            except (OSError, ValueError) as error:
+                why = getattr(error, "strerror", None) or "it is not text"
+                faults.append(f"secret {reference}: {why}")
+        else:
+            faults.append(f"secret {reference}: named secrets are a server's; use env: or file:")
+    if faults:
+        raise InvalidRequest(*faults)
+    return values

@@ -1,0 +1,315 @@
+"""Does the verbs: load, transition, save. What every door speaks to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from ..core.job import Job, JobId, Node, attempt_key
+from ..errors import InvalidRequest, NotTerminal, Unavailable
+from ..shim import spool
+from . import verbs
+from .public import Address, public_job
+
+if TYPE_CHECKING:
+    from ..home import Home
+    from ..ports.clock import Clock
+    from ..ports.store import Page, Store
+    from ..ports.supervision import Supervision
+    from .follow import Follow, Piece
+
+CATCH_UP: Final = timedelta(milliseconds=200)
+"""What a supervisor is given to take in what has happened, before somebody is told."""
+
+TOMBSTONE_AGE: Final = timedelta(days=365)
+"""How long an id is known to have been one, and its key stays taken."""
+
+
+class Service:
+    """The verbs over one home. Synchronous; may be shared by threads."""
+
+    def __init__(
+        self, store: Store, supervision: Supervision, clock: Clock, home: Home, address: Address
+    ) -> None:
+        self._store = store
+        self._supervision = supervision
+        self._clock = clock
+        self._home = home
+        self._address = address
+
+    def close(self) -> None:
+        """Let go of the store and of the supervisor. Idempotent."""
+        self._store.close()
+        self._supervision.close()
+
+    # The verbs ------------------------------------------------------------------------------
+
+    def submit(self, request: verbs.Submit) -> tuple[Job, ...]:
+        """
+        Store the jobs and wake the supervisor. On disk when this returns.
+
+        A spec whose key is known is answered with the job it stands for, and starts nothing.
+
+        Raises:
+            InvalidRequest: Something keeps a job from starting here; all faults are listed,
+                and nothing was stored.
+
+            Conflict: A key stands for another spec. Nothing was stored.
+
+            Expired: A key stands for a job whose retention is over.
+        """
+        from .admission import Admission
+
+        admission = Admission(self._home, self._clock, request)
+        self._home.prepare()
+        try:
+            jobs = self._store.add(admission.entries())
+        except BaseException as error:
+            admission.withdraw()
+            if isinstance(error, OSError):
+                raise Unavailable(
+                    f"The home {self._home.path} cannot be written: {error.strerror}",
+                    suggestion="Make room on its disk, or name another home with OUTLAST_HOME",
+                ) from error
+            raise
+        admission.withdraw(but={job.id for job in jobs})
+        self._supervision.wake()
+        for job in jobs:
+            self._tell_expired(job)
+        return jobs
+
+    def get(self, request: verbs.Get) -> Job:
+        """
+        Return the job as it stands, having given the supervisor a moment to catch up.
+
+        Raises:
+            NotFound: There is none of that id.
+
+            Expired: There was one.
+        """
+        job = self._store.get(request.job_id)
+        if not job.is_settled:
+            self._supervision.catch_up(CATCH_UP)
+            job = self._store.get(request.job_id)
+        self._tell_expired(job)
+        return self._with_live_facts(job)
+
+    def list(self, request: verbs.List) -> Page:
+        """Return a page of jobs, newest first."""
+        from ..ports.store import Query
+
+        query = Query(**request._asdict())
+        page = self._store.find(query)
+        if any(not job.is_settled for job in page.jobs):
+            self._supervision.catch_up(CATCH_UP)
+            page = self._store.find(query)
+        now = self._clock.now()
+        there = (job for job in page.jobs if job.expires_at is None or job.expires_at > now)
+        return replace(page, jobs=tuple(map(self._with_live_facts, there)))
+
+    def wait(self, request: verbs.Wait) -> tuple[Job, ...]:
+        """
+        Return the jobs once all of them (or any) have ended, or as they stand after *timeout*.
+
+        Ends nothing but the waiting. Sleeps until something happens.
+        """
+        job_ids = request.job_ids
+        jobs = {job_id: self._store.get(job_id) for job_id in job_ids}
+        if not self._is_waited(jobs, request.any):
+            deadline = None if request.timeout is None else self._deadline(request.timeout)
+            jobs = self._wait_changed(jobs, request.any, deadline)
+        return tuple(self._with_live_facts(jobs[job_id]) for job_id in job_ids)
+
+    def read_output(self, request: verbs.ReadOutput) -> bytes:
+        """
+        Return a piece of a node's output: at most *limit* bytes from *offset*; b"" at the end
+        so far.
+
+        Raises:
+            InvalidRequest: There is no such node or stream.
+        """
+        if request.stream not in (spool.STDOUT, spool.STDERR):
+            raise InvalidRequest(f"there is no stream {request.stream!r}: stdout or stderr")
+        if request.offset < 0 or request.limit < 0:
+            raise InvalidRequest("offset and limit are not negative")
+        job = self._store.get(request.job_id)
+        if not 0 <= request.node < len(job.nodes):
+            raise InvalidRequest(f"{job.id} has no node {request.node}: 0 to {len(job.nodes) - 1}")
+        folder = self.output_folder(job, job.nodes[request.node])
+        return spool.read_output(folder, request.stream, request.offset, request.limit)
+
+    def cancel(self, request: verbs.Cancel) -> tuple[Job, bool]:
+        """
+        Cancel what has not ended. Returns the job as it then stands, and whether this call
+        changed anything. Final as soon as it returns.
+        """
+        before = self._store.get(request.job_id)
+        unknown = request.nodes - {node.index for node in before.nodes}
+        if unknown:
+            raise InvalidRequest(f"{before.id} has no node {min(unknown)}")
+        if before.is_settled:
+            return self._with_live_facts(before), False
+        self._supervision.cancel(before.id, nodes=request.nodes, grace=request.grace)
+        after = self._store.get(before.id)
+        changed = not before.is_terminal and any(
+            node.reason == "cancelled" and not old.is_terminal
+            for old, node in zip(before.nodes, after.nodes, strict=True)
+        )
+        if request.wait_stopped is not None:
+            deadline = self._deadline(request.wait_stopped)
+            after = self._wait_changed({after.id: after}, False, deadline, settled=True)[after.id]
+        return self._with_live_facts(after), changed
+
+    def delete(self, request: verbs.Delete) -> tuple[JobId, ...]:
+        """
+        Remove ended jobs and their files. Returns their ids.
+
+        Raises:
+            NotTerminal: One of them still runs, or is not known to be gone. None was removed.
+        """
+        jobs = [self._store.get(job_id) for job_id in request.job_ids]
+        if any(not job.is_settled for job in jobs):
+            self._supervision.catch_up(CATCH_UP)
+            jobs = [self._store.get(job_id) for job_id in request.job_ids]
+        for job in jobs:
+            if not job.is_settled:
+                raise NotTerminal(
+                    f"{job.id} is {job.status}: only what has ended can be deleted",
+                    job_id=job.id,
+                    suggestion=f"Cancel it first: {self._address.command('cancel', job.id)}",
+                )
+        now = self._clock.now()
+        ids = tuple(job.id for job in jobs)
+        self._store.expire(ids, at=now, forget_before=now - TOMBSTONE_AGE)
+        for job_id in ids:
+            self._home.remove_files(job_id)
+        return ids
+
+    def retry(self, request: verbs.Retry) -> Job:
+        """Submit the spec of an ended job again. The new job names the old one."""
+        old = self.get(verbs.Get(job_id=request.job_id))
+        if not old.is_terminal:
+            raise NotTerminal(
+                f"{old.id} is {old.status}: only what has ended can be tried again", job_id=old.id
+            )
+        spec = replace(old.spec, retry_of=old.id)
+        again = verbs.Submit(
+            specs=(spec,),
+            captured=request.captured,
+            secrets=request.secrets,
+            principal=request.principal,
+        )
+        return self.submit(again)[0]
+
+    # What doors show ------------------------------------------------------------------------
+
+    def public(self, job: Job, *, with_result: bool = True) -> dict[str, Any]:
+        """Return *job* as the JSON that every door gives; lists leave out what it printed."""
+        return public_job(
+            job,
+            address=self._address,
+            now=self._clock.now(),
+            result=self.result(job) if with_result and job.is_terminal else None,
+        )
+
+    def result(self, job: Job) -> dict[str, Any]:
+        """Return what a job left: its exit code and the ends of its output, as text."""
+        from .result import job_result
+
+        return job_result(job, self.output_folder(job, job.nodes[0]))
+
+    def follow(self, request: Follow) -> Iterator[Piece | Job]:
+        """
+        Yield what one node prints, as it comes, and the job whenever it may have changed.
+
+        Ends when all that the command and its children ever print was given, or the request's
+        time is over. The last thing given is the job.
+
+        Raises:
+            InvalidRequest: There is no such node or stream.
+        """
+        from .follow import Following
+
+        job = self.get(verbs.Get(job_id=request.job_id))
+        following = Following(
+            request,
+            self._clock,
+            lambda: self._with_live_facts(self._store.get(job.id)),
+            lambda: self._supervision.news(frozenset({job.id})),
+            lambda read: self.output_folder(read, read.nodes[request.node]),
+        )
+        return following.events(job)
+
+    def output_folder(self, job: Job, node: Node) -> str:
+        """Return the folder that holds the output of a node's current attempt."""
+        return self._home.attempt(attempt_key(job.id, node.index, max(node.attempt, 1)))
+
+    # Waiting --------------------------------------------------------------------------------
+
+    def _wait_changed(
+        self,
+        jobs: dict[JobId, Job],
+        wait_any: bool,
+        deadline: float | None,
+        *,
+        settled: bool = False,
+    ) -> dict[JobId, Job]:
+        left = None if deadline is None else deadline - self._clock.monotonic()
+        patience = None if left is None else timedelta(seconds=left)
+        news = self._supervision.news(frozenset(jobs), timeout=patience)
+        try:
+            while True:
+                # Read after subscribing: what happened before it is seen, what comes is told.
+                jobs = {
+                    job_id: job if job.is_settled else self._store.get(job_id)
+                    for job_id, job in jobs.items()
+                }
+                if self._is_waited(jobs, wait_any, settled=settled):
+                    return jobs
+                left = None if deadline is None else deadline - self._clock.monotonic()
+                if left is not None and left <= 0:
+                    return jobs
+                news.wait_changed(None if left is None else timedelta(seconds=left))
+        finally:
+            news.close()
+
+    def _deadline(self, timeout: timedelta) -> float:
+        return self._clock.monotonic() + timeout.total_seconds()
+
+    @staticmethod
+    def _is_waited(jobs: Mapping[JobId, Job], wait_any: bool, *, settled: bool = False) -> bool:
+        over = (job.is_settled if settled else job.is_terminal for job in jobs.values())
+        return any(over) if wait_any else all(over)
+
+    # Reading --------------------------------------------------------------------------------
+
+    def _with_live_facts(self, job: Job) -> Job:
+        """Return *job* with the sizes and progress of what runs, which only its files know."""
+        if job.is_settled:
+            return job
+        return replace(job, nodes=tuple(self._live(job, node) for node in job.nodes))
+
+    def _live(self, job: Job, node: Node) -> Node:
+        if node.is_settled or not node.attempt:
+            return node
+        folder = self.output_folder(job, node)
+        percent, message = spool.read_progress(folder)
+        return replace(
+            node,
+            stdout_bytes=spool.output_size(folder, spool.STDOUT),
+            stderr_bytes=spool.output_size(folder, spool.STDERR),
+            progress_pct=percent,
+            message=message,
+        )
+
+    def _tell_expired(self, job: Job) -> None:
+        if job.expires_at is not None and job.expires_at <= self._clock.now():
+            from ..errors import Expired
+
+            raise Expired(
+                f"The retention of {job.id} is over",
+                job_id=job.id,
+                suggestion="Keep the next one longer: --retention",
+            )

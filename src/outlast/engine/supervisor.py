@@ -1,0 +1,399 @@
+"""The loop that carries jobs to their end: claim, launch, observe, plan, act, record."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from ..core import events as ev
+from ..core import plan as planning
+from ..core.job import Job, JobId, Node, attempt_key
+from ..core.sight import Alive, Gone, Sight
+from ..core.state import NodeStatus, Reason
+from ..core.transition import settle, transition
+from ..errors import IllegalMove, NotFound, Unavailable
+from ..ports.executor import Executor
+from ..ports.store import Query
+from ..shim.failpoint import reach
+from .captures import Captures
+from .hands import MISSING, Hands
+from .ledger import Ledger
+from .pace import AHEAD, Pace
+from .waiting import Place, Waiting
+from .window import Alarm, Window
+
+if TYPE_CHECKING:
+    from ..ports.clock import Clock
+    from ..ports.store import Store
+
+log = logging.getLogger("outlast.supervisor")
+
+WINDOW_S: Final = 0.005
+"""How long news that nobody waits for may wait to be stored together with what comes next."""
+
+STORE_AGAIN_S: Final = 1.0
+"""Between two tries of a store that is out of reach, or whose disk is full."""
+
+PAGE: Final = 500
+
+
+class Supervisor:
+    """
+    Owns one home's jobs. Everything it knows stands in the store and in the executors' world:
+    another one, after any death, goes on from there.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        executors: Mapping[str, Executor],
+        clock: Clock,
+        captures: Captures,
+        *,
+        boot_id: str,
+        max_running: int,
+        on_change: Callable[[JobId], None],
+        is_watched: Callable[[JobId], bool],
+    ) -> None:
+        self._store = store
+        self._executors = tuple(executors)
+        self._hands = Hands(executors, captures, self._fail_unstarted, self.wake)
+        self._clock = clock
+        self._captures = captures
+        self._boot_id = boot_id
+        self._max_running = max_running
+        self._is_watched = is_watched
+
+        self._ledger = Ledger(store, on_change)
+        self._running: set[Place] = set()
+        """The nodes that take up a slot: claimed, and not ended."""
+        self._waiting = Waiting()
+        self._pace = Pace()
+        self._cursor: str | None = None
+        self._seen: set[JobId] = set()
+
+        self._inbox: deque[tuple[str, Sight]] = deque()
+        self._work = asyncio.Event()
+        self._window = Window(WINDOW_S, self._work.set)
+        self._alarm = Alarm(self._work.set)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._turn = asyncio.Lock()
+        self._fault: BaseException | None = None
+        self._look_at_store = True
+
+    # What others see ------------------------------------------------------------------------
+
+    @property
+    def running(self) -> int:
+        """How many nodes run."""
+        return len(self._running)
+
+    @property
+    def queued(self) -> int:
+        """How many nodes wait for their turn."""
+        return len(self._waiting)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do: no node that is not ended and gone."""
+        return not (self._ledger or self._waiting or self._inbox)
+
+    def wake(self) -> None:
+        """There may be new work in the store."""
+        self._look_at_store = True
+        self._work.set()
+
+    def look_again(self, key: str) -> None:
+        """Somebody without a channel to us has news of the attempt *key*."""
+        job = self._ledger.get(JobId(key.partition("/")[0]))
+        if job is not None:
+            self._hands.look_again(key, job.nodes[0])
+
+    async def catch_up(self) -> None:
+        """Return when everything that had happened by the time of the call is in the store."""
+        self.wake()
+        await self._hands.let_news_come()
+        async with self._turn:
+            await self._do_turn(at_once=True)
+
+    # The loop -------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take up what earlier supervisors left, and begin to listen."""
+        for name in self._executors:
+            task = asyncio.create_task(self._listen(name))
+            task.add_done_callback(self._stopped_listening)
+            self._tasks.append(task)
+        await asyncio.sleep(0)
+        async with self._turn:
+            await self._do_turn(at_once=True)
+
+    def _stopped_listening(self, task: asyncio.Task[None]) -> None:
+        """Deaf to one executor, it must not go on as if all were well."""
+        if not task.cancelled():
+            self._fault = task.exception() or RuntimeError("an executor's news ended")
+            self._work.set()
+
+    async def run(self) -> None:
+        """
+        Work until cancelled.
+
+        Raises:
+            Exception: Something of ours broke. The next supervisor begins with a clear head.
+        """
+        while True:
+            await self._work.wait()
+            if self._fault is not None:
+                raise self._fault
+            async with self._turn:
+                await self._do_turn()
+
+    async def stop(self) -> None:
+        """Let go of everything. No job is touched."""
+        self._window.close()
+        self._alarm.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _do_turn(self, *, at_once: bool = False) -> None:
+        """
+        Take in all news, fill the free slots, store it, then act on it.
+
+        What nobody waits for may be stored a few milliseconds later, together with what comes
+        next; with *at_once*, nothing may.
+        """
+        self._work.clear()
+        try:
+            if self._look_at_store:
+                self._look_at_store = False
+                await self._load()
+            while self._inbox:
+                self._hear(*self._inbox.popleft())
+            self._time_out()
+            self._claim()
+            await self._hands.act_on_stored()
+            if self._ledger.unsaved and not (at_once or self._must_save()):
+                self._window.open()
+                return
+            self._window.close()
+            self._save()
+        except Unavailable as error:
+            log.warning("the store is out of reach, and is tried again: %s", error)
+            self._look_at_store = True
+            asyncio.get_running_loop().call_later(STORE_AGAIN_S, self._work.set)
+            return
+        await self._hands.act()
+
+    def _must_save(self) -> bool:
+        """Whether something waits for the store: a start, a stop, a waiter, or long enough."""
+        return bool(
+            self._window.is_over
+            or self._hands.wait_for_the_store
+            or any(map(self._is_watched, self._ledger.unsaved))
+        )
+
+    async def _listen(self, name: str) -> None:
+        async for key, seen in self._hands.news(name):
+            self._inbox.append((key, seen))
+            if isinstance(seen, Alive):
+                self._window.open()
+            else:
+                self._work.set()
+
+    # Taking in ------------------------------------------------------------------------------
+
+    async def _load(self) -> None:
+        """Read what has come into the store since the last look."""
+        while True:
+            query = Query(unsettled=True, oldest_first=True, limit=PAGE, cursor=self._cursor)
+            page = self._store.find(query)
+            for job in page.jobs:
+                if job.id not in self._seen:
+                    self._seen.add(job.id)
+                    await self._take_up(job)
+            self._cursor = page.resume
+            if page.next_cursor is None:
+                break
+
+    async def _take_up(self, job: Job) -> None:
+        for node in job.nodes:
+            if node.status == NodeStatus.PENDING:
+                self._captures.hold((job.id, node.index), job.capture)
+            if node.attempt:
+                self._ledger.take(job)
+            if await self._has_not_begun(job, node):
+                self._waiting.add(job, node.index)
+                continue
+            if not node.is_terminal:
+                self._running.add((job.id, node.index))
+            if self._is_rebooted(node):
+                # Whether it ran is not for us to guess, and it must not be started again: what
+                # its record says is taken in, else it is told as `host_rebooted`.
+                actions: tuple[planning.Action, ...] = (planning.Watch(),)
+            else:
+                actions = planning.plan(job, node, None, now=self._clock.now())
+            self._follow(job, node, actions)
+
+    async def _has_not_begun(self, job: Job, node: Node) -> bool:
+        """Whether *node* still waits for its turn, claimed ahead of it or not."""
+        if node.status != NodeStatus.PENDING or self._is_rebooted(node):
+            return False
+        return not node.attempt or await self._hands.look(job, node) is None
+
+    def _is_rebooted(self, node: Node) -> bool:
+        return node.boot_id is not None and node.boot_id != self._boot_id
+
+    def _hear(self, key: str, seen: Sight) -> None:
+        job_id, index, attempt = key.split("/")
+        job = self._ledger.get(JobId(job_id))
+        if job is None:
+            return
+        node = job.nodes[int(index)]
+        if isinstance(seen, Gone) and self._is_rebooted(node):
+            seen = Gone(rebooted=True)
+        if node.attempt == int(attempt):
+            actions = planning.plan(job, node, seen, now=self._clock.now())
+            self._follow(job, node, actions)
+
+    def _follow(self, job: Job, node: Node, actions: tuple[planning.Action, ...]) -> None:
+        for action in actions:
+            try:
+                match action:
+                    case ev.Event():
+                        node = transition(node, action)
+                    case ev.Aftermath():
+                        node = settle(node, action)
+                    case planning.Launch():
+                        self._hands.launch(job, node, is_stored=False)
+                    case planning.Watch():
+                        self._hands.watch(job, node)
+                    case planning.Stop():
+                        self._hands.stop(job, node, action.grace)
+            except IllegalMove as error:
+                log.warning("%s: %s", job.id, error)
+        self._note(job, node)
+
+    def _note(self, job: Job, node: Node) -> None:
+        """Take *node* as it now stands into its job, to be stored with the next turn."""
+        if not self._ledger.note(job, node):
+            return
+        place = (job.id, node.index)
+        if node.is_terminal and place in self._running:
+            self._running.discard(place)
+            self._pace.note_end(asyncio.get_running_loop().time())
+        if node.started_at is not None or node.is_terminal:
+            self._captures.let_go(place, job.capture)
+
+    # Deciding -------------------------------------------------------------------------------
+
+    def _time_out(self) -> None:
+        """End what has waited too long for its turn."""
+        now = self._clock.now()
+        for place in self._waiting.overdue(now):
+            job = self._fetch(place[0])
+            self._waiting.remove(place)
+            if job is not None:
+                node = job.nodes[place[1]]
+                self._follow(job, node, planning.give_up_waiting(job, node, now=now))
+        self._alarm.set(self._waiting.next_deadline(), now)
+
+    def _claim(self) -> None:
+        """
+        Begin the attempts of those whose turn it is, first in, first out; and where turns come
+        quickly, claim those that are next already, so that their start waits for no disk.
+        """
+        while len(self._running) < self._max_running and (place := self._waiting.first()):
+            job = self._begun(place)
+            self._waiting.remove(place)
+            if job is not None:
+                self._running.add(place)
+                is_stored = self._ledger.is_saved(place[0])
+                self._hands.launch(job, job.nodes[place[1]], is_stored=is_stored)
+        if self._waiting and self._pace.is_quick(asyncio.get_running_loop().time()):
+            ahead = self._waiting.next_places(AHEAD)
+            # In one write for several: half of them may be used up before the next.
+            if sum(place[0] not in self._ledger for place in ahead) > AHEAD // 2:
+                for place in ahead:
+                    if self._begun(place) is None:
+                        self._waiting.remove(place)
+
+    def _begun(self, place: Place) -> Job | None:
+        """Return the job with its node at *place* claimed; None if it is not to be begun."""
+        job = self._fetch(place[0])
+        node = None if job is None else job.nodes[place[1]]
+        if job is None or node is None or node.is_terminal:
+            return None
+        if node.attempt == 0:
+            reach("supervisor.before_claim")
+            now = self._clock.now()
+            event = ev.Claimed(at=now, attempt=node.attempt + 1, boot_id=self._boot_id)
+            self._follow(job, node, (event,))
+        return self._ledger.take(job)
+
+    def _fetch(self, job_id: JobId) -> Job | None:
+        """Return a waiting job whole: from memory, or from the store."""
+        job = self._ledger.get(job_id) or self._waiting.held(job_id)
+        if job is not None:
+            return job
+        try:
+            return self._store.get(job_id)
+        except NotFound:
+            return None
+
+    # Storing and acting ---------------------------------------------------------------------
+
+    def _save(self) -> None:
+        before = {job_id: self._ledger.get(job_id) for job_id in self._ledger.unsaved}
+        for job_id in self._ledger.save():
+            log.error("%s was changed by somebody else; it is read again", job_id)
+            # Nothing may be begun on the strength of what was not stored.
+            self._hands.drop(job_id)
+            self._running = {place for place in self._running if place[0] != job_id}
+            self._look_at_store, self._cursor = True, None
+            self._work.set()
+        self._seen.difference_update(job_id for job_id in before if job_id not in self._ledger)
+
+    def _fail_unstarted(self, job: Job, node: Node) -> None:
+        """What it was to inherit is gone: it cannot begin."""
+        current = self._ledger.take(job)
+        event = planning.never_began(
+            node, Reason.SECRET_UNAVAILABLE, MISSING, now=self._clock.now()
+        )
+        self._follow(current, current.nodes[node.index], (event,))
+        self._work.set()
+
+    # Cancelling -----------------------------------------------------------------------------
+
+    async def cancel(self, job_id: JobId, nodes: frozenset[int], grace: timedelta | None) -> None:
+        """
+        Cancel what has not ended of a job. Stored when this returns; an end that is there
+        already is taken in first. A second cancel of what is being stopped stops it harder.
+        """
+        async with self._turn:
+            await self._do_turn(at_once=True)
+            job = self._fetch(job_id) or self._store.get(job_id)
+            reach("supervisor.before_cancel")
+            for node in job.nodes:
+                if (not nodes or node.index in nodes) and not node.is_settled:
+                    await self._cancel_node(self._ledger.take(job), node.index, grace)
+            self._save()
+            reach("supervisor.after_cancel")
+            await self._hands.act()
+
+    async def _cancel_node(self, job: Job, index: int, grace: timedelta | None) -> None:
+        node = job.nodes[index]
+        may_have_ended = node.attempt and not node.is_terminal
+        if may_have_ended and (seen := await self._hands.look(job, node)) is not None:
+            self._hear(attempt_key(job.id, index, node.attempt), seen)
+            node = self._ledger.take(job).nodes[index]
+        if not node.is_terminal:
+            self._waiting.remove((job.id, index))
+            self._follow(job, node, (ev.CancelRequested(at=self._clock.now()),))
+            node = self._ledger.take(job).nodes[index]
+        if not node.is_settled and node.attempt:
+            self._hands.stop(job, node, job.spec.grace if grace is None else grace)

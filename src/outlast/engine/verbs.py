@@ -1,0 +1,111 @@
+"""
+One frozen request per thing a caller may ask. `Service` does them.
+
+Named tuples, since a process that asks one thing pays for the definition of all
+(docs/decisions/0002-what-job-status-imports.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..core.job import JobId, JobSpec
+
+if TYPE_CHECKING:
+    from ..core.state import JobStatus
+    from ..ports.executor import Captured
+
+VERBS = ("submit", "get", "list", "wait", "read_output", "cancel", "delete", "retry")
+"""The name of each verb, the same on every door."""
+
+
+class Submit(NamedTuple):
+    """Store jobs and have them run, in this order. All of them, or none."""
+
+    specs: tuple[JobSpec, ...]
+    captured: Captured | None = None
+    """What the commands inherit from a local caller; None inherits nothing."""
+
+    secrets: Mapping[str, str] = {}
+    """The values of `env:` and `file:` references, by reference. Never stored with the job."""
+
+    stdin: bytes | None = None
+    """What the commands read, where it is given instead of named."""
+
+    keys: tuple[str | None, ...] = ()
+    """An idempotency key for each spec; empty: none has one."""
+
+    principal: str = "local"
+
+    def __repr__(self) -> str:
+        return f"Submit({len(self.specs)} specs)"
+
+
+class Get(NamedTuple):
+    """Tell how a job stands."""
+
+    job_id: JobId
+
+
+class List(NamedTuple):
+    """Find jobs, newest first, a page at a time. All conditions hold at once."""
+
+    statuses: frozenset[JobStatus] = frozenset()
+    labels: Mapping[str, str] = {}
+    since: datetime | None = None
+    """Created at or after."""
+
+    ended_before: datetime | None = None
+    limit: int = 100
+    cursor: str | None = None
+    """The `next_cursor` of the page before."""
+
+
+class Wait(NamedTuple):
+    """Stay until all jobs (or any) have ended, and not longer than *timeout*."""
+
+    job_ids: tuple[JobId, ...]
+    timeout: timedelta | None = None
+    any: bool = False
+
+
+class ReadOutput(NamedTuple):
+    """Read a piece of one node's output."""
+
+    job_id: JobId
+    node: int = 0
+    stream: str = "stdout"
+    offset: int = 0
+    limit: int = 1 << 20
+
+
+class Cancel(NamedTuple):
+    """End what has not ended of a job; of all nodes, where *nodes* is empty."""
+
+    job_id: JobId
+    nodes: frozenset[int] = frozenset()
+    grace: timedelta | None = None
+    """Between SIGTERM and SIGKILL; None: as the job's spec says."""
+
+    wait_stopped: timedelta | None = None
+    """Stay so long for every process to be gone."""
+
+
+class Delete(NamedTuple):
+    """Remove ended jobs and their files, now. Their ids are told as expired from then on."""
+
+    job_ids: tuple[JobId, ...]
+
+
+class Retry(NamedTuple):
+    """Submit a job's spec again, as a new job that names the old one."""
+
+    job_id: JobId
+    captured: Captured | None = None
+    secrets: Mapping[str, str] = {}
+    principal: str = "local"
+
+    def __repr__(self) -> str:
+        return f"Retry({self.job_id})"

@@ -1,0 +1,28 @@
+"""Executors, one module each. A module here *is* an executor: nothing lists them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any
+
+from ..errors import InvalidRequest
+from ..ports.executor import Executor
+
+
+def available() -> tuple[str, ...]:
+    """Names of the executors that this installation has, sorted."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def load(name: str, **options: Any) -> Executor:
+    """
+    Return the executor called *name*, for the home and the settings in *options*.
+
+    Raises:
+        InvalidRequest: There is none of that name.
+    """
+    if name not in available():
+        raise InvalidRequest(f"no executor {name!r}; there are {', '.join(available())}")
+    executor: Executor = importlib.import_module(f"{__name__}.{name}").make(**options)
+    return executor

@@ -1,0 +1,380 @@
+"""Commands on this machine, each under a shim that outlives us."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from ...core.limits import from_epoch_ms, to_epoch_ms, to_ms
+from ...core.sight import Alive, Emptied, Exited, Gone, Sight, Unkillable
+from ...core.state import Reason
+from ...ports.clock import Clock
+from ...ports.executor import Capabilities, Executor, Handle, Launch
+from ...shim import cgroup, spool, system, tree
+from .message import MARK, message_of
+from .orphan import VOID, Orphan
+from .pool import Line, Pool
+
+log = logging.getLogger("outlast.local")
+
+HELD_AGAIN_S = 0.01
+"""Between two tries while somebody holds the lock of an attempt that has not begun."""
+
+READ_AGAIN_S = 1.0
+"""Between two tries to read a record that cannot be read."""
+
+LAUNCH_AGAIN_S = 1.0
+"""Between two tries where no process can be made."""
+
+
+class LocalExecutor:
+    """
+    Runs commands below *home*'s `jobs`.
+
+    What it keeps in memory can be had again from the attempts' folders: a fresh one, given
+    the handles, knows the same.
+    """
+
+    capabilities = Capabilities(
+        survives_disconnect=True, captures_environment=True, needs_supervisor_to_cancel=True
+    )
+
+    def __init__(self, home: str, floor_bytes: int, clock: Clock) -> None:
+        self._clock = clock
+        self._home = home
+        self._floor_bytes = floor_bytes
+        self._pool = Pool(home, self._on_line, self._on_shim_death)
+        self._messages: dict[str, dict[str, Any]] = {}
+        """What was handed out and is not known to have begun: handed out again if its shim dies."""
+        self._began: dict[str, Line] = {}
+        self._told: dict[str, str] = {}
+        """The last event that was told of each attempt that is watched."""
+        self._orphans: dict[str, Orphan] = {}
+        self._minds: dict[str, int] = {}
+        """Pidfds of shims that serve no channel of ours, by their attempt."""
+        self._news: deque[tuple[str, Sight]] = deque()
+        self._has_news = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._boot = system.boot_id()
+        self._base = cgroup.find_base()
+
+    # The port -------------------------------------------------------------------------------
+
+    async def launch(self, launch: Launch) -> Handle:
+        """Hand the attempt to a shim; the lock in its folder decides whether it starts."""
+        if launch.key not in self._messages and not self._pool.has(launch.key):
+            self._told.setdefault(launch.key, "")
+            self._messages[launch.key] = message = message_of(launch, self._home, self._floor_bytes)
+            try:
+                await self._pool.hand_out(launch.key, message)
+            except BaseException:
+                del self._messages[launch.key]
+                raise
+        return Handle(launch.key)
+
+    async def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
+        """Tell what the shims tell; of an attempt that is no shim's of ours, what its folder does."""
+        taking_in = asyncio.create_task(self._take_in(handles))
+        try:
+            while not (taking_in.done() and not self._told):
+                while self._news:
+                    yield self._news.popleft()
+                self._has_news.clear()
+                if not self._news:
+                    await self._has_news.wait()
+        finally:
+            taking_in.cancel()
+            self._close()
+
+    async def stop(self, handle: Handle, *, grace: timedelta) -> None:
+        """Leave the wish in the attempt's folder, and nudge whoever minds it."""
+        folder = self._folder(handle.key)
+        spool.ask_to_stop(folder, to_ms(grace))
+        if (orphan := self._orphans.get(handle.key)) is not None:
+            orphan.stop(to_ms(grace))
+            return
+        record = spool.read_record(folder)
+        if record is None or record.began is None or record.began["boot"] != self._boot:
+            return
+        try:
+            pidfd = os.pidfd_open(record.began["shim_pid"])
+        except OSError:
+            return
+        try:
+            if system.is_running(record.began["shim_pid"], record.began["shim_start"]):
+                with contextlib.suppress(OSError):
+                    signal.pidfd_send_signal(pidfd, signal.SIGUSR1)
+        finally:
+            os.close(pidfd)
+
+    async def look(self, handle: Handle) -> Sight | None:
+        """Read the record: an end may stand in it whose news is still on its way."""
+        record = spool.read_record(self._folder(handle.key))
+        if record is None or record.never_started:
+            return None
+        line = record.ended or record.began
+        return Gone() if line is None else self._sight(handle.key, line)
+
+    async def release(self, handle: Handle) -> None:
+        """Nothing is held for an attempt that is over."""
+
+    def look_again(self, key: str) -> None:
+        """There is news in the folder of *key*: whoever wrote it has no channel to us."""
+        if key in self._told and not self._pool.has(key):
+            if (orphan := self._orphans.get(key)) is not None:
+                orphan.look()
+            else:
+                self._read(key)
+
+    # Starting -------------------------------------------------------------------------------
+
+    def _folder(self, key: str) -> str:
+        return f"{self._home}/jobs/{key}"
+
+    def _on_line(self, key: str, line: Line) -> None:
+        match line["event"]:
+            case "held":
+                self._later(self._hand_out_again(key))
+            case "known":
+                self._messages.pop(key, None)
+                self._read(key)
+            case _:
+                self._messages.pop(key, None)
+                self._tell(key, line)
+
+    def _on_shim_death(self, key: str) -> None:
+        """A shim of ours was killed. Whether its command began is in the record."""
+        if key in self._messages:
+            self._later(self._hand_out_again(key))
+        else:
+            self._read(key)
+
+    async def _hand_out_again(self, key: str) -> None:
+        """Once the lock is free, and then only if the record says that it never began."""
+        folder = self._folder(key)
+        while key in self._messages:
+            await asyncio.sleep(HELD_AGAIN_S)
+            held = spool.is_held(folder)  # asked first: what is written before it is let go is seen
+            record = spool.read_record(folder)
+            if record is not None and not record.never_started:
+                self._read(key)
+                return
+            if not held:
+                try:
+                    await self._pool.hand_out(key, self._messages[key])
+                except OSError as error:
+                    log.warning("%s could not be launched, and is tried again: %s", key, error)
+                    await asyncio.sleep(LAUNCH_AGAIN_S)
+                else:
+                    return
+
+    # Watching -------------------------------------------------------------------------------
+
+    async def _take_in(self, handles: AsyncIterable[Handle]) -> None:
+        async for handle in handles:
+            if handle.key not in self._told:
+                self._told[handle.key] = ""
+                self._read(handle.key)
+        self._has_news.set()
+
+    def _read(self, key: str) -> None:
+        try:
+            self._tell_record(key)
+        except OSError as error:
+            log.warning("%s cannot be read, and is tried again: %s", key, error)
+            self._later(self._read_again(key, READ_AGAIN_S))
+
+    def _tell_record(self, key: str) -> None:
+        """Tell what the record of *key* says, and mind whoever will write the rest of it."""
+        if key not in self._told:
+            return
+        folder = self._folder(key)
+        held = spool.is_held(folder)  # asked first: what is written before it is let go is seen
+        record = spool.read_record(folder)
+        if record is None or record.never_started:
+            if held:
+                self._later(self._read_again(key, HELD_AGAIN_S))
+            elif key in self._messages:
+                self._later(self._hand_out_again(key))
+            else:
+                self._put(key, Gone())
+            return
+        self._tell_begun(key, record, held=held)
+
+    def _tell_begun(self, key: str, record: spool.Record, *, held: bool) -> None:
+        began = record.began
+        rebooted = began is not None and began["boot"] != self._boot
+        lines = (None if rebooted else began, record.ended, record.unkillable, record.emptied)
+        for line in lines:
+            if line is not None:
+                self._tell(key, line)
+        if record.emptied is not None:
+            if began is not None and (path := began.get("cgroup")) is not None:
+                cgroup.Cgroup(path).remove()  # its shim may have been killed before it could
+        elif rebooted:
+            self._put(key, Gone(rebooted=True))
+        elif began is not None:
+            if not (held and self._mind_shim(key, began)):
+                self._mind_orphan(key, record)
+        elif record.ended is not None:
+            # It never ran, and whoever wrote so was killed before the last line.
+            self._tell(key, self._emptied_unstarted())
+        else:
+            self._put(key, Gone())  # damaged: it proves neither a start nor that there was none
+
+    def _emptied_unstarted(self) -> Line:
+        at_ms = to_epoch_ms(self._clock.now())
+        return {"event": "emptied", "at": at_ms, "stdout_bytes": 0, "stderr_bytes": 0}
+
+    async def _read_again(self, key: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._read(key)
+
+    def _mind_shim(self, key: str, began: Line) -> bool:
+        """Read the record again once the shim has ended. False if it has already."""
+        if key in self._minds:
+            return True
+        try:
+            pidfd = os.pidfd_open(began["shim_pid"])
+        except OSError:
+            return False
+        if not system.is_running(began["shim_pid"], began["shim_start"]):
+            os.close(pidfd)
+            return False
+        self._minds[key] = pidfd
+        asyncio.get_running_loop().add_reader(pidfd, self._shim_ended, key)
+        return True
+
+    def _shim_ended(self, key: str) -> None:
+        self._forget_shim(key)
+        self._read(key)
+
+    def _forget_shim(self, key: str) -> None:
+        if (pidfd := self._minds.pop(key, None)) is not None:
+            asyncio.get_running_loop().remove_reader(pidfd)
+            os.close(pidfd)
+
+    def _mind_orphan(self, key: str, record: spool.Record) -> None:
+        if key not in self._orphans and record.began is not None:
+            self._orphans[key] = orphan = Orphan(
+                self._folder(key), (MARK, key), record.began, self._on_orphan_line, self._clock
+            )
+            orphan.begin()
+
+    def _on_orphan_line(self, folder: str, line: Line | None) -> None:
+        key = folder.removeprefix(f"{self._home}/jobs/")
+        if line is None:
+            self._put(key, Gone())
+        elif line is VOID:
+            del self._orphans[key]
+            self._told[key] = ""
+            self._read(key)
+        else:
+            self._tell(key, line)
+
+    # Telling --------------------------------------------------------------------------------
+
+    def _tell(self, key: str, line: Line) -> None:
+        """Pass a line of the record on as news, once, and never an older one after a newer."""
+        event = line["event"]
+        order = ("", "began", "orphaned", "ended", "unkillable", "emptied")
+        told = self._told.get(key)
+        if told is None or order.index(event) <= order.index(told):
+            return
+        self._told[key] = event
+        if event == "began":
+            self._began[key] = line
+        self._put(key, self._sight(key, line))
+
+    def _sight(self, key: str, line: Line) -> Sight:
+        at = from_epoch_ms(line["at"])
+        match line["event"]:
+            case "began":
+                return Alive(started_at=at, containment=line["containment"])
+            case "orphaned":
+                return Alive(started_at=at, containment=line["containment"], degraded=True)
+            case "ended":
+                return self._exited(key, line, at)
+            case "unkillable":
+                return Unkillable(error=line["error"])
+            case _:
+                percent, message = spool.read_progress(self._folder(key))
+                if left := line.get("leftovers"):
+                    said = f"{left} background processes outlived the command, and are gone"
+                    message = said if message is None else f"{message} ({said})"
+                return Emptied(
+                    at=at,
+                    stdout_bytes=line["stdout_bytes"],
+                    stderr_bytes=line["stderr_bytes"],
+                    progress_pct=percent,
+                    message=message,
+                )
+
+    def _exited(self, key: str, line: Line, at: datetime) -> Exited:
+        began = None
+        if not line.get("unstarted") and (began := self._began.get(key)) is None:
+            record = spool.read_record(self._folder(key))
+            began = record.began if record is not None else None
+        return Exited(
+            at=at,
+            started_at=None if began is None else from_epoch_ms(began["at"]),
+            containment=None if began is None else began["containment"],
+            exit_code=line["code"],
+            signal=line["signal"],
+            reason=_reason(line.get("reason")),
+            error=line.get("error"),
+        )
+
+    def _put(self, key: str, seen: Sight) -> None:
+        self._news.append((key, seen))
+        self._has_news.set()
+        if isinstance(seen, Gone) and not seen.rebooted:
+            self._sweep(key)
+        if isinstance(seen, Emptied | Gone):
+            self._told.pop(key, None)
+            self._began.pop(key, None)
+            self._messages.pop(key, None)
+            self._orphans.pop(key, None)
+            self._forget_shim(key)
+
+    def _sweep(self, key: str) -> None:
+        """Of an attempt that nobody minds any more, leave no process and no cgroup behind."""
+        if self._base is not None:
+            left = cgroup.Cgroup(f"{self._base}/{cgroup.name_of(key)}")
+            left.kill()
+            left.remove()
+        tree.signal_all(tree.marked(MARK, key), signal.SIGKILL)
+
+    def _later(self, coroutine: Any) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for orphan in self._orphans.values():
+            orphan.close()
+        for key in list(self._minds):
+            self._forget_shim(key)
+        self._pool.close()
+
+
+def _reason(name: object) -> Reason | None:
+    try:
+        return Reason(str(name)) if name is not None else None
+    except ValueError:
+        # A newer shim's word: that it was not the command's own end is certain.
+        return Reason.SIGNAL
+
+
+def make(*, home: str, floor_bytes: int, clock: Clock) -> Executor:
+    """Return the executor for the attempts of *home*, which keeps *floor_bytes* of it free."""
+    return LocalExecutor(home, floor_bytes, clock)

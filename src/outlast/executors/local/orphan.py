@@ -1,0 +1,253 @@
+"""A command whose shim was killed: kept under its clocks, its true end found where it can be."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from ...core.limits import to_epoch_ms
+from ...ports.clock import Clock
+from ...shim import cgroup, spool, system, tree
+
+Line = dict[str, Any]
+
+LAUNCHER_PATIENCE_S = 1.0
+"""How long the launcher, which inherits the command, is given to write down its end."""
+
+REAPER_PATIENCE_S = 60.0
+"""How long a command that has ended is waited for to be reaped, by whoever inherited it."""
+
+LOOK_AGAIN_S = 0.05
+KILL_AGAIN_S = 0.02
+UNKILLABLE_S = 5.0
+
+
+VOID: Line = {"event": "unstarted"}
+"""Told of a command that never began."""
+
+
+class Orphan:
+    """
+    Minds one attempt without a shim, until its tree is empty.
+
+    Its launcher inherited the command and writes its end; where that was killed too, the
+    kernel is asked (Linux 6.15 and newer); where neither knows, *tell* is called with None.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        mark: tuple[str, str],
+        began: Line,
+        tell: Callable[[str, Line | None], None],
+        clock: Clock,
+    ) -> None:
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._folder = folder
+        self._mark = mark
+        self._began = began
+        self._tell = tell
+        self._pidfd: int | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._ended_at: float | None = None
+        self._killing_since: float | None = None
+        self._over = False
+
+    def begin(self) -> None:
+        """Find the command by its identity, and take over its clocks."""
+        pid, start = self._began["pid"], self._began["start"]
+        try:
+            self._pidfd = os.pidfd_open(pid)
+        except OSError:
+            self._pidfd = None
+        if self._pidfd is not None and system.start_time(pid) != start:
+            os.close(self._pidfd)  # another process has its number by now
+            self._pidfd = None
+        if self._pidfd is None or not system.is_running(pid, start):
+            self._command_ended()
+            return
+        self._tell(self._folder, self._began | {"event": "orphaned"})
+        self._loop.add_reader(self._pidfd, self._command_ended)
+        left_s = (self._began["mono_ms"] + self._began["timeout_ms"]) / 1000 - self._loop.time()
+        self._after(max(0.0, left_s), lambda: self._stop("timeout", self._began["grace_ms"]))
+        if (wish := spool.stop_wish(self._folder)) is not None:
+            self._stop(wish.reason, wish.grace_ms)
+
+    def stop(self, grace_ms: int) -> None:
+        """End all its processes, because somebody asked."""
+        self._stop("cancelled", grace_ms)
+
+    def look(self) -> None:
+        """Somebody wrote into the record."""
+        if self._ended_at is not None:
+            self._find_end()
+
+    def close(self) -> None:
+        """Mind it no more."""
+        self._over = True
+        for timer in self._timers:
+            timer.cancel()
+        if self._pidfd is not None:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+
+    # Stopping -------------------------------------------------------------------------------
+
+    def _stop(self, cause: str, grace_ms: int) -> None:
+        if self._over or self._killing_since is not None:
+            return
+        if self._ended_at is None and spool.stop_wish(self._folder) is None:
+            # Whoever writes the end down finds the reason for it here.
+            spool.ask_to_stop(self._folder, grace_ms, cause)
+        if grace_ms > 0:
+            self._signal_group(signal.SIGTERM)
+            self._signal_group(signal.SIGCONT)
+            self._after(grace_ms / 1000, self._kill)
+        else:
+            self._kill()
+
+    def _signal_group(self, signum: int) -> None:
+        if self._pidfd is None or self._ended_at is not None:
+            tree.signal_all(self._left(), signum)
+            return
+        pid = self._began["pid"]
+        try:
+            # It is alive by its pidfd, so that its number is still its group's.
+            signal.pidfd_send_signal(self._pidfd, 0)
+            if os.getpgid(pid) == pid > 1:
+                os.killpg(pid, signum)
+        except OSError:
+            pass
+
+    def _kill(self) -> None:
+        if self._over:
+            return
+        if self._killing_since is None:
+            self._killing_since = self._loop.time()
+        if self._pidfd is not None:
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        if (path := self._began.get("cgroup")) is not None:
+            cgroup.Cgroup(path).kill()
+        tree.signal_all(self._left(), signal.SIGKILL)
+        if self._ended_at is not None:
+            self._after(KILL_AGAIN_S, self._empty)
+
+    def _left(self) -> list[int]:
+        """Return what lives of it: in its cgroup, below the command, or born with its mark."""
+        path = self._began.get("cgroup")
+        inside = [] if path is None else cgroup.Cgroup(path).processes()
+        below = tree.descendants(self._began["pid"]) if self._ended_at is None else []
+        return sorted({*inside, *below, *tree.marked(*self._mark)})
+
+    # Ending ---------------------------------------------------------------------------------
+
+    def _command_ended(self) -> None:
+        if self._pidfd is not None:
+            self._loop.remove_reader(self._pidfd)
+        if self._ended_at is None:
+            self._ended_at = self._loop.time()
+            self._find_end()
+
+    def _find_end(self) -> None:
+        if self._over:
+            return
+        held = spool.is_held(self._folder)
+        record = spool.read_record(self._folder) or spool.Record()
+        if record.ended is not None:
+            self._conclude(record.ended)
+            return
+        if record.began is None:
+            # Voided since: what ended was a child that never became the command.
+            self.close()
+            self._remove_cgroup()
+            self._tell(self._folder, VOID)
+            return
+        waited = self._loop.time() - (self._ended_at or 0)
+        status = None if self._pidfd is None or held else system.wait_status_of(self._pidfd)
+        if status is None and waited < LAUNCHER_PATIENCE_S:
+            # The launcher has it, or is about to find that it does.
+            self._after(LOOK_AGAIN_S, self._find_end)
+        elif status is None and self._is_zombie() and waited < REAPER_PATIENCE_S:
+            # It has no status to tell yet: somebody, init at last, has to reap it first.
+            self._after(LOOK_AGAIN_S, self._find_end)
+        elif status is None:
+            self._lose()
+        else:
+            wish = spool.stop_wish(self._folder)
+            at_ms = to_epoch_ms(self._clock.now())
+            self._conclude(self._write(spool.end_line(status, at_ms, wish, by="kernel")))
+
+    def _is_zombie(self) -> bool:
+        """Whether it has ended and is still there; its number cannot be another's by now."""
+        there = system.start_time(self._began["pid"]) == self._began["start"]
+        return self._pidfd is not None and there
+
+    def _lose(self) -> None:
+        """Nobody knows how it ended. What is left of it is stopped all the same."""
+        for _ in range(3):
+            left = self._left()
+            if not left:
+                break
+            tree.signal_all(left, signal.SIGKILL)
+        self.close()
+        self._remove_cgroup()
+        self._tell(self._folder, None)
+
+    def _conclude(self, ended: Line) -> None:
+        self._tell(self._folder, ended)
+        self._empty()
+
+    def _empty(self) -> None:
+        """Kill what it left until nothing is, and say so."""
+        if self._over:
+            return
+        left = self._left()
+        if self._killing_since is None:
+            self._killing_since = self._loop.time()
+        if left:
+            tree.signal_all(left, signal.SIGKILL)
+            if self._loop.time() - self._killing_since > UNKILLABLE_S:
+                error = f"{len(left)} processes do not die: {left[:10]}"
+                self._tell(
+                    self._folder,
+                    {"event": "unkillable", "at": to_epoch_ms(self._clock.now()), "error": error},
+                )
+            self._after(KILL_AGAIN_S, self._empty)
+            return
+        self.close()
+        self._remove_cgroup()
+        emptied = {
+            "event": "emptied",
+            "at": to_epoch_ms(self._clock.now()),
+            "stdout_bytes": spool.output_size(self._folder, spool.STDOUT),
+            "stderr_bytes": spool.output_size(self._folder, spool.STDERR),
+        }
+        self._tell(self._folder, self._write(emptied))
+
+    def _write(self, line: Line) -> Line:
+        """Keep *line* in the record, if nobody else has it: the next supervisor reads it there."""
+        try:
+            fd = spool.open_record(self._folder)
+            if fd is not None:
+                try:
+                    spool.append(fd, spool.encode(line))
+                finally:
+                    os.close(fd)
+        except OSError:
+            pass  # It is told all the same, and recorded in the store.
+        return line
+
+    def _remove_cgroup(self) -> None:
+        if (path := self._began.get("cgroup")) is not None:
+            cgroup.Cgroup(path).remove()
+
+    def _after(self, seconds: float, call: Callable[[], None]) -> None:
+        self._timers = [timer for timer in self._timers if not timer.cancelled()][-8:]
+        self._timers.append(self._loop.call_later(seconds, call))

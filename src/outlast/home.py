@@ -1,0 +1,229 @@
+"""
+The home: the one folder of a user that holds everything, and who may use it.
+
+It belongs to one machine and one pid namespace, since pids and locks mean nothing elsewhere,
+and must not be on a network file system, where SQLite's WAL does not work.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from threading import get_ident
+from types import TracebackType
+from typing import Final, Self
+
+from .errors import HomeRefused, Unavailable
+from .shim import system
+
+DATABASE: Final = "outlast.db"
+LOCK: Final = "supervisor.lock"
+LOG: Final = "supervisor.log"
+IDENTITY: Final = "home.json"
+JOBS: Final = "jobs"
+CAPTURES: Final = "captures"
+
+NETWORK_FILE_SYSTEMS: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "coda", "ncpfs"}
+    | {"lustre", "gpfs", "beegfs", "ocfs2", "gfs2", "glusterfs"}
+    | {"fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone"}
+)
+
+
+class Home:
+    """The folder at *path*, an absolute path. It need not exist."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.database = f"{path}/{DATABASE}"
+        self.log = f"{path}/{LOG}"
+
+    def exists(self) -> bool:
+        """Whether anything was ever submitted here."""
+        return os.path.exists(f"{self.path}/{IDENTITY}")
+
+    def files(self, job_id: str) -> str:
+        """Return the folder of everything that a job leaves on disk."""
+        return f"{self.path}/{JOBS}/{job_id}"
+
+    def remove_files(self, job_id: str) -> None:
+        """Remove everything that a job left on disk. Silent about what is gone already."""
+        import shutil
+
+        shutil.rmtree(self.files(job_id), ignore_errors=True)
+
+    def attempt(self, key: str) -> str:
+        """Return the folder of the attempt *key*."""
+        return f"{self.path}/{JOBS}/{key}"
+
+    def capture(self, name: str) -> str:
+        """Return the file that holds the captured environment *name*."""
+        return f"{self.path}/{CAPTURES}/{name}"
+
+    def prepare(self) -> None:
+        """
+        Make the folder, if need be, for this user alone, and see that it can be used.
+
+        Raises:
+            HomeRefused: It cannot be made, or not be used from here; says what would help.
+        """
+        if not self.exists():
+            try:
+                os.makedirs(self.path, 0o700, exist_ok=True)
+                os.chmod(self.path, 0o700)
+                for name in (JOBS, CAPTURES):
+                    os.makedirs(f"{self.path}/{name}", 0o700, exist_ok=True)
+                self._refuse_network()
+                self._write_identity()
+            except OSError as error:
+                raise HomeRefused(
+                    f"The home {self.path} cannot be made: {error.strerror}",
+                    suggestion="Name a folder that this user may write with OUTLAST_HOME",
+                ) from error
+        self.check()
+
+    def check(self) -> None:
+        """
+        See that this machine and pid namespace are those of the home.
+
+        Raises:
+            HomeRefused: They are not.
+        """
+        try:
+            with open(f"{self.path}/{IDENTITY}", "rb") as file:
+                home = json.load(file)
+            machine, namespace, boot = home["machine"], home["pid_namespace"], home["boot"]
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise HomeRefused(
+                f"The home {self.path} cannot be read: {error}",
+                suggestion=f"See who owns it and what {IDENTITY} in it says",
+            ) from error
+        if machine != machine_id():
+            raise HomeRefused(
+                f"The home {self.path} belongs to another machine",
+                suggestion="Name a folder on a disk of this machine with OUTLAST_HOME. Was it moved"
+                " here for good, or the machine renamed? Then run: outlast doctor --adopt-home",
+            )
+        if namespace != system.pid_namespace() and boot == system.boot_id():
+            raise HomeRefused(
+                f"The home {self.path} belongs to another pid namespace (a container, or its host)",
+                suggestion="Call outlast from there, or name another OUTLAST_HOME. Is that container"
+                " gone for good? Then run: outlast doctor --adopt-home",
+            )
+
+    def adopt(self) -> None:
+        """
+        Make this machine and namespace those of the home.
+
+        Raises:
+            Unavailable: A supervisor holds its lock, so that it is in use where it was.
+        """
+        with Lock(self):
+            self._write_identity()
+
+    def note_boot(self) -> None:
+        """Have the home say under which boot it is used. For the holder of the lock."""
+        self._write_identity()
+
+    def _write_identity(self) -> None:
+        identity = {
+            "machine": machine_id(),
+            "pid_namespace": system.pid_namespace(),
+            "boot": system.boot_id(),
+        }
+        path = f"{self.path}/{IDENTITY}"
+        temporary = f"{path}.{os.getpid()}.{get_ident()}"
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "w") as file:
+            json.dump(identity, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+
+    def _refuse_network(self) -> None:
+        kind = file_system_of(self.path)
+        if kind in NETWORK_FILE_SYSTEMS:
+            raise HomeRefused(
+                f"The home {self.path} is on a network file system ({kind})",
+                suggestion="Name a folder on a disk of this machine with OUTLAST_HOME",
+            )
+
+
+class Owned(Unavailable):
+    """Somebody holds the lock: process *owner*, as far as it has said so."""
+
+    def __init__(self, message: str, owner: int | None) -> None:
+        super().__init__(message)
+        self.owner = owner
+
+
+class Lock:
+    """
+    The supervisor's lock: whoever holds it owns the home. Freed by the kernel at any death.
+
+    Raises:
+        Unavailable: Somebody else holds it.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._fd = os.open(f"{home.path}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = _number(os.pread(self._fd, 32, 0))
+            os.close(self._fd)
+            raise Owned(f"A supervisor owns the home {home.path}", owner) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, b"%d" % os.getpid(), 0)
+
+    def release(self) -> None:
+        """Give the home up. Idempotent."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def _number(text: bytes) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+def machine_id() -> str:
+    """Name this machine: its machine-id (machine-id(5)), else its host name."""
+    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        try:
+            with open(path) as file:
+                if text := file.read().strip():
+                    return text
+        except OSError:
+            continue
+    return os.uname().nodename
+
+
+def file_system_of(path: str) -> str | None:
+    """Return the kind of file system that *path* is on; None if nobody says (proc(5), mountinfo)."""
+    device = os.stat(path).st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    kind = None
+    try:
+        with open("/proc/self/mountinfo") as file:
+            for line in file:
+                mount, _, rest = line.partition(" - ")
+                if mount.split()[2] == wanted:
+                    kind = rest.split()[0]
+    except OSError:
+        return None
+    return kind

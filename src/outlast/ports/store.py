@@ -1,0 +1,127 @@
+"""The seam between jobs and the database that keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from ..core.job import Job, JobId
+from ..core.state import JobStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One job to be stored, and the key under which its caller may ask for it again."""
+
+    job: Job
+    key: str | None = None
+    """The caller's idempotency key; None: every call is a new job."""
+
+    principal: str = "local"
+    """Whose key it is: keys of different principals never meet."""
+
+    fingerprint: str = ""
+    """A digest of the payload that the key stands for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """Which jobs to find. All conditions hold at once; empty conditions hold always."""
+
+    statuses: frozenset[JobStatus] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    since: datetime | None = None
+    """Created at or after."""
+
+    unsettled: bool = False
+    """Only jobs with a node that has not ended, or whose processes are not known to be gone."""
+
+    ended_before: datetime | None = None
+    """Only jobs that ended before this."""
+
+    expired_at: datetime | None = None
+    """Only jobs whose retention is over at this time."""
+
+    oldest_first: bool = False
+    limit: int = 100
+    cursor: str | None = None
+    """The `next_cursor` of the page before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    jobs: tuple[Job, ...]
+    next_cursor: str | None
+    """Where the next page begins; None after the last."""
+
+    resume: str | None = None
+    """The cursor of a later look, which finds what was stored since; None if newest came first."""
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self.jobs)
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+
+class Store(Protocol):
+    """
+    Jobs, on disk. Each method is one transaction: it has happened wholly, and will still have
+    after a power cut, when it returns; or not at all.
+
+    All methods raise `Unavailable` where the database cannot be reached for now, `HomeRefused`
+    where it cannot be used, and `SchemaOlder` where it must be brought up to date first. Times are
+    kept in whole milliseconds. Text with lone surrogates is told as `InvalidRequest`, save in what
+    a node says of its end, where it is written out with backslashes.
+    """
+
+    def add(self, entries: Sequence[Entry]) -> tuple[Job, ...]:
+        """
+        Store new jobs, in this order, and return them in this order; for an entry whose key is
+        known, the job that it already stands for.
+
+        Raises:
+            Conflict: A key stands for another payload. Nothing has been stored.
+
+            Expired: The job of a key was deleted, or its retention is over, and its tombstone
+                still holds the key. Nothing has been stored.
+        """
+
+    def get(self, job_id: JobId) -> Job:
+        """
+        Return one job.
+
+        Raises:
+            NotFound: There never was one of that id, or its tombstone is gone too.
+
+            Expired: There was one, and `expire` has made it a tombstone. A job whose retention
+                is over and that is still stored is returned: the store asks no clock.
+        """
+
+    def find(self, query: Query) -> Page:
+        """
+        Return a page of jobs in the order of their submission, newest first by default.
+
+        Raises:
+            InvalidRequest: The cursor is none of such a list, or the limit is below 1.
+        """
+
+    def save(self, changes: Iterable[tuple[Job, Job]]) -> frozenset[JobId]:
+        """
+        Replace each (before, after), if *before* is still what is stored (its `version` is).
+
+        Return the ids of those that were not, and were left alone. Saved jobs have the
+        version *before* + 1, whatever that of *after*. What was submitted (id, spec, time) stays.
+        """
+
+    def expire(self, job_ids: Iterable[JobId], *, at: datetime, forget_before: datetime) -> None:
+        """
+        Replace jobs by tombstones, and forget tombstones from before *forget_before*.
+
+        Ids that no job has are left out. Whether a job may go is the caller's to know.
+        """
+
+    def close(self) -> None:
+        """Let go of the database. Idempotent."""

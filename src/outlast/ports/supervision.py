@@ -1,0 +1,55 @@
+"""The seam between the doors' service and the supervisor that carries jobs to their end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Protocol
+
+from ..core.job import JobId
+
+
+class News(Protocol):
+    """One caller's subscription to what happens to jobs."""
+
+    def wait_changed(self, timeout: timedelta | None) -> bool:
+        """
+        Return True once something may have changed, False when *timeout* has passed.
+
+        True also where the subscription broke and was made again: read the store anew.
+        """
+
+    def fileno(self) -> int | None:
+        """
+        Return a descriptor that is readable when `wait_changed` has something to say at once.
+
+        None while the subscription is broken: only `wait_changed` makes it again.
+        """
+
+    def close(self) -> None:
+        """End the subscription. Idempotent."""
+
+
+class Supervision(Protocol):
+    """The supervisor of one home, started by whoever needs it."""
+
+    def wake(self) -> None:
+        """Make a supervisor look at the store soon, starting one if there is none."""
+
+    def catch_up(self, timeout: timedelta) -> bool:
+        """Let it take in everything that has happened by now; False if *timeout* came first."""
+
+    def cancel(self, job_id: JobId, *, nodes: frozenset[int], grace: timedelta | None) -> None:
+        """
+        Cancel what has not ended of a job (all nodes, if *nodes* is empty), and stop it.
+
+        Stored when this returns. An end that is already there is taken in first.
+
+        Raises:
+            Unavailable: No supervisor could be reached or started.
+        """
+
+    def news(self, job_ids: frozenset[JobId], *, timeout: timedelta | None = None) -> News:
+        """Subscribe to changes of these jobs. Takes *timeout* at the most."""
+
+    def close(self) -> None:
+        """Let go of what is kept open. Idempotent; a later call opens it again."""

@@ -1,0 +1,11 @@
+"""Entry of the launcher: `python -I -S path/to/shim CONTROL_FD HOME`."""
+
+import importlib
+import os
+import sys
+
+# Found by its own place, as the package `shim`: under -I -S nothing else of ours can be
+# imported, and nothing else must be.
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+importlib.import_module("shim.launcher").main()

@@ -1,0 +1,50 @@
+"""
+The named places where a test may have a process of ours killed, to see that nothing is lost.
+
+Armed by `OUTLAST_FAILPOINT=NAME:FILE`: whoever first reaches NAME removes FILE and dies by
+SIGKILL. Unarmed, a failpoint costs a comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+VARIABLE = "OUTLAST_FAILPOINT"
+
+FAILPOINTS = (
+    "cli.before_submit",
+    "cli.after_submit",
+    "supervisor.before_claim",
+    "supervisor.after_claim",
+    "supervisor.after_launch",
+    "supervisor.before_record_start",
+    "supervisor.after_record_start",
+    "supervisor.before_record_end",
+    "supervisor.after_record_end",
+    "supervisor.before_cancel",
+    "supervisor.after_cancel",
+    "launcher.before_fork",
+    "launcher.after_fork",
+    "shim.after_take",
+    "shim.after_claim",
+    "shim.after_fork",
+    "shim.after_began",
+    "shim.after_go",
+    "shim.after_end",
+    "shim.after_record_end",
+    "shim.after_emptied",
+)
+"""Every failpoint there is. A test kills at each."""
+
+_armed, _, _token = os.environ.get(VARIABLE, "").partition(":")
+
+
+def reach(name: str) -> None:
+    """Die here, if a test has asked for it and nobody has died of it yet."""
+    if name == _armed:
+        try:
+            os.unlink(_token)
+        except FileNotFoundError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)

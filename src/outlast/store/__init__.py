@@ -1,0 +1,32 @@
+"""Jobs in a database."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..ports.store import Store
+
+__all__ = ["open_store"]
+
+
+def open_store(path: str | os.PathLike[str], *, migrate: bool = False) -> Store:
+    """
+    Open the database at *path*.
+
+    Where there is none, none is made before the first `add`: until then there is no job. With
+    *migrate*, which is for the holder of the supervisor's lock, it is made at once, and an older
+    one is brought up to date.
+
+    Raises:
+        SchemaOlder: The database is of an older Outlast, and *migrate* was not asked for.
+
+        HomeRefused: It cannot be used, is damaged, not ours, or newer than we are. It was left
+            as it is.
+
+        Unavailable: It cannot be reached for now.
+    """
+    from .sqlite import SqliteStore
+
+    return SqliteStore(os.fspath(path), migrate=migrate)

@@ -1,0 +1,182 @@
+"""Jobs in an SQLite database: a file that needs nothing installed or started beside it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from json import dumps
+from typing import TYPE_CHECKING
+
+from ..core.job import Job, JobId, Node
+from ..core.limits import to_epoch_ms
+from ..errors import Conflict, Expired, NotFound
+from . import rows
+from .sql import sqlite as sql
+from .sqlite_connection import Connection
+
+if TYPE_CHECKING:
+    from ..ports.store import Entry, Page, Query
+
+
+class SqliteStore:
+    """
+    A `Store` in the file at *path*; see `open_store`.
+
+    May be shared by threads, which then take turns, and used on both sides of a fork.
+    """
+
+    def __init__(self, path: str, *, migrate: bool = False) -> None:
+        self._database = Connection(path, migrate=migrate)
+
+    def add(self, entries: Sequence[Entry]) -> tuple[Job, ...]:
+        # Encoded before anybody has to wait for us.
+        encoded = [rows.job_to_row(entry.job) for entry in entries]
+        jobs: list[Job] = []
+        by_key: dict[tuple[str, str], tuple[Job, str]] = {}
+        new_jobs, new_nodes, new_labels = [], [], []
+
+        with self._database.write() as database:
+            last = database.execute(sql.LAST_SEQ).fetchone()
+            latest = database.execute(sql.LATEST).fetchone()
+            seq, latest_ms = last[0] if last else 0, latest[0] if latest else 0
+            for entry, row in zip(entries, encoded, strict=True):
+                job = entry.job
+                if entry.key is not None:
+                    known = by_key.get((entry.principal, entry.key)) or _known(database, entry)
+                    if known is not None:
+                        job, fingerprint = known
+                        _check_fingerprint(entry, fingerprint, job.id)
+                    by_key[entry.principal, entry.key] = job, entry.fingerprint
+                jobs.append(job)
+                if job is not entry.job:
+                    continue
+                seq += 1
+                latest_ms = max(latest_ms, to_epoch_ms(job.created_at))
+                new_jobs.append(
+                    (
+                        seq,
+                        *row,
+                        entry.principal,
+                        entry.key,
+                        entry.fingerprint,
+                        rows.expires_ms(job),
+                        latest_ms,
+                    )
+                )
+                new_nodes += [(seq, *rows.node_to_row(node)) for node in job.nodes]
+                new_labels += [(seq, name, value) for name, value in job.spec.labels.items()]
+            database.executemany(sql.ADD_JOB, new_jobs)
+            database.executemany(sql.ADD_NODE, new_nodes)
+            database.executemany(sql.ADD_LABEL, new_labels)
+        return tuple(jobs)
+
+    def get(self, job_id: JobId) -> Job:
+        with self._database.read() as database:
+            if database is None or not _is_text(job_id):
+                raise _not_found(job_id)
+            return _job(database, job_id)
+
+    def find(self, query: Query) -> Page:
+        # Here, since `job status` finds nothing and would pay for it.
+        from ..ports.store import Page
+        from .sqlite_find import check_query, find_seqs, write_cursor
+
+        check_query(query)
+        with self._database.read() as database:
+            seqs = [] if database is None else find_seqs(database, query)
+            page = seqs[: query.limit]
+            jobs = () if database is None else _jobs(database, page)
+        last = write_cursor(query, page[-1]) if page else query.cursor
+        return Page(
+            jobs=jobs,
+            next_cursor=last if len(seqs) > query.limit else None,
+            resume=last if query.oldest_first else None,
+        )
+
+    def save(self, changes: Iterable[tuple[Job, Job]]) -> frozenset[JobId]:
+        changes = list(changes)
+        stale = set()
+        with self._database.write() as database:
+            for before, after in changes:
+                saved = database.execute(
+                    sql.SAVE_JOB, (*rows.changes_to_row(after), before.id, before.version)
+                )
+                if saved.rowcount == 0:
+                    stale.add(before.id)
+                    continue
+                database.executemany(
+                    sql.SAVE_NODE,
+                    [
+                        (*rows.node_to_row(new), before.id, new.index)
+                        for old, new in zip(before.nodes, after.nodes, strict=True)
+                        if new != old
+                    ],
+                )
+        return frozenset(stale)
+
+    def expire(self, job_ids: Iterable[JobId], *, at: datetime, forget_before: datetime) -> None:
+        ids = list(dict.fromkeys(job_ids))
+        with self._database.write() as database:
+            database.executemany(sql.ADD_TOMBSTONE, [(to_epoch_ms(at), job_id) for job_id in ids])
+            database.executemany(sql.DELETE_JOB, [(job_id,) for job_id in ids])
+            database.execute(sql.FORGET, (to_epoch_ms(forget_before),))
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _job(database: sqlite3.Connection, job_id: JobId) -> Job:
+    row = database.execute(sql.JOB_BY_ID, (job_id,)).fetchone()
+    if row is None:
+        if database.execute(sql.TOMBSTONE, (job_id,)).fetchone():
+            raise Expired(f"The job {job_id} was deleted, or its retention is over", job_id=job_id)
+        raise _not_found(job_id)
+    nodes = database.execute(sql.NODES_OF_JOB, (row[0],))
+    return rows.job_from_row(row[1:], tuple(map(rows.node_from_row, nodes)))
+
+
+def _jobs(database: sqlite3.Connection, seqs: list[int]) -> tuple[Job, ...]:
+    wanted = (dumps(seqs),)
+    nodes: dict[int, list[Node]] = {seq: [] for seq in seqs}
+    for row in database.execute(sql.NODES_BY_SEQ, wanted):
+        nodes[row[0]].append(rows.node_from_row(row[1:]))
+    jobs = {
+        row[0]: rows.job_from_row(row[1:], tuple(nodes[row[0]]))
+        for row in database.execute(sql.JOBS_BY_SEQ, wanted)
+    }
+    return tuple(jobs[seq] for seq in seqs)
+
+
+def _known(database: sqlite3.Connection, entry: Entry) -> tuple[Job, str] | None:
+    """Return what the entry's key stands for already, and the fingerprint of that."""
+    found = database.execute(sql.KEY, {"principal": entry.principal, "key": entry.key}).fetchone()
+    if found is None:
+        return None
+    job_id, fingerprint, is_expired = found
+    if is_expired:
+        _check_fingerprint(entry, fingerprint, job_id)
+    return _job(database, job_id), fingerprint
+
+
+def _check_fingerprint(entry: Entry, fingerprint: str, job_id: JobId) -> None:
+    if fingerprint != entry.fingerprint:
+        raise Conflict(
+            f"the key {entry.key!r} stands for another payload already, that of {job_id}",
+            suggestion="Take another key, or ask for that job",
+        )
+
+
+def _not_found(job_id: JobId) -> NotFound:
+    return NotFound(
+        f"There is no job {job_id!r:.80}", job_id=job_id, suggestion="List them: outlast job list"
+    )
+
+
+def _is_text(value: str) -> bool:
+    """Whether *value* is text that a database can be asked for."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,311 @@
+"""The composition root: Settings in, a service or a supervisor out. Alone knows every part."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from .clock import SystemClock
+from .engine.link import Link
+from .engine.public import Address
+from .engine.service import Service
+from .errors import HomeRefused, SchemaOlder, Unavailable
+from .home import Home, Lock, Owned
+from .settings import Settings, load_settings, supervisor_environment
+from .store import open_store
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .ports.executor import Executor
+    from .ports.store import Store
+
+TAKE_OVER: Final = timedelta(seconds=15)
+"""How long an older supervisor is given to leave, before a migration."""
+
+MAX_LOG_BYTES: Final = 1 << 20
+READY_VARIABLE: Final = "OUTLAST_READY_FD"
+READY_FD: Final = 3
+
+
+def make_service(settings: Settings, address: Address | None = None) -> Service:
+    """
+    Return the verbs over the home of *settings*.
+
+    Raises:
+        HomeRefused: The home or its database cannot be used from here, and why.
+    """
+    home = Home(settings.home)
+    home.check()
+    link = make_link(settings)
+    return Service(
+        open_for_use(home, link), link, SystemClock(), home, address or make_address(settings)
+    )
+
+
+def make_link(settings: Settings) -> Link:
+    """Return the way to the supervisor of the home, which starts one where there is none."""
+    return Link(
+        settings.home, __version__, lambda tells: start_supervisor(settings, tells), SystemClock()
+    )
+
+
+def make_address(
+    settings: Settings, argv: tuple[str, ...] = ("outlast",), options: tuple[str, ...] = ()
+) -> Address:
+    """Return how a caller asks again: with `--home`, where it is not the default."""
+    home = () if settings.home_is_default else ("--home", settings.home)
+    return Address(argv, options + home)
+
+
+def open_for_use(home: Home, link: Link) -> Store:
+    """Open the store; one of an older Outlast is brought up to date first, if nobody uses it."""
+    try:
+        return open_store(home.database)
+    except SchemaOlder:
+        link.leave(TAKE_OVER)
+        with _patient_lock(home):
+            return open_store(home.database, migrate=True)
+
+
+def _patient_lock(home: Home) -> Lock:
+    clock = SystemClock()
+    deadline = clock.monotonic() + TAKE_OVER.total_seconds()
+    while True:
+        try:
+            return Lock(home)
+        except Unavailable:
+            if clock.monotonic() > deadline:
+                raise
+            import select
+
+            select.select([], [], [], 0.02)
+
+
+# The supervisor ---------------------------------------------------------------------------------
+
+
+def start_supervisor(settings: Settings, tells: int) -> None:
+    """
+    Start a supervisor that outlives this process, its group, its session and its terminal.
+
+    *tells* is a descriptor to which it writes a byte once it is ready; it is closed without one
+    where another supervisor owns the home already.
+    """
+    Home(settings.home).prepare()
+    env = supervisor_environment(settings)
+    # By way of a shell that leaves at once, so that it is nobody's child here: no zombie, and
+    # no surprise for a caller that waits for its own children.
+    argv = ["/bin/sh", "-c", '"$@" & ', "sh", *_scope(), *supervisor_argv(settings)]
+    opened = [
+        os.open(os.devnull, os.O_RDWR),
+        os.open(Home(settings.home).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        os.dup(tells) if tells == READY_FD else tells,
+    ]
+    null, log, ready = opened
+    targets = [(null, 0), (log, 1), (log, 2), (ready, READY_FD)]
+    try:
+        pid = os.posix_spawn(
+            argv[0],
+            argv,
+            env | {READY_VARIABLE: str(READY_FD)},
+            file_actions=[
+                *((os.POSIX_SPAWN_DUP2, source, target) for source, target in targets),
+                # What is beyond the limit is refused here, and closed by the supervisor itself.
+                *(
+                    (os.POSIX_SPAWN_CLOSE, fd)
+                    for fd in _inheritable_above(READY_FD)
+                    if fd < os.sysconf("SC_OPEN_MAX")
+                ),
+            ],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}),
+        )
+        with contextlib.suppress(ChildProcessError):  # a caller that ignores SIGCHLD has no dead
+            os.waitpid(pid, 0)
+    finally:
+        for fd in set(opened) - {tells}:
+            os.close(fd)
+
+
+def _inheritable_above(limit: int) -> list[int]:
+    """Return what a child would have open besides the first few: locks of the caller's, say."""
+    try:
+        numbers = [int(name) for name in os.listdir("/dev/fd")]
+    except OSError:
+        return []
+    there = []
+    for fd in numbers:
+        with contextlib.suppress(OSError):
+            if fd > limit and os.get_inheritable(fd):
+                there.append(fd)
+    return there
+
+
+def supervisor_argv(settings: Settings) -> list[str]:
+    """Return the command that runs a supervisor of this installation in the foreground."""
+    return [
+        sys.executable,
+        "-P",
+        "-c",
+        "from outlast.wiring import main; main()",
+        settings.home,
+        str(settings.max_running),
+        str(settings.idle_exit.total_seconds()),
+        str(settings.min_free_bytes),
+    ]
+
+
+def _scope() -> list[str]:
+    """
+    Return what to put before the command so that it leaves the caller's systemd scope.
+
+    A session's scope is killed with all that is in it (`KillUserProcesses`, systemd.kill(5)),
+    whatever session and group a process has made for itself.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not os.path.exists(f"{runtime}/systemd/private") or not _find("systemd-run"):
+        return []
+    return ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"]
+
+
+def survives() -> str:
+    """
+    Return what a job started here survives: `logout`, `session` or `container`.
+
+    `logout`: it runs in a systemd scope of its own (lingering decides beyond the last logout).
+    `container`: this is one, and ends everything with its first process. `session`: it has left
+    the caller's session, and nothing is known to end it before the machine does.
+    """
+    if _scope():
+        return "logout"
+    in_container = os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv")
+    return "container" if in_container else "session"
+
+
+def _find(program: str) -> bool:
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return any(os.access(os.path.join(folder, program), os.X_OK) for folder in folders)
+
+
+def supervise(settings: Settings) -> bool:
+    """Be the supervisor of the home until idle or asked to leave. False if there is one already."""
+    import asyncio
+    import logging
+
+    from .engine.reign import Reign
+
+    home = Home(settings.home)
+    home.prepare()
+    _cut_log(home)
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
+    )
+    _raise_limits()
+    os.chdir("/")
+    os.umask(0o077)
+    ready_fd = os.environ.pop(READY_VARIABLE, None)
+    clock = SystemClock()
+
+    def ready() -> None:
+        nonlocal ready_fd
+        if ready_fd is not None:
+            with contextlib.suppress(OSError):
+                os.write(int(ready_fd), b"r")
+                os.close(int(ready_fd))
+            ready_fd = None
+
+    if ready_fd is not None:
+        os.set_inheritable(int(ready_fd), False)
+    reign = Reign(
+        home,
+        lambda: Lock(home),
+        lambda: open_store(home.database, migrate=True),
+        lambda: _executors(settings, clock),
+        clock,
+        version=__version__,
+        max_running=settings.max_running,
+        idle_exit=settings.idle_exit,
+    )
+    try:
+        asyncio.run(reign.run(ready))
+    except HomeRefused as error:
+        logging.getLogger("outlast").error("%s", error)  # noqa: TRY400 the words say it all
+        return False
+    except Owned as owned:
+        _nudge_owner(home, owned.owner)
+        return False
+    except Unavailable:
+        return False
+    return True
+
+
+def _nudge_owner(home: Home, pid: int | None) -> None:
+    """
+    Have the supervisor that owns the home see whether it can still be reached.
+
+    We were started because nobody could: its socket may have been removed under it.
+    """
+    if pid is None:
+        return
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+        if home.path.encode() in file.read().split(b"\0"):
+            os.kill(pid, signal.SIGHUP)
+
+
+def _executors(settings: Settings, clock: SystemClock) -> Mapping[str, Executor]:
+    from . import executors
+
+    options = {
+        "home": settings.home,
+        "floor_bytes": settings.min_free_bytes,
+        "clock": clock,
+    }
+    return {name: executors.load(name, **options) for name in executors.available()}
+
+
+def _cut_log(home: Home) -> None:
+    try:
+        if os.stat(home.log).st_size > MAX_LOG_BYTES:
+            os.rename(home.log, f"{home.log}.1")
+    except FileNotFoundError:
+        pass
+
+
+def _raise_limits() -> None:
+    """
+    Lift what the first caller had set for itself: it is not to hold for who comes after it.
+
+    A descriptor is needed for each running job, and the soft limit is often 1024. A command gets
+    the limits of its own caller.
+    """
+    import resource
+
+    for name in ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC"):
+        limit = getattr(resource, f"RLIMIT_{name}", None)
+        if limit is None:
+            continue
+        soft, hard = resource.getrlimit(limit)
+        if soft != hard:
+            with contextlib.suppress(OSError, ValueError):  # macOS has more of them than it takes
+                resource.setrlimit(limit, (hard, hard))
+
+
+def main() -> None:
+    """Be a supervisor; the arguments are those of `supervisor_argv`."""
+    for fd in _inheritable_above(READY_FD):
+        os.close(fd)
+    home, max_running, idle_exit, min_free = sys.argv[1:5]
+    supervise(
+        load_settings(
+            home=home,
+            max_running=int(max_running),
+            idle_exit=timedelta(seconds=float(idle_exit)),
+            min_free_bytes=int(min_free),
+        )
+    )

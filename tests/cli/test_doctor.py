@@ -1,0 +1,96 @@
+"""`outlast doctor`: what works here, and what would help."""
+
+from __future__ import annotations
+
+import json
+
+from .conftest import Cli
+
+CHECKS = [
+    "home",
+    "database",
+    "python",
+    "containment",
+    "limits",
+    "kernel",
+    "free space",
+    "supervisor",
+]
+
+
+def test_every_part_is_looked_at(cli: Cli) -> None:
+    """Each ok, warn or fail; whoever is not ok says what would help. Nothing is made by looking."""
+    done = cli("doctor")
+
+    assert CHECKS == [check["check"] for check in done.data["checks"]]
+    assert done.data["survives"] in ("logout", "session", "container")
+    assert all(check["remedy"] for check in done.data["checks"] if check["status"] != "ok")
+    assert 0 == done.code
+    assert not cli.home.exists()
+
+
+def test_a_used_home_is_looked_at(cli: Cli) -> None:
+    """Its database is read, its supervisor asked."""
+    cli.ended("--", "true")
+    checks = {check["check"]: check for check in cli("doctor").data["checks"]}
+
+    assert "MiB" in checks["database"]["message"]
+    assert checks["supervisor"]["message"].startswith("pid ")
+
+
+def test_what_is_wrong_is_told_with_its_remedy(cli: Cli) -> None:
+    """A full disk, a home that others may read, a database that is none: exit code 1."""
+    cli.ended("--", "true")
+    cli("supervisor", "stop")
+    cli.home.chmod(0o755)
+    database = cli.home / "outlast.db"
+    for name in ("outlast.db-wal", "outlast.db-shm"):
+        (cli.home / name).unlink(missing_ok=True)
+    database.write_bytes(b"this is no database\n" * 100)
+    cli.env["OUTLAST_MIN_FREE"] = "900000g"
+    done = cli("doctor")
+    cli.home.chmod(0o700)
+    database.unlink()
+    checks = {check["check"]: check for check in done.data["checks"]}
+
+    assert 1 == done.code
+    assert ("warn", f"chmod 700 {cli.home}") == (
+        checks["home"]["status"],
+        checks["home"]["remedy"],
+    )
+    assert "fail" == checks["database"]["status"]
+    assert ("fail", True) == (
+        checks["free space"]["status"],
+        "job delete --older-than" in checks["free space"]["remedy"],
+    )
+
+
+def test_a_home_that_was_moved_here_is_adopted(cli: Cli) -> None:
+    """Refused everywhere, with that remedy; --adopt-home makes it ours, jobs and all."""
+    job_id = cli.ended("--", "true")
+    cli("supervisor", "stop")
+    identity = cli.home / "home.json"
+    identity.write_text(json.dumps(json.loads(identity.read_text()) | {"machine": "another"}))
+    refused = cli("job", "status", job_id)
+
+    assert (1, "home_refused") == (refused.code, refused.error["code"])
+    assert "outlast doctor --adopt-home" in refused.error["suggestion"]
+    assert (1, "fail") == (cli("doctor").code, cli("doctor").data["checks"][0]["status"])
+    assert 0 == cli("doctor", "--adopt-home").code
+    assert 0 == cli("job", "status", job_id).code
+
+
+def test_a_home_in_use_is_not_adopted(cli: Cli) -> None:
+    """Somebody else's supervisor has it."""
+    cli.running("--", "sleep", "60")
+    done = cli("doctor", "--adopt-home")
+
+    assert (1, "unavailable") == (done.code, done.error["code"])
+
+
+def test_it_is_readable(cli: Cli) -> None:
+    """A line a check, the remedy below it."""
+    done = cli("doctor", "--text")
+
+    assert all(name in done.text for name in CHECKS)
+    assert "\nsurvives " in done.text

@@ -1,0 +1,150 @@
+"""`outlast job logs`: what was printed, from any place on, while it is being printed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+
+import pytest
+
+from .conftest import Cli
+
+
+def test_each_stream_goes_to_its_own(cli: Cli) -> None:
+    """Raw, and only the one that is asked for."""
+    job_id = cli.ended("--shell", r"printf 'a\0\377'; printf 'e\n' >&2")
+
+    assert (0, b"a\0\xff", b"e\n") == cli("job", "logs", job_id)
+    assert (0, b"a\0\xff", b"") == cli("job", "logs", "--stream", "stdout", job_id)
+    assert (0, b"", b"e\n") == cli("job", "logs", "--stream", "stderr", job_id)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--since-byte", "0"), b"one\ntwo\nthree"),
+        (("--since-byte", "4"), b"two\nthree"),
+        (("--since-byte", "99"), b""),
+        (("--tail", "0"), b""),
+        (("--tail", "1"), b"three"),
+        (("--tail", "2"), b"two\nthree"),
+        (("--tail", "99"), b"one\ntwo\nthree"),
+    ],
+)
+def test_it_begins_where_it_is_told(cli: Cli, arguments: tuple[str, ...], expected: bytes) -> None:
+    """At a byte, or so many lines before the end."""
+    job_id = cli.ended("--", "printf", r"one\ntwo\nthree")
+
+    assert (0, expected, b"") == cli("job", "logs", *arguments, job_id)
+
+
+def test_the_tail_of_much_is_found(cli: Cli) -> None:
+    """Lines that are longer than what is read at once, and a last one with its break."""
+    job_id = cli.ended(
+        "--shell", "for i in 1 2 3; do head -c 100000 /dev/zero | tr '\\0' $i; echo; done"
+    )
+
+    assert b"3" * 100000 + b"\n" == cli("job", "logs", "--tail", "1", job_id).out
+    assert (
+        b"2" * 100000 + b"\n" + b"3" * 100000 + b"\n"
+        == cli("job", "logs", "--tail", "2", job_id).out
+    )
+
+
+def test_a_piece_as_json_says_where_the_next_begins(cli: Cli) -> None:
+    """For callers that read on from there."""
+    job_id = cli.ended("--", "printf", "hello")
+    piece = cli("job", "logs", "--json", "--since-byte", "2", job_id).data
+
+    assert ("llo", 2, 5, True) == (
+        piece["text"],
+        piece["offset"],
+        piece["next_offset"],
+        piece["terminal"],
+    )
+
+
+def test_following_ends_with_the_job(cli: Cli) -> None:
+    """All of it, as it comes, and no longer than there is something to come."""
+    job_id = cli.submit("--shell", "for i in 1 2 3; do echo $i; sleep 0.2; done")
+    done = cli("job", "logs", "--follow", job_id)
+
+    assert (0, b"1\n2\n3\n") == done[:2]
+    assert cli("job", "status", job_id).data["terminal"]
+
+
+def test_a_job_that_waits_for_its_turn_can_be_followed(cli: Cli) -> None:
+    """From before it has an output to follow."""
+    cli.env["OUTLAST_MAX_RUNNING"] = "1"
+    first = cli.running("--", "sleep", "60")
+    job_id = cli.submit("--", "echo", "at last")
+    process = cli.start("job", "logs", "--follow", job_id)
+    time.sleep(0.3)
+    cli("job", "cancel", "--grace", "0", first)
+    out, _ = process.communicate(timeout=20)
+
+    assert (0, b"at last\n") == (process.returncode, out)
+
+
+def test_following_outlives_the_supervisor(cli: Cli) -> None:
+    """kill -9 of it in the middle: not a byte is lost, and the end is still told."""
+    job_id = cli.running("--shell", "for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done")
+    process = cli.start("job", "logs", "--follow", job_id)
+    time.sleep(0.4)
+    os.kill(cli.supervisor(), signal.SIGKILL)
+    out, _ = process.communicate(timeout=20)
+
+    assert (0, b"1\n2\n3\n4\n5\n6\n") == (process.returncode, out)
+    assert "complete" == cli("job", "status", job_id).data["status"]
+
+
+def test_following_sleeps_while_nothing_comes(cli: Cli) -> None:
+    """It is woken and does not look: a second of silence costs next to no processor time."""
+    job_id = cli.running("--shell", "echo begun; sleep 60")
+    process = cli.start("job", "logs", "--follow", job_id)
+    assert process.stdout is not None
+    process.stdout.readline()
+    before = ticks_of(process.pid)
+    time.sleep(1.0)
+
+    assert ticks_of(process.pid) - before <= 1
+
+
+def ticks_of(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+@pytest.mark.slow
+def test_following_keeps_up_with_much(cli: Cli) -> None:
+    """600 MB as fast as they come, whole."""
+    line = "head -c 600000000 /dev/zero | tr '\\0' x"
+    job_id = cli.submit("--shell", line)
+    begun = time.monotonic()
+    process = cli.start("job", "logs", "--follow", job_id)
+    assert process.stdout is not None
+    digest, size = hashlib.sha256(), 0
+    while data := process.stdout.read(1 << 20):
+        digest.update(data[:1])
+        size += len(data)
+    process.wait(10)
+    taken = time.monotonic() - begun
+    job = cli.settled(job_id)
+
+    assert (0, 600_000_000) == (process.returncode, size)
+    assert "complete" == job["status"]
+    assert taken < 6, f"{size / taken / 1e6:.0f} MB/s"
+
+
+def test_what_was_discarded_is_passed_over(cli: Cli) -> None:
+    """With --on-output-limit discard the beginning goes; what is kept is told without a hole."""
+    line = "i=0; while [ $i -lt 300 ]; do head -c 65536 /dev/zero | tr '\\0' x; i=$((i+1)); sleep 0.002; done; echo end"
+    job_id = cli.ended("--output-limit", "1m", "--on-output-limit", "discard", "--shell", line)
+    out = cli("job", "logs", job_id).out
+
+    assert out.endswith(b"xend\n")
+    assert b"\0" not in out
+    assert len(out) < 300 * 65536

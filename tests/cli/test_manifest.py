@@ -1,0 +1,110 @@
+"""`outlast manifest`: what it says is what the program takes and gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .conftest import Cli
+
+
+def fits(value: Any, schema: Any, schemas: dict[str, Any]) -> str | None:
+    """Say where *value* is not what *schema* says; None if it is. Knows the words that we use."""
+    if "$ref" in schema:
+        return fits(value, schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if "anyOf" in schema:
+        wrong = [fits(value, each, schemas) for each in schema["anyOf"]]
+        return None if None in wrong else f"none of: {wrong}"
+    if "enum" in schema:
+        return None if value in schema["enum"] else f"{value!r} is not in {schema['enum']}"
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if kinds and not any(is_a(value, kind) for kind in kinds):
+        return f"{value!r} is not {kinds}"
+    if isinstance(value, list) and "items" in schema:
+        wrong = [fits(each, schema["items"], schemas) for each in value]
+        return next((each for each in wrong if each), None)
+    if isinstance(value, dict) and "properties" in schema:
+        if missing := set(schema["required"]) - set(value):
+            return f"without {missing}"
+        if unknown := set(value) - set(schema["properties"]):
+            return f"unknown {unknown}"
+        for key, each in value.items():
+            if why := fits(each, schema["properties"][key], schemas):
+                return f"{key}: {why}"
+    return None
+
+
+def is_a(value: Any, kind: str) -> bool:
+    return {
+        "null": value is None,
+        "string": isinstance(value, str),
+        "boolean": isinstance(value, bool),
+        "integer": isinstance(value, int) and not isinstance(value, bool),
+        "number": isinstance(value, int | float) and not isinstance(value, bool),
+        "array": isinstance(value, list),
+        "object": isinstance(value, dict),
+    }[kind]
+
+
+def test_it_tells_every_command(cli: Cli) -> None:
+    """The whole tree, each with its options, codes, and what its data are."""
+    data = cli("manifest", "--text").data
+    commands = {command["name"]: command for command in data["commands"]}
+
+    assert [
+        *("run", "submit"),
+        *(
+            f"job {verb}"
+            for verb in (
+                *("status", "wait", "result", "logs"),
+                *("cancel", "list", "delete", "retry"),
+            )
+        ),
+        *(f"supervisor {verb}" for verb in ("status", "stop", "install", "run")),
+        *("doctor", "manifest"),
+    ] == list(commands)
+    assert [0, 1, 2, 3, 4, 5, 6, 7, 8] == commands["job status"]["exit_codes"]
+    assert [0, 1, 2] == commands["submit"]["exit_codes"]
+    assert [0, 1, 2, 5] == commands["job cancel"]["exit_codes"]
+    assert ("raw", "envelope") == (commands["run"]["stdout"], commands["submit"]["stdout"])
+    for command in commands.values():
+        assert command["help"]
+        assert command["examples"]
+        names = {name for option in command["options"] for name in option["names"]}
+        assert {"--home", "--json", "--text"} <= names
+        assert all(option["help"] for option in command["options"])
+        assert command["data_schema"] is None or command["data_schema"] in data["schemas"]
+
+
+def test_real_answers_are_what_the_schemas_say(cli: Cli) -> None:
+    """Of every command that prints an envelope, and of an error."""
+    manifest = cli("manifest").data
+    schemas = manifest["schemas"]
+    job_id = cli.ended("--name", "n", "--label", "a=b", "--", "false")
+    running = cli.running("--", "sleep", "60")
+    calls = {
+        "submit": ("submit", "--", "true"),
+        "run": ("run", "--json", "--", "true"),
+        "job status": ("job", "status", job_id, running),
+        "job wait": ("job", "wait", job_id),
+        "job result": ("job", "result", job_id),
+        "job logs": ("job", "logs", "--json", job_id),
+        "job cancel": ("job", "cancel", "--grace", "0", running),
+        "job list": ("job", "list"),
+        "job retry": ("job", "retry", job_id),
+        "job delete": ("job", "delete", job_id),
+        "supervisor status": ("supervisor", "status"),
+        "supervisor install": ("supervisor", "install", "--print"),
+        "doctor": ("doctor",),
+        "supervisor stop": ("supervisor", "stop"),
+    }
+
+    described = {each["name"]: each["data_schema"] for each in manifest["commands"]}
+    assert set(calls) == {name for name, schema in described.items() if schema}
+    for name, call in calls.items():
+        envelope = cli(*call).envelope
+        assert fits(envelope, schemas["envelope"], schemas) is None, name
+        wrong = fits(envelope["data"], schemas[described[name]], schemas)
+        assert wrong is None, f"{name}: {wrong}"
+    for call in (("submit",), ("job", "status", "nope"), ("submit", "--timeout", "x", "--", "?")):
+        assert fits(cli(*call).envelope, schemas["envelope"], schemas) is None

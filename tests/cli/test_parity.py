@@ -1,0 +1,74 @@
+"""A verb has one name everywhere, is on every door, and stands in the documentation."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import click
+
+from outlast import Client, JobSpec, Limits
+from outlast.doors.cli.app import cli
+from outlast.doors.cli.caller import Caller
+from outlast.doors.cli.manifest import commands
+from outlast.doors.cli.spec import ROWS
+from outlast.engine import verbs
+from outlast.engine.service import Service
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+AS_COMMANDS = {
+    "submit": "submit",
+    "get": "job status",
+    "list": "job list",
+    "wait": "job wait",
+    "read_output": "job logs",
+    "cancel": "job cancel",
+    "delete": "job delete",
+    "retry": "job retry",
+}
+"""What a verb is called on the command line: `get` and `read_output` have a word for people."""
+
+
+def tree() -> dict[str, click.Command]:
+    return dict(commands(cli, click.Context(cli, obj=Caller())))
+
+
+def test_every_verb_is_on_every_door() -> None:
+    """As a request, a method of the service, a method of the library and a command."""
+    for verb in verbs.VERBS:
+        request = "".join(word.capitalize() for word in verb.split("_"))
+        assert inspect.isclass(getattr(verbs, request)), verb
+        assert callable(getattr(Service, verb)), verb
+        assert callable(getattr(Client, verb)), verb
+        assert AS_COMMANDS[verb] in tree(), verb
+    assert set(verbs.VERBS) == set(AS_COMMANDS)
+
+
+def test_every_verb_is_documented() -> None:
+    """Each command stands in the reference, and each has examples of its own."""
+    page = (DOCS / "reference" / "cli.md").read_text()
+    for name, command in tree().items():
+        assert re.search(rf"`outlast {name}[ `]", page), name
+        assert command.epilog, name
+
+
+def test_every_key_of_the_spec_is_an_option() -> None:
+    """On `run` and on `submit`, under its own name."""
+    keys = {field.name for field in fields(JobSpec)} - {"command", "limits", "retry_of"}
+    keys |= {f"limits.{field.name}" for field in fields(Limits)}
+    options = {row.key for row in ROWS} | {"clean_env"}
+
+    assert keys == options - {"key"}
+    for name in ("run", "submit"):
+        taken = {param.name for param in tree()[name].params}
+        assert {option.replace(".", "_") for option in options} | {"command"} <= taken
+
+
+def test_every_option_of_a_verb_is_in_the_library() -> None:
+    """What the command line can ask of a verb, the library can, too."""
+    pairs = {"cancel": {"grace", "nodes", "wait_stopped"}, "list": {"labels", "since", "limit"}}
+    for verb, names in pairs.items():
+        assert names <= set(inspect.signature(getattr(Client, verb)).parameters)

@@ -1,0 +1,88 @@
+"""What every test here may ask for, and what is asked of every test: to leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from outlast import Client, settings
+from outlast.errors import ClientError
+from outlast.ports.store import Query
+from outlast.settings import load_settings
+from outlast.store import open_store
+from outlast.testing import leaks, no_leaks
+from outlast.wiring import make_link
+
+from .world import fresh_client
+
+MEASURED = "COVERAGE_PROCESS_CONFIG"
+"""What coverage leaves in the environment for the processes that are started below it."""
+
+LEAVE = timedelta(seconds=15)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def supervisors_are_measured() -> Iterator[None]:
+    """Where coverage is measured, a supervisor's environment lets it be measured too."""
+    with pytest.MonkeyPatch.context() as patch:
+        if MEASURED in os.environ:
+            patch.setattr(settings, "SUPERVISORS_OWN", (*settings.SUPERVISORS_OWN, MEASURED))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing() -> Iterator[None]:
+    """After each test: no child, descriptor or thread that was not there before it."""
+    with no_leaks():
+        yield
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaves_nothing: None) -> Iterator[Path]:
+    """
+    A fresh OUTLAST_HOME. At the end its supervisor is asked to leave, and there must be no
+    process, lock, socket, cgroup and no unsettled job of it; what there is, is killed first.
+    """
+    path = tmp_path / "home"
+    for name in ("OUTLAST_FAILPOINT", "OUTLAST_JOB_ID", "OUTLAST_ATTEMPT", "OUTLAST_PROGRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OUTLAST_HOME", str(path))
+    monkeypatch.setenv("OUTLAST_IDLE_EXIT", "20s")
+    monkeypatch.setenv("OUTLAST_MIN_FREE", "1m")
+    yield path
+    rows = unsettled(path)
+    deadline = time.monotonic() + leaks.PATIENCE_S
+    while left := leaks.leftovers(path):
+        # Asked again: one that somebody had just started does not listen yet.
+        make_link(load_settings(home=path)).leave(LEAVE)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(leaks.LOOK_S)
+    if left:
+        leaks.kill_processes(path)
+    assert [] == left + rows
+
+
+@pytest.fixture
+def client(home: Path) -> Iterator[Client]:
+    """The library's door to the test's home."""
+    with fresh_client() as client:
+        yield client
+
+
+def unsettled(home: Path) -> list[str]:
+    """Return the jobs that somebody would still have to care for."""
+    try:
+        store = open_store(str(home / "outlast.db"))
+    except ClientError:
+        return []  # a test about a database that cannot be opened
+    try:
+        jobs = store.find(Query(unsettled=True)).jobs
+    finally:
+        store.close()
+    return [f"row {job.id}: {job.status}, its processes not known to be gone" for job in jobs]

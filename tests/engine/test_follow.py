@@ -1,0 +1,284 @@
+"""Following a node: what it prints and how its job stands, by a scripted world and real files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from outlast.core.job import Job, JobId, JobSpec, Node
+from outlast.core.state import JobStatus, NodeStatus
+from outlast.engine.follow import PIECE_BYTES, PIECES_A_TURN, Follow, Following, Piece
+from outlast.engine.growth import Growth
+from outlast.errors import InvalidRequest
+from outlast.testing.clock import FakeClock
+
+AT = datetime(2026, 11, 20, tzinfo=UTC)
+QUEUED = Job(id=JobId("job_1"), spec=JobSpec(command=("true",)), nodes=(Node(),), created_at=AT)
+RUNNING = replace(
+    QUEUED,
+    status=JobStatus.RUNNING,
+    nodes=(Node(status=NodeStatus.RUNNING, attempt=1, started_at=AT),),
+)
+ENDED = replace(
+    RUNNING,
+    status=JobStatus.COMPLETE,
+    nodes=(replace(RUNNING.nodes[0], status=NodeStatus.COMPLETE, completed_at=AT),),
+)
+SETTLED = replace(ENDED, nodes=(replace(ENDED.nodes[0], stopped_at=AT),))
+STUCK = replace(ENDED, nodes=(replace(ENDED.nodes[0], stop_error="unkillable: 1"),))
+
+
+class World:
+    """News that come when the script says so, a job that stands as it says, and real files."""
+
+    def __init__(self, folder: Path, *acts: Callable[[World], None]) -> None:
+        self.folder = folder
+        self.acts = list(acts)
+        self.clock = FakeClock()
+        self.job = QUEUED
+        self.is_broken = False
+        self.asked: list[timedelta | None] = []
+        self.while_waiting: list[Callable[[World], None]] = []
+        self._told, self._tells = os.pipe()
+
+    def follow(self, job: Job, **request: object) -> list[Piece | Job]:
+        self.job = job
+        following = Following(
+            Follow(job.id, **request),  # type: ignore[arg-type]  # a test's own words
+            self.clock,
+            lambda: self.job,
+            lambda: self,
+            lambda _: str(self.folder),
+        )
+        events: list[Piece | Job] = []
+        for event in following.events(job):
+            events.append(event)
+            if isinstance(event, Job) and self.acts:
+                self.acts.pop(0)(self)
+        return events
+
+    def becomes(self, job: Job) -> None:
+        self.job = job
+        os.write(self._tells, b".")
+
+    # As `News` ------------------------------------------------------------------------------
+
+    def fileno(self) -> int | None:
+        if self.while_waiting:
+            self.while_waiting.pop(0)(self)
+        return None if self.is_broken else self._told
+
+    def wait_changed(self, timeout: timedelta | None) -> bool:
+        self.asked.append(timeout)
+        if self.is_broken:
+            self.is_broken = False
+            return True
+        os.set_blocking(self._told, False)
+        try:
+            return bool(os.read(self._told, 100))
+        except BlockingIOError:
+            return False
+
+    def close(self) -> None:
+        for fd in (self._told, self._tells):
+            os.close(fd)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("stdout", "stderr"):
+        (tmp_path / name).write_bytes(b"")
+    return tmp_path
+
+
+def data(events: list[Piece | Job], stream: str = "stdout") -> bytes:
+    return b"".join(e.data for e in events if isinstance(e, Piece) and e.stream == stream)
+
+
+def printed(text: bytes, then: Job | None = None) -> Callable[[World], None]:
+    def act(world: World) -> None:
+        with open(world.folder / "stdout", "ab") as file:
+            file.write(text)
+        if then is not None:
+            world.becomes(then)
+
+    return act
+
+
+def test_what_has_ended_is_given_whole(folder: Path) -> None:
+    """The job, then its files; nothing is subscribed to."""
+    (folder / "stdout").write_bytes(b"out")
+    (folder / "stderr").write_bytes(b"err")
+    world = World(folder)
+    events = world.follow(SETTLED)
+    world.close()
+
+    assert [SETTLED, Piece("stdout", 0, b"out"), Piece("stderr", 0, b"err")] == events
+
+
+def test_what_never_ran_has_no_files(tmp_path: Path) -> None:
+    """Cancelled in the queue: the job alone. Nor does a missing file disturb."""
+    gone = replace(SETTLED, nodes=(replace(SETTLED.nodes[0], attempt=0),))
+    for job in (gone, SETTLED):
+        world = World(tmp_path)
+        assert [job] == world.follow(job)
+        world.close()
+
+
+def test_output_comes_as_it_is_printed(folder: Path) -> None:
+    """From the queue to the end, and the job whenever it changed."""
+    world = World(
+        folder,
+        lambda world: world.becomes(RUNNING),
+        printed(b"one", RUNNING),
+        printed(b"two", SETTLED),
+    )
+    events = world.follow(QUEUED)
+
+    assert [QUEUED, RUNNING, RUNNING, SETTLED] == [e for e in events if isinstance(e, Job)]
+    assert b"onetwo" == data(events)
+
+
+def test_growth_alone_gives_output_and_no_job(folder: Path) -> None:
+    """A file that grew while nobody looked says nothing about the job."""
+    world = World(folder)
+    world.while_waiting = [
+        printed(b"first"),
+        printed(b"second"),
+        lambda world: world.becomes(SETTLED),
+    ]
+    events = world.follow(RUNNING)
+
+    assert [
+        RUNNING,
+        Piece("stdout", 0, b"first"),
+        Piece("stdout", 5, b"second"),
+        SETTLED,
+    ] == events
+
+
+def test_more_than_a_turn_is_given_in_turns(folder: Path) -> None:
+    """A file that is longer than what is read at once comes whole."""
+    size = PIECE_BYTES * PIECES_A_TURN + 5
+    with open(folder / "stdout", "wb") as file:
+        file.truncate(size)
+    world = World(folder)
+    events = world.follow(SETTLED)
+    world.close()
+
+    assert size == len(data(events))
+
+
+def test_it_ends_when_its_time_is_over(folder: Path) -> None:
+    """With what there is by then."""
+    world = World(folder, lambda world: world.clock.advance(timedelta(seconds=3)))
+    (folder / "stdout").write_bytes(b"so far")
+    events = world.follow(RUNNING, timeout=timedelta(seconds=2))
+
+    assert [RUNNING, Piece("stdout", 0, b"so far")] == events
+
+
+def test_children_are_waited_for_no_longer_than_asked(folder: Path) -> None:
+    """After the command's end, the drain limit."""
+    world = World(
+        folder,
+        lambda world: world.becomes(ENDED),
+        lambda world: world.becomes(ENDED),
+        lambda world: world.clock.advance(timedelta(seconds=9)),
+    )
+    events = world.follow(RUNNING, drain=timedelta(seconds=5))
+
+    assert [RUNNING, ENDED, ENDED] == [e for e in events if isinstance(e, Job)]
+
+
+def test_processes_that_do_not_die_are_not_waited_for(folder: Path) -> None:
+    """What cannot be ended may print for ever: it is said, and that is that."""
+    world = World(folder)
+    events = world.follow(STUCK)
+    world.close()
+
+    assert [STUCK] == events
+
+
+def test_a_broken_subscription_is_made_again(folder: Path) -> None:
+    """And the job is read anew then."""
+
+    def breaks(world: World) -> None:
+        world.is_broken = True
+        world.job = SETTLED
+
+    world = World(folder, breaks)
+    events = world.follow(RUNNING, timeout=timedelta(seconds=60))
+
+    assert [RUNNING, SETTLED] == [e for e in events if isinstance(e, Job)]
+    assert [timedelta(seconds=2)] == world.asked
+
+
+def test_a_tick_gives_the_job(folder: Path) -> None:
+    """For those who show its progress."""
+    world = World(folder, lambda _: None, lambda world: world.becomes(SETTLED))
+    events = world.follow(RUNNING, tick=timedelta(milliseconds=1))
+
+    assert [RUNNING, RUNNING, SETTLED] == events
+
+
+def test_what_cannot_be_watched_is_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no inotify, from time to time."""
+
+    def blind(self: Growth) -> None:
+        self.fd = None
+
+    monkeypatch.setattr(Growth, "__init__", blind)
+    acts: Iterator[Callable[[World], None]] = iter([printed(b"one"), printed(b"two")])
+    world = World(folder)
+    world.job = RUNNING
+    following = Following(
+        Follow(RUNNING.id), world.clock, lambda: world.job, lambda: world, lambda _: str(folder)
+    )
+    events: list[Piece | Job] = []
+    for event in following.events(RUNNING):
+        events.append(event)
+        act = next(acts, None)
+        if act is not None:
+            act(world)
+        elif world.job is RUNNING:
+            world.becomes(SETTLED)
+
+    assert b"onetwo" == data(events)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"node": 1}, "has no node 1"),
+        ({"offsets": {"stdin": 0}}, "no stream 'stdin'"),
+        ({"offsets": {"stdout": -1}}, "not negative"),
+    ],
+)
+def test_what_is_not_there_cannot_be_followed(
+    folder: Path, request_: dict[str, object], words: str
+) -> None:
+    """Told before anything is opened."""
+    world = World(folder)
+    with pytest.raises(InvalidRequest, match=words):
+        world.follow(SETTLED, **request_)
+    world.close()
+
+
+def test_a_hole_is_passed_over(folder: Path) -> None:
+    """With `discard`, the output that was let go is a hole at the file's beginning."""
+    with open(folder / "stdout", "wb") as file:
+        file.seek(1 << 20)
+        file.write(b"kept")
+    job = replace(SETTLED, spec=replace(SETTLED.spec, on_output_limit="discard"))
+    world = World(folder)
+    events = world.follow(job)
+    world.close()
+
+    assert b"kept" == data(events).lstrip(b"\0")
+    assert len(data(events)) < 1 << 20

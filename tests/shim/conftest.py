@@ -1,0 +1,42 @@
+"""What the tests of the shim share: a launcher in a test's own hands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from outlast.shim.cgroup import Cgroup
+from outlast.testing import leaks
+
+from .rig import Rig
+
+
+@pytest.fixture
+def open_rig(home: Path) -> Iterator[Callable[..., Rig]]:
+    """A function that starts a launcher more; they are seen to leave at the end."""
+    rigs: list[Rig] = []
+
+    def start(**environment: str) -> Rig:
+        rigs.append(Rig(home, **environment))
+        return rigs[-1]
+
+    yield start
+    try:
+        for rig in rigs:
+            rig.close()
+    finally:
+        for rig in rigs:
+            if rig.process.poll() is None:
+                leaks.kill_processes(home)
+                rig.process.wait()
+        for folder in leaks.cgroups(home):
+            # Where a shim died, its attempt's cgroup is the supervisor's to remove.
+            Cgroup(folder).remove()
+
+
+@pytest.fixture
+def rig(open_rig: Callable[..., Rig]) -> Rig:
+    """A launcher."""
+    return open_rig()

@@ -1,0 +1,92 @@
+"""Writing the record: its lock, and what a full disk does to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from outlast.shim import spool
+
+from .test_spool_fuzz import BEGAN, EMPTIED, ENDED
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or os.geteuid() != 0:
+        pytest.skip("mounting a small disk takes mount(8) and root")
+    subprocess.run([mount, "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until there is no room left on the disk."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+
+
+def test_one_at_a_time_holds_a_record(tmp_path: Path) -> None:
+    """Whoever opened it for writing holds it, until the descriptor is closed."""
+    folder = str(tmp_path)
+    assert not spool.is_held(folder)
+    fd = spool.open_record(folder)
+    assert fd is not None
+
+    assert spool.open_record(folder) is None
+    assert spool.is_held(folder)
+    os.close(fd)
+    assert not spool.is_held(folder)
+
+
+def test_a_record_that_nobody_claimed_is_none(tmp_path: Path) -> None:
+    """Where there is no file, nobody ever claimed the attempt."""
+    assert spool.read_record(str(tmp_path)) is None
+    assert spool.read_record(str(tmp_path / "nowhere")) is None
+
+
+def test_a_line_that_did_not_fit_leaves_no_half(small_disk: Path) -> None:
+    """On a full disk nothing of a line stays, so that it can be written whole once there is room."""
+    fd = spool.open_record(str(small_disk))
+    assert fd is not None
+    try:
+        spool.append(fd, spool.encode(BEGAN))
+        filler = small_disk / "filler"
+        fill(filler)
+        long = ENDED | {"error": "x" * 9000}
+        with pytest.raises(OSError, match=r"space|whole"):
+            spool.append(fd, spool.encode(long))
+        filler.unlink()
+        spool.append(fd, spool.encode(long, EMPTIED))
+    finally:
+        os.close(fd)
+
+    raw = (small_disk / spool.RECORD).read_bytes().splitlines()
+    assert [BEGAN, long, EMPTIED] == [json.loads(line) for line in raw if line]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "number"),
+    [(37 << 8, 37, None), (0, 0, None), (9, None, 9), (139, None, 11)],
+    ids=["exit 37", "exit 0", "killed", "dumped core"],
+)
+def test_the_end_of_an_orphan_is_written_as_any_other(
+    status: int, code: int | None, number: int | None
+) -> None:
+    """The kernel's wait status becomes code or signal, and the wish its reason."""
+    line = spool.end_line(status, 5, spool.Wish(0, "timeout"), by="launcher")
+
+    assert (code, number, "timeout", "launcher") == (
+        line["code"], line["signal"], line["reason"], line["by"])  # fmt: skip
+    assert spool.end_line(status, 5, None, by="kernel")["reason"] is None

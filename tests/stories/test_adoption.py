@@ -1,0 +1,228 @@
+"""What a new supervisor finds: lives to go on with, pids of others, and another boot."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from outlast import Client
+from outlast.core.job import Job
+from outlast.shim import system
+from outlast.shim.cgroup import Cgroup
+from outlast.testing import leaks
+
+from ..world import (
+    began,
+    eventually,
+    folder_of,
+    fresh_client,
+    is_alive,
+    kill,
+    launchers_of,
+    record_of,
+    shim_processes,
+    supervisor_of,
+)
+from .conftest import TRUE_CODE, Command, fate, over
+
+
+@pytest.fixture
+def bare_cgroups(home: Path) -> Iterator[None]:
+    """Cgroups that only a record or the kernel's reboot would have had removed are removed here."""
+    yield
+    for each in map(Cgroup, leaks.cgroups(home)):
+        each.kill()
+        eventually(lambda each=each: each.remove() or not Path(each.path).exists())  # type: ignore[misc]  # bound at once
+
+
+def kill_all_of_ours(client: Client, home: Path) -> None:
+    kill(supervisor_of(client), *launchers_of(home))
+    kill(*shim_processes(home))
+
+
+def rewrite(home: Path, job: Job, **changes: object) -> None:
+    """Change the start's line in a job's record, which nobody holds."""
+    path = Path(folder_of(home, job), "record")
+    lines = [json.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
+    lines = [line | changes if line["event"] == "began" else line for line in lines]
+    path.write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+
+
+@pytest.fixture
+def stranger() -> object:
+    """A process that is nobody's business."""
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as process:
+        yield process
+        assert process.poll() is None, "a process of somebody else was ended"
+        process.kill()
+
+
+def test_a_pid_that_is_somebody_else_s_by_now_is_never_touched(
+    client: Client, home: Path, start: Callable[..., Command], stranger: subprocess.Popen[bytes]
+) -> None:
+    """Everything of ours dead, and the command's pid used again: it is lost, and nobody is hit."""
+    command = start(timeout="1s", grace=0)
+    kill_all_of_ours(client, home)
+    kill(command.pid)
+    rewrite(home, command.job, pid=stranger.pid)
+
+    assert ("lost", None) == fate(command.after())
+
+
+def test_a_shim_s_pid_that_is_somebody_else_s_is_not_signalled(
+    client: Client, home: Path, start: Callable[..., Command], stranger: subprocess.Popen[bytes]
+) -> None:
+    """A cancel nudges the shim by its identity, not by its number."""
+    command = start(grace=0)
+    kill_all_of_ours(client, home)
+    rewrite(home, command.job, shim_pid=stranger.pid)
+    with fresh_client() as other:
+        after = other.cancel(command.job.id, wait_stopped="20s")
+
+    assert after.is_settled
+    assert not is_alive(command.pid)
+
+
+def test_many_lives_are_taken_up_at_once(client: Client, home: Path, tmp_path: Path) -> None:
+    """Whatever each of them was doing when the supervisor died, all of them are told true."""
+    shell = "echo started >> starts.$N; until [ -e go ]; do sleep 0.05; done; exit $N"
+    jobs = client.submit_many(
+        {"shell": shell, "cwd": str(tmp_path), "env": {"N": str(n)}} for n in range(30)
+    )
+    eventually(lambda: len(list(tmp_path.glob("starts.*"))) >= 4)
+    kill(supervisor_of(client))
+    (tmp_path / "go").touch()
+    with fresh_client() as other:
+        codes = [over(other, job).nodes[0].exit_code for job in jobs]
+
+    assert list(range(30)) == codes
+    assert all((tmp_path / f"starts.{n}").read_text() == "started\n" for n in range(30))
+
+
+@pytest.mark.usefixtures("bare_cgroups")
+@pytest.mark.parametrize("damage", ["folder", "empty", "garbage", "gone"])
+def test_a_damaged_record_harms_no_other_job(
+    damage: str, client: Client, home: Path, start: Callable[..., Command], tmp_path: Path
+) -> None:
+    """What cannot be read of one attempt keeps the supervisor from none of the others."""
+    command = start(grace=0)
+    assert (
+        client.get(command.job.id).status == "running"
+    )  # and that is stored: the record is not all
+    kill_all_of_ours(client, home)
+    kill(command.pid)
+    record = Path(folder_of(home, command.job), "record")
+    record.unlink()
+    if damage == "folder":
+        record.mkdir()
+    elif damage != "gone":
+        record.write_bytes(b"" if damage == "empty" else os.urandom(300))
+
+    with fresh_client() as other:
+        healthy = other.submit(["true"])
+        assert (None, 0) == fate(over(other, healthy))
+        if damage == "folder":
+            record.rmdir()
+        assert ("lost", None) == fate(over(other, command.job))
+
+
+# ------------------------------------------------------------------------------------------- reboot
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+def rebooted(home: Path, tmp_path: Path, code: str) -> dict[str, object]:
+    """Run *code* where the kernel tells another boot id: a mount namespace of its own (root)."""
+    tool = shutil.which("unshare")
+    if tool is None or os.geteuid() != 0:
+        pytest.skip("telling another boot id takes unshare(1) and root")
+    fake = tmp_path / "boot_id"
+    fake.write_text("11111111-2222-3333-4444-555555555555\n")
+    answer = subprocess.run(
+        [tool, "-m", "/bin/sh", "-c", f'mount --bind "$1" {BOOT_ID} && shift && exec "$@"', "sh",
+         fake, sys.executable, "-c", code, home],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert 0 == answer.returncode, answer.stderr
+    told: dict[str, object] = json.loads(answer.stdout.splitlines()[-1])
+    return told
+
+
+ASK = """
+import json, sys, time
+import outlast
+client = outlast.Client(home=sys.argv[1])
+told = {}
+for job in client.list(limit=100).jobs:
+    job = client.wait(job.id, timeout=30)
+    while not client.get(job.id).is_settled:
+        time.sleep(0.01)
+    told[job.id] = [str(job.status), job.reason, job.nodes[0].exit_code]
+print(json.dumps(told))
+from outlast.wiring import make_link
+from outlast.settings import load_settings
+from datetime import timedelta
+make_link(load_settings(home=sys.argv[1])).leave(timedelta(seconds=15))
+"""
+
+
+@pytest.mark.usefixtures("bare_cgroups")
+def test_after_a_reboot_what_was_known_is_told_and_what_ran_is_gone(
+    client: Client, home: Path, tmp_path: Path, start: Callable[..., Command]
+) -> None:
+    """An end written down before it still counts; what ran ends as `host_rebooted`; none runs again."""
+    (tmp_path / "other").mkdir()
+    ran = start()
+    finished = Command(client, home, tmp_path / "other")
+    kill(supervisor_of(client))
+    finished.let_go()
+    eventually(lambda: record_of(home, finished.job).emptied, "the record of the end")
+    kill_all_of_ours(client, home)
+    kill(ran.pid)
+
+    told = rebooted(home, tmp_path, ASK)
+
+    assert ["failed", "host_rebooted", None] == told[ran.job.id]
+    assert ["failed", "exit_nonzero", TRUE_CODE] == told[finished.job.id]
+    assert (1, 1) == (ran.count_starts(), finished.count_starts())
+
+
+@pytest.mark.usefixtures("bare_cgroups")
+def test_after_a_reboot_a_pid_of_before_is_nobody_we_know(
+    client: Client, home: Path, tmp_path: Path, start: Callable[..., Command]
+) -> None:
+    """Pid and start time may be met again after a boot: the boot id tells that it is another."""
+    command = start()
+    kill_all_of_ours(client, home)
+    told = rebooted(home, tmp_path, ASK)
+
+    assert ["failed", "host_rebooted", None] == told[command.job.id]
+    assert is_alive(command.pid)
+    kill(command.pid)
+
+
+@pytest.mark.usefixtures("bare_cgroups")
+def test_after_a_reboot_what_waited_is_started(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue outlives the machine: what had not begun begins now, once."""
+    monkeypatch.setenv("OUTLAST_MAX_RUNNING", "1")
+    with fresh_client() as client:
+        first = client.submit(shell="exec sleep 1000")
+        line = began(home, first)
+        second = client.submit(shell=f"echo started >> starts; exit {TRUE_CODE}", cwd=str(tmp_path))
+        kill_all_of_ours(client, home)
+        kill(int(line["pid"]))
+
+    told = rebooted(home, tmp_path, ASK)
+
+    assert ["failed", "exit_nonzero", TRUE_CODE] == told[second.id]
+    assert "started\n" == (tmp_path / "starts").read_text()
+    assert system.boot_id()

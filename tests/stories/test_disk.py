@@ -1,0 +1,111 @@
+"""A disk that is full: one job fails for it, all others and the store go on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from outlast import Client
+from outlast.errors import ClientError
+
+from ..world import began, eventually, fresh_client, kill, record_of, supervisor_of
+from .conftest import fate, over
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def small_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home on a disk of 16 MiB, 4 of which jobs must leave free."""
+    mount = shutil.which("mount")
+    if mount is None or os.geteuid() != 0:
+        pytest.skip("mounting a small disk takes mount(8) and root")
+    home.mkdir(parents=True)
+    subprocess.run([mount, "-t", "tmpfs", "-o", "size=16m", "tmpfs", home], check=True)
+    monkeypatch.setenv("OUTLAST_MIN_FREE", "4m")
+    yield home
+    with fresh_client() as client:
+        pid = supervisor_of(client)
+    kill(pid)
+    eventually(lambda: 0 == subprocess.run(["umount", home], check=False).returncode)
+
+
+def fill(path: Path) -> None:
+    """Write until there is no room left on the disk."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+
+
+def submit_until_refused(client: Client) -> None:
+    for _ in range(200):
+        client.submit(["true"], env={"LONG": "x" * 60_000})
+
+
+def test_a_job_that_fills_the_disk_fails_alone(small_home: Path) -> None:
+    """It is ended with `disk_full` and words, while its neighbour runs on to its end."""
+    with fresh_client() as client:
+        neighbour = client.submit(shell="sleep 2; echo done; exit 5")
+        began(small_home, neighbour)
+        flood = client.submit(shell="while head -c 65536 /dev/zero; do sleep 0.02; done")
+        after = over(client, flood)
+
+        assert ("disk_full", None) == fate(after)
+        assert "must stay free" in str(after.nodes[0].error)
+        client.delete(flood.id)
+        assert ("exit_nonzero", 5) == fate(over(client, neighbour))
+        assert b"done\n" == client.output(neighbour.id)
+        assert (None, 0) == fate(over(client, client.submit(["true"])))
+
+
+def test_a_disk_without_any_room_loses_nothing(small_home: Path, tmp_path: Path) -> None:
+    """Ends that cannot be written are told once there is room; what is submitted is refused."""
+    with fresh_client() as client:
+        script = "echo started >> starts; until [ -e go ]; do sleep 0.02; done; exit 37"
+        job = client.submit(shell=script, cwd=str(tmp_path))
+        began(small_home, job)
+        eventually(lambda: client.get(job.id).status == "running")
+        fill(small_home / "filler")
+        (tmp_path / "go").touch()
+        with pytest.raises(ClientError) as refusal:
+            submit_until_refused(client)
+        assert refusal.value.code in ("unavailable", "home_refused")
+        (small_home / "filler").unlink()
+
+        assert ("exit_nonzero", 37) == fate(over(client, job))
+        assert "started\n" == (tmp_path / "starts").read_text()
+        assert (None, 0) == fate(over(client, client.submit(["true"])))
+
+
+def test_a_supervisor_that_dies_on_a_full_disk_is_followed_by_another(
+    small_home: Path, tmp_path: Path
+) -> None:
+    """Everything that was known stands in the record, or is written there by the shim later."""
+    with fresh_client() as client:
+        script = "echo started >> starts; until [ -e go ]; do sleep 0.02; done; exit 37"
+        job = client.submit(shell=script, cwd=str(tmp_path))
+        began(small_home, job)
+        fill(small_home / "filler")
+        kill(supervisor_of(client))
+        (tmp_path / "go").touch()
+        (small_home / "filler").unlink()
+
+    with fresh_client() as client:
+        assert ("exit_nonzero", 37) == fate(over(client, job))
+    assert record_of(small_home, job).ended is not None
+    assert "started\n" == (tmp_path / "starts").read_text()
+
+
+def test_the_limit_of_output_is_a_job_s_own(client: Client, tmp_path: Path) -> None:
+    """A stream over its limit ends that job; the output up to there is kept."""
+    job = client.submit(shell="yes | head -c 20000000; sleep 1000", limits={"output_bytes": MIB})
+    after = over(client, job)
+
+    assert ("output_limit", None) == fate(after)
+    assert len(client.output(job.id)) > MIB

@@ -1,0 +1,273 @@
+"""
+The documentation is true: what it shows on a console was printed there, and what it lists is all there is.
+
+A page with `<!-- tried -->` in it has its `console` blocks run from the first to the last, in one
+shell and a fresh home. What follows a command on the page must be what it prints. Before the two
+are compared, ids, times, process numbers and paths that differ each time are made alike; `...`
+stands for anything within a line, and alone on a line for any number of lines.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from outlast import errors
+from outlast.core.outcome import Exit
+from outlast.core.state import Reason
+from outlast.doors.cli.schemas import JOB, NODE, RESULT
+from outlast.doors.cli.spec import ROWS
+from outlast.settings import Settings
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+TRIED = "<!-- tried -->"
+PAGES = sorted(
+    str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if TRIED in page.read_text()
+)
+PATIENCE_S = 100
+
+MADE_ALIKE = (
+    (r"job_[0-9A-Z]{26}|job_01[0-9A-Z]*\.\.\.", "JOB"),
+    (r" --home \S+", ""),
+    (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?", "TIME"),
+    (r"\b\d\d:\d\d:\d\d\b", "TIME"),
+    (r"\b\d+(\.\d+)?s( ago)?\b", "SECONDS"),
+    (r"\bpid \d+", "pid N"),
+    (r"^.*\bKilled\b.*$", "Killed"),
+    (r" +", " "),
+)
+
+END_ALL = (
+    "outlast job list --status running --status queued --output id"
+    " | outlast job cancel --grace 0 --wait-stopped 10s -"
+)
+
+
+class Shown(NamedTuple):
+    """One command of a page, and what the page shows below it."""
+
+    command: str
+    lines: list[str]
+
+
+def shown_in(page: str) -> list[Shown]:
+    """Every command in the `console` blocks of a page, in their order."""
+    found: list[Shown] = []
+    for block in re.findall(r"^```console\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append(Shown(line[2:], []))
+            elif line.startswith("> "):
+                found[-1] = Shown(f"{found[-1].command}\n{line[2:]}", [])
+            else:
+                found[-1].lines.append(line)
+    return found
+
+
+def made_alike(line: str) -> str:
+    for pattern, word in MADE_ALIKE:
+        line = re.sub(pattern, word, line)
+    return line.rstrip()
+
+
+def pattern_of(lines: list[str]) -> str:
+    """What the lines of a page stand for, as a regular expression."""
+    whole = ""
+    for line in map(made_alike, lines):
+        inner = ".*".join(re.escape(part) for part in line.split("..."))
+        whole += r"(?:.*\n)*?" if line == "..." else f"{inner}\n"
+    return whole
+
+
+def run_in_a_shell(commands: list[str], folder: Path) -> list[str]:
+    """Run all of them in one shell, and return what each printed, on both streams."""
+    mark = "-- end of a command --"
+    told = f"_code=$?; echo '{mark}'; (exit $_code)"
+    script = folder.parent / "commands.sh"
+    script.write_text("\n".join(f"{command}\n{told}" for command in commands))
+    env = {
+        "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+        "HOME": str(folder),
+        "LC_ALL": "C.UTF-8",
+        "OUTLAST_OUTPUT": "text",  # as on a terminal
+        **{name: value for name, value in os.environ.items() if name.startswith("OUTLAST_")},
+    }
+    done = subprocess.run(
+        ["/bin/bash", str(script)],
+        stdin=subprocess.DEVNULL,
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    return done.stdout.split(f"{mark}\n")[: len(commands)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAGES)
+def test_a_console_shows_what_is_printed(name: str, home: Path, tmp_path: Path) -> None:
+    """Each command of the page prints what stands below it."""
+    shown = shown_in((DOCS / name).read_text())
+    folder = tmp_path / "here"
+    shutil.copytree(DOCS.parent / "examples", folder / "examples")
+    printed = run_in_a_shell([each.command for each in shown], folder)
+    run_in_a_shell([END_ALL], folder)
+
+    assert len(shown) == len(printed)
+    for each, text in zip(shown, printed, strict=True):
+        told = "".join(f"{made_alike(line)}\n" for line in text.splitlines())
+        assert re.fullmatch(pattern_of(each.lines), told), f"$ {each.command}\n{text}"
+
+
+PYTHON = ["../README.md", "how-to/follow.md", "how-to/library.md", "how-to/many.md"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PYTHON)
+def test_the_python_of_a_page_runs(name: str, home: Path, tmp_path: Path) -> None:
+    """All of a page's `python` blocks, one after the other, beside the programs that they start."""
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", (DOCS / name).read_text(), re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / "firmware").mkdir()
+    (tmp_path / "firmware" / "Makefile").write_text("all:\n\t@echo built\n")
+    for program in ("migrate.sh", "convert.sh"):
+        (tmp_path / program).write_text('#!/bin/sh\necho "$0 $*"\n')
+        (tmp_path / program).chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(blocks)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+    assert blocks
+    assert 0 == done.returncode, done.stderr
+
+
+def test_there_are_pages_that_are_tried() -> None:
+    """The lesson is one of them."""
+    assert "tutorial/two-minutes.md" in PAGES
+
+
+# What is listed --------------------------------------------------------------------------------
+
+
+def rows_of(page: str) -> list[str]:
+    """What the first column of a page's tables names in code."""
+    text = (DOCS / page).read_text()
+    cells = re.findall(r"^\| ((?:`[^`]+`(?:, )?)+) \|", text, re.MULTILINE)
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def all_errors(kind: type[errors.ClientError] = errors.ClientError) -> list[type]:
+    return [kind, *(found for below in kind.__subclasses__() for found in all_errors(below))]
+
+
+def test_every_error_is_documented() -> None:
+    """With its code, its exit code, and whether trying again may help."""
+    page = (DOCS / "reference" / "errors.md").read_text()
+    for kind in all_errors():
+        if not kind.__module__.startswith("outlast.errors"):
+            continue
+        again = "yes" if kind.retryable else "no"
+        row = rf"^\| `{kind.__name__}` \| `{kind.code}` \| {kind.exit_code} \| {kind.http_status} \| {again} \|"
+        assert re.search(row, page, re.MULTILINE), row
+
+
+def test_every_field_of_a_job_is_documented() -> None:
+    """And nothing that is none."""
+    fields = {*JOB["properties"], *NODE["properties"], *RESULT["properties"]}
+    fields |= {"stdout_bytes", "stderr_bytes"}
+    reasons = set(map(str, Reason))  # among which are `signal` and `cancelled`, fields as well
+    assert fields - reasons == set(rows_of("reference/job.md")) - reasons
+
+
+def test_every_reason_is_documented() -> None:
+    """Where a caller meets it: at the job."""
+    assert set(map(str, Reason)) <= set(rows_of("reference/job.md"))
+
+
+def test_every_key_of_a_spec_is_documented() -> None:
+    """Under its own name, beside its option."""
+    page = (DOCS / "reference" / "spec.md").read_text()
+    for row in ROWS:
+        assert re.search(rf"^\| `{re.escape(row.key)}` \|.*`{row.option}", page, re.MULTILINE), row
+
+
+def test_every_setting_is_documented() -> None:
+    """By its variable."""
+    names = set(rows_of("reference/settings.md"))
+    read = {"OUTPUT", "MAX_RUNNING", "IDLE_EXIT", "MIN_FREE", "HOME"}
+    assert len(read) == len(Settings.__dataclass_fields__) - 1  # `home_is_default` follows
+    assert {f"OUTLAST_{name}" for name in read} <= names
+
+
+def test_every_exit_code_is_documented() -> None:
+    """On the page that is about nothing else."""
+    page = (DOCS / "reference" / "exit-codes.md").read_text()
+    for name, code in vars(Exit).items():
+        if not name.startswith("_"):
+            assert re.search(rf"^\| \*\*{code}\*\* \|", page, re.MULTILINE), name
+
+
+def test_what_the_code_refers_to_is_there() -> None:
+    """A comment that names a page of the documentation names one that is there."""
+    source = DOCS.parent / "src"
+    named = {
+        name
+        for module in source.rglob("*.py")
+        for name in re.findall(r"docs/[\w/.-]+\.md", module.read_text())
+    }
+    assert named
+    assert [] == [name for name in sorted(named) if not (DOCS.parent / name).is_file()]
+
+
+@pytest.mark.parametrize(
+    "name", ["README", "SECURITY", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG"]
+)
+def test_a_page_at_the_root_leads_somewhere(name: str) -> None:
+    """Whatever it links to within the repository is there; the site's own links mkdocs holds."""
+    root = DOCS.parent
+    links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", (root / f"{name}.md").read_text())
+
+    assert [] == [link for link in links if not (root / link).exists()]
+
+
+ROOMS = "clock|core|doors|engine|executors|home|ports|settings|shim|store|wiring"
+
+
+def is_in_the_code(dotted: str) -> bool:
+    """Whether a name such as `shim.tree._children` is one of a module, or of something in it."""
+    first, *rest = dotted.split(".")
+    found: Any = importlib.import_module(f"outlast.{first}")
+    for name in rest:
+        if not hasattr(found, name):
+            if importlib.util.find_spec(f"{found.__name__}.{name}") is None:
+                return False
+            importlib.import_module(f"{found.__name__}.{name}")
+        found = getattr(found, name)
+    return True
+
+
+def test_a_gotcha_names_what_relies_on_it() -> None:
+    """Every place in the code that the page names is there."""
+    page = (DOCS / "gotchas.md").read_text()
+    named = re.findall(rf"`((?:{ROOMS})(?:\.\w+)+)`", page)
+
+    assert len(named) > 30
+    assert [] == [name for name in named if not is_in_the_code(name)]

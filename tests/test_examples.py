@@ -1,0 +1,98 @@
+"""The examples do what they say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+@pytest.mark.slow
+def test_the_first_job_is_as_told(tmp_path: Path) -> None:
+    """`make run`: the story holds to its end, and nothing is left of it."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "first_job.py")],
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert 5 == sum(line[:2] in ("1.", "2.", "3.", "4.", "5.") for line in done.stdout.splitlines())
+    assert [] == list(tmp_path.iterdir())
+    ours = Path("/proc")
+    left = [p for p in ours.glob("[0-9]*/cmdline") if str(tmp_path) in read(p)]
+    assert [] == left
+
+
+LOOPS = {
+    "python": [sys.executable, str(EXAMPLES / "agent_loop.py")],
+    "sh": ["/bin/sh", str(EXAMPLES / "agent_loop.sh")],
+}
+LINE = """echo step one; echo '{"progress_pct": 50, "message": "half"}' >> "$OUTLAST_PROGRESS"; exit 7"""
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_agents_loop_finds_the_end(home: Path, loop: str) -> None:
+    """Submitted, asked for until it is terminal, and read: by the JSON alone."""
+    done = follow_through(loop, "/bin/sh", "-c", LINE)
+
+    assert 7 == done.returncode, done.stderr
+    assert done.stdout.startswith("started job_")
+    assert "ended: failed, exit_nonzero" in done.stdout
+    assert done.stdout.endswith("step one\n")
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_agents_loop_tells_why_nothing_was_begun(home: Path, loop: str) -> None:
+    """An answer that is not `ok` ends it, with the words of the error."""
+    done = follow_through(loop, "no-such-program")
+
+    assert 1 == done.returncode
+    assert "invalid_request: there is no program 'no-such-program' in PATH" in done.stderr
+
+
+def test_the_loop_in_sh_needs_no_jq(home: Path, tmp_path: Path) -> None:
+    """Where there is no jq, Python takes the JSON apart."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("sh", "sleep", "outlast"):
+        (tools / name).symlink_to(shutil.which(name, path=search_path()) or name)
+    (tools / "python3").symlink_to(sys.executable)
+    done = follow_through("sh", "/bin/sh", "-c", LINE, path=str(tools))
+
+    assert 7 == done.returncode, done.stderr
+    assert done.stdout.endswith("step one\n")
+
+
+def search_path() -> str:
+    """Where `outlast` is found first, and what a shell needs."""
+    return f"{Path(sys.executable).parent}:{os.defpath}"
+
+
+def follow_through(
+    loop: str, *command: str, path: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LOOPS[loop], *command],
+        env=os.environ | {"PATH": path or search_path()},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""  # it has ended meanwhile

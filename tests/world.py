@@ -1,0 +1,110 @@
+"""The processes of a home, seen from a test: who there is, and how to wait for something."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from outlast import Client
+from outlast.core.job import Job
+from outlast.errors import Unavailable
+from outlast.shim import spool, system
+from outlast.testing import leaks
+from outlast.wiring import make_link
+
+T = TypeVar("T")
+
+PATIENCE_S = 30.0
+"""For what takes milliseconds on a quiet machine: reached only where something is wrong."""
+
+
+def eventually(look: Callable[[], T], why: str = "", *, within_s: float = PATIENCE_S) -> T:
+    """Return the first true answer of *look*; fail if there is none in time."""
+    deadline = time.monotonic() + within_s
+    while not (answer := look()):
+        assert time.monotonic() < deadline, f"{why or 'it'} did not come in {within_s:g} s"
+        time.sleep(0.005)
+    return answer
+
+
+@contextmanager
+def fresh_client() -> Iterator[Client]:
+    """A client that knows nothing of what came before it, and keeps nothing open after."""
+    with Client() as client:
+        yield client
+
+
+def supervisor_of(client: Client) -> int | None:
+    """Return the pid of the supervisor; None if there is none. Starts nothing."""
+    try:
+        status = make_link(client._settings).status()
+    except Unavailable:
+        return None
+    pid = None if status is None else status["pid"]
+    assert pid is None or isinstance(pid, int)
+    return pid
+
+
+def launchers_of(home: Path) -> list[int]:
+    """Return the pids of the launchers: they run the shim's code, and no launcher forked them."""
+    ours = shim_processes(home)
+    return [pid for pid in ours if system.parent_of(pid) not in ours]
+
+
+def shims_of(home: Path) -> list[int]:
+    """Return the pids of the shims, idle ones included; not of what they fork, and is not yet."""
+    launchers = launchers_of(home)
+    return [pid for pid in shim_processes(home) if system.parent_of(pid) in launchers]
+
+
+def shim_processes(home: Path) -> list[int]:
+    """Return the pids of launchers and shims: forks keep the arguments they were started with."""
+    found = []
+    for pid in leaks.processes(home):
+        words = words_of(pid)
+        if "-S" in words and words[-1] == str(home):
+            found.append(pid)
+    return found
+
+
+def words_of(pid: int) -> list[str]:
+    """Return the arguments of a process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
+    except OSError:
+        return []
+
+
+def folder_of(home: Path, job: Job, attempt: int = 1) -> str:
+    """Return the folder of a job's attempt."""
+    return f"{home}/jobs/{job.id}/0/{attempt}"
+
+
+def record_of(home: Path, job: Job) -> spool.Record:
+    """Return what the record of a job's attempt says by now."""
+    return spool.read_record(folder_of(home, job)) or spool.Record()
+
+
+def began(home: Path, job: Job) -> spool.Line:
+    """Return the line that says that the command began, once it does."""
+    return eventually(lambda: record_of(home, job).began, "the start's record")
+
+
+def kill(*pids: int | None) -> None:
+    """Kill processes at once, and return when they are gone."""
+    there = [pid for pid in pids if pid is not None]
+    for pid in there:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    for pid in there:
+        eventually(lambda pid=pid: not is_alive(pid), f"the death of {pid}")  # type: ignore[misc]  # bound at once
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    return system.is_running(pid, system.start_time(pid))
