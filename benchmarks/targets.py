@@ -56,7 +56,9 @@ TARGETS = (
     Target("shim", "idle", "2,000 sleeping jobs: private memory per job", 1.5, "MiB"),
     Target("supervisor", "idle", "the same: supervisor, resident", 60, "MiB"),
     Target("idle_cpu", "idle", "the same: CPU of all of ours", 1, "% of a core"),
-    Target("scale_status", "scale", "`status` with 1,000,000 finished jobs ÷ with a page of them", 1.3),
+    Target(
+        "scale_status", "scale", "`status` with 1,000,000 finished jobs ÷ with a page of them", 1.3
+    ),
     Target("scale_list", "scale", "`list`, first page, the same", 1.3),
     Target("scale_submit", "scale", "`submit`, the same", 1.3),
 )
