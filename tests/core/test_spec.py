@@ -34,6 +34,10 @@ ACCEPTED: dict[str, tuple[dict[str, Any], JobSpec]] = {
         {"script": "print(1)", "runtime": "python3"},
         JobSpec(script="print(1)", runtime="python3"),
     ),
+    "clocks that are not wanted": (
+        TRUE | {"idle_timeout": "none", "queue_timeout": "none"},
+        JobSpec(command=("true",)),
+    ),
     "nulls say nothing": (
         TRUE | dict.fromkeys(("shell", "name", "timeout", "timeout_ms", "limits", "bogus")),
         JobSpec(command=("true",)),

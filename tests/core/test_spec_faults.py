@@ -19,7 +19,8 @@ FAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     # what to run
     "nothing": ({}, ["there is nothing to run: the command is empty"]),
     "an empty command": ({"command": []}, ["there is nothing to run: the command is empty"]),
-    "an empty line": ({"shell": ""}, ["there is nothing to run: the command is empty"]),
+    "an empty line": ({"shell": ""}, ["there is nothing to run: the line for the shell is empty"]),
+    "an empty script": ({"script": ""}, ["there is nothing to run: the script is empty"]),
     "an empty program": (
         {"command": ["", "x"]},
         ["the command's first argument, the program, is empty"],
@@ -243,13 +244,21 @@ FAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no time to run": (
         TRUE | {"timeout": 0, "idle_timeout_ms": 0},
         [
-            "timeout: this is no time at all: it must be 1 ms or more",
-            "idle_timeout_ms: this is no time at all: it must be 1 ms or more",
+            "timeout: this is no time at all: 1 ms is the shortest, 3650d the longest",
+            "idle_timeout_ms: this is no time at all: 1 ms is the shortest, 3650d the longest",
+        ],
+    ),
+    "no limit where there always is one": (
+        TRUE | {"timeout": "none", "grace": "none", "retention": "none"},
+        [
+            "timeout: every job has one, and 3650d is the longest",
+            "grace: every job has one, and 3650d is the longest",
+            "retention: every job has one, and 3650d is the longest",
         ],
     ),
     "less than a millisecond to run": (
         TRUE | {"timeout": "0.4ms"},
-        ["timeout: this is no time at all: it must be 1 ms or more"],
+        ["timeout: this is no time at all: 1 ms is the shortest, 3650d the longest"],
     ),
     "one clock twice": (
         TRUE | {"timeout": "5s", "timeout_ms": 5000},

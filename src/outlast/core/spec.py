@@ -17,9 +17,15 @@ from .limits import LONGEST, from_ms, parse_duration, parse_size, to_ms
 
 T = TypeVar("T")
 
-RUN_BY: Final = ("command", "shell", "script")
+RUN_BY: Final = {"command": "command", "shell": "line for the shell", "script": "script"}
+"""What there is to run, and its name in a sentence."""
+
 CLOCKS: Final = ("timeout", "idle_timeout", "queue_timeout", "grace", "retention")
 POSITIVE_CLOCKS: Final = ("timeout", "idle_timeout")
+OPTIONAL_CLOCKS: Final = ("idle_timeout", "queue_timeout")
+NO_CLOCK: Final = "none"
+"""What says that a clock which need not be there is not, as null does in JSON."""
+
 ON_OUTPUT_LIMIT: Final = ("stop", "discard")
 LEFTOVERS: Final = ("stop", "wait")
 REFERENCES: Final = ("env:", "file:", "secret:")
@@ -129,7 +135,8 @@ class _Reader:
         set_ones = [name for name in RUN_BY if given[name]]
         asked = [name for name in RUN_BY if name in self.given_as]
         if not set_ones and not any(self.given_as.get(name) for name in RUN_BY):
-            self.faults.append("there is nothing to run: the command is empty")
+            empty = RUN_BY[next(iter(asked), "command")]
+            self.faults.append(f"there is nothing to run: the {empty} is empty")
         if len(asked) > 1:
             self.faults.append(f"{' and '.join(asked)} exclude each other: give one")
         script = given["script"]
@@ -265,6 +272,10 @@ class _Reader:
             self.faults.append(f"{name} and {name}_ms are the same clock: give one")
         if in_ms is not None:
             key, value = f"{name}_ms", self.read(f"{name}_ms: ", _milliseconds, in_ms)
+        elif spoken == NO_CLOCK:
+            if name not in OPTIONAL_CLOCKS:
+                self.faults.append(f"{name}: every job has one, and {LONGEST.days}d is the longest")
+            return None
         elif spoken is not None:
             key, value = name, self.read(f"{name}: ", parse_duration, spoken)
         else:
@@ -273,7 +284,9 @@ class _Reader:
             return None
         value = from_ms(to_ms(value))
         if name in POSITIVE_CLOCKS and not value:
-            self.faults.append(f"{key}: this is no time at all: it must be 1 ms or more")
+            self.faults.append(
+                f"{key}: this is no time at all: 1 ms is the shortest, {LONGEST.days}d the longest"
+            )
         return value
 
     def limits(self) -> Limits | None:
