@@ -24,8 +24,8 @@ import pytest
 from outlast import errors
 from outlast.core.outcome import Exit
 from outlast.core.state import Reason
-from outlast.doors.cli.schemas import JOB, NODE, RESULT
 from outlast.doors.cli.spec import ROWS
+from outlast.framework.schemas import JOB, NODE, RESULT
 from outlast.settings import Settings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -248,7 +248,7 @@ def test_a_page_at_the_root_leads_somewhere(name: str) -> None:
     assert [] == [link for link in links if not (root / link).exists()]
 
 
-ROOMS = "clock|core|doors|engine|executors|home|ports|settings|shim|store|wiring"
+ROOMS = "clock|core|doors|engine|executors|framework|home|ports|settings|shim|store|wiring"
 
 
 def is_in_the_code(dotted: str) -> bool:

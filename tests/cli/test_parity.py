@@ -11,11 +11,11 @@ import click
 
 from outlast import Client, JobSpec, Limits
 from outlast.doors.cli.app import cli
-from outlast.doors.cli.caller import Caller
 from outlast.doors.cli.manifest import commands
 from outlast.doors.cli.spec import ROWS
 from outlast.engine import verbs
 from outlast.engine.service import Service
+from outlast.framework.caller import Caller
 
 DOCS = Path(__file__).parents[2] / "docs"
 

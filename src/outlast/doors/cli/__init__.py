@@ -19,9 +19,10 @@ def main() -> NoReturn:
     gc.disable()
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         _open_the_three()
-    from .call import run
+    from ...framework.call import run
+    from .app import cli
 
-    code = run(sys.argv[1:])
+    code = run(cli, sys.argv[1:])
     # Everything is written and flushed; taking the interpreter apart would only take time.
     os._exit(code)
 

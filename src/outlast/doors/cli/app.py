@@ -6,33 +6,10 @@ from typing import Final
 
 import click
 
+from ...framework.lazy import Lazy
 from ...version import __version__
-from .lazy import Lazy
 
 HERE: Final = "outlast.doors.cli"
-
-EXIT_CODES: Final = {
-    0: "complete; for other commands: done",
-    1: "Outlast's own fault, or something it needs is out of reach",
-    2: "wrong usage; nothing was done",
-    3: "still queued or running: the wait ended, the job did not",
-    4: "failed",
-    5: "no such job, or its retention is over",
-    6: "partly complete: some of its nodes, or of the jobs asked for",
-    7: "timed out: the run, idle or queue limit passed",
-    8: "cancelled",
-}
-
-JOB_TABLE: Final = {
-    "status": (f"{HERE}.job.status:status", "Tell how jobs stand."),
-    "wait": (f"{HERE}.job.wait:wait", "Stay until jobs have ended."),
-    "result": (f"{HERE}.job.result:result", "Tell how a job ended and what it printed last."),
-    "logs": (f"{HERE}.job.logs:logs", "Print a job's output."),
-    "cancel": (f"{HERE}.job.cancel:cancel", "End jobs and every process they started."),
-    "list": (f"{HERE}.job.list:list_jobs", "Find jobs, newest first."),
-    "delete": (f"{HERE}.job.delete:delete", "Remove ended jobs and their files."),
-    "retry": (f"{HERE}.job.retry:retry", "Submit a job's spec again, as a new job."),
-}
 
 SUPERVISOR_TABLE: Final = {
     "status": (f"{HERE}.supervisor.status:status", "Tell whether one runs, and what it does."),
@@ -44,7 +21,7 @@ SUPERVISOR_TABLE: Final = {
 TABLE: Final = {
     "run": (f"{HERE}.run:run", "Run a command, show its output, stay for a while."),
     "submit": (f"{HERE}.submit:submit", "Start a command and return at once with its id."),
-    "job": (f"{HERE}.app:job", "Ask about jobs, read them, end them."),
+    "job": ("outlast.framework.job:job", "Ask about jobs, read them, end them."),
     "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and say what would help."),
     "manifest": (f"{HERE}.manifest:manifest", "Describe every command, option and answer as JSON."),
@@ -87,24 +64,6 @@ def cli(context: click.Context) -> None:
     """
     if context.invoked_subcommand is None:
         click.echo(SHORT_HELP)
-
-
-@click.group(
-    "job",
-    cls=Lazy,
-    table=JOB_TABLE,
-    epilog="""
-    outlast job status ID
-    outlast job list --status running
-    outlast job list --status failed --output id | outlast job retry -
-    """,
-)
-def job() -> None:
-    """
-    Ask about jobs, read them, end them.
-
-    Where an ID is asked for, several can be given, and - reads them from stdin.
-    """
 
 
 @click.group(

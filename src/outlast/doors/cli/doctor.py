@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 
 from ...errors import ClientError
-from .lazy import verb
+from ...framework.lazy import verb
 
 if TYPE_CHECKING:
-    from .caller import Caller
+    from ...framework.caller import Caller
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 MARKS: Final = {OK: "32", WARN: "33", FAIL: "31"}
@@ -84,8 +84,8 @@ SURVIVES: Final = {
 
 
 def _line(check: Check) -> str:
-    from .plain import plain
-    from .text import has_colour
+    from ...framework.plain import plain
+    from ...framework.text import has_colour
 
     mark = f"{check.status:<4}"
     if has_colour():

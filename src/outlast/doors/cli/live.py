@@ -15,9 +15,9 @@ from rich.text import Text
 from ...clock import SystemClock
 from ...core.job import Job
 from ...core.limits import format_duration
-from .output import write
-from .plain import plain
-from .text import has_colour
+from ...framework.output import write
+from ...framework.plain import plain
+from ...framework.text import has_colour
 
 if TYPE_CHECKING:
     from ...engine.follow import Piece

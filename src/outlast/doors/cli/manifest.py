@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...framework.caller import SCHEMA_VERSION
+from ...framework.exits import EXIT_CODES
+from ...framework.lazy import Lazy, Verb, verb
 from ...version import __version__
 from . import schemas
-from .app import EXIT_CODES, cli
-from .caller import SCHEMA_VERSION
-from .lazy import Lazy, Verb, verb
+from .app import cli
 
 if TYPE_CHECKING:
-    from .caller import Caller
+    from ...framework.caller import Caller
 
 FATES = ("run", "job status", "job wait", "job result")
 """The commands whose exit code is a job's fate."""

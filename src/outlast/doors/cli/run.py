@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ...core.outcome import Exit
-from .lazy import verb
-from .many import code_of, exit_status_option
-from .patience import FOREVER, patience
+from ...framework.lazy import verb
+from ...framework.many import code_of, exit_status_option
+from ...framework.patience import FOREVER, patience
 from .spec import SETTINGS, spec_options, submit
 
 if TYPE_CHECKING:
     from ...core.job import Job
-    from .caller import Caller
+    from ...framework.caller import Caller
 
 PATIENCE: Final = timedelta(seconds=30)
 """Agents' shells kill after 30 to 120 seconds: where there is no terminal, leave before."""
@@ -94,7 +94,7 @@ def _watch(caller: Caller, job: Job, stay: timedelta | None, offsets: dict[str, 
         from .live import show_live
 
         return show_live(events, job, offsets)
-    from .output import copy
+    from ...framework.output import copy
 
     return copy(events, offsets) or job
 
@@ -104,7 +104,7 @@ def _tell_end(caller: Caller, job: Job) -> None:
     if job.status == "complete" and not sys.stderr.isatty():
         return
     from ...clock import SystemClock
-    from .text import duration_of, fate
+    from ...framework.text import duration_of, fate
 
     took = duration_of(job, SystemClock().now())
     caller.say(f"{job.id} is {fate(job)}" + (f" (after {took})" if took else ""))

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
-from ...errors import InvalidRequest
-
 if TYPE_CHECKING:
     from ...core.job import Job
-    from .caller import Caller
+    from ...framework.caller import Caller
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -128,7 +126,9 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
         elif row.key == "stdin":
             spec["stdin"] = os.path.expanduser(value)
         elif row.key == "script":
-            spec["script"] = _text_of(value, faults)
+            text = _text_of(value, faults)
+            # One that cannot be read was told; that it is empty would be told for want of a text.
+            spec["script"] = "#!" if text is None else text
         else:
             spec[row.key] = value
     if given["stdin"] == given["script"] == "-":
@@ -180,20 +180,3 @@ def _text_of(path: str, faults: list[str]) -> str | None:
         faults.append(f"--script {path}: {error.strerror}")
         return None
     return data.decode("utf-8", "surrogateescape")
-
-
-def duration(option: str, value: str | None) -> Any:
-    """
-    Return the `timedelta` of an option; None where there is none.
-
-    Raises:
-        InvalidRequest: It is no duration.
-    """
-    if value is None:
-        return None
-    from ...core.limits import parse_duration
-
-    try:
-        return parse_duration(value)
-    except ValueError as error:
-        raise InvalidRequest(f"{option}: {error}") from None

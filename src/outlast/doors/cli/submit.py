@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .lazy import verb
+from ...framework.lazy import verb
 from .spec import SETTINGS, spec_options
 from .spec import submit as submit_job
 
 if TYPE_CHECKING:
-    from .caller import Caller
+    from ...framework.caller import Caller
 
 
 @verb(

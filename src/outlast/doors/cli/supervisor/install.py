@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ..caller import program
-from ..lazy import verb
+from ....framework.caller import program
+from ....framework.lazy import verb
 
 if TYPE_CHECKING:
-    from ..caller import Caller
+    from ....framework.caller import Caller
 
 NAME: Final = "outlast.service"
 ENABLE: Final = f"systemctl --user daemon-reload && systemctl --user enable --now {NAME}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..lazy import verb
+from ....framework.lazy import verb
 
 if TYPE_CHECKING:
-    from ..caller import Caller
+    from ....framework.caller import Caller
 
 
 @verb("run", raw=True, epilog="outlast supervisor run")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from ..lazy import verb
+from ....framework.lazy import verb
 
 if TYPE_CHECKING:
-    from ..caller import Caller
+    from ....framework.caller import Caller
 
 PATIENCE: Final = timedelta(seconds=15)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...clock import SystemClock
-from ...core.limits import parse_duration
+from ..clock import SystemClock
+from ..core.limits import parse_duration
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...core.outcome import OURS, Exit, exit_code, own_exit_status
-from ...errors import InvalidRequest, NotFound
+from ..core.outcome import OURS, Exit, exit_code, own_exit_status
+from ..errors import InvalidRequest, NotFound
 from .caller import job_ids
 
 if TYPE_CHECKING:
-    from ...core.job import Job, JobId
-    from ...errors import ClientError
+    from ..core.job import Job, JobId
+    from ..errors import ClientError
     from .caller import Caller
 
 

@@ -8,7 +8,7 @@ from ..lazy import verb
 from ..many import code_of, each_job, exit_status_option, ids_argument, read_ids, show
 
 if TYPE_CHECKING:
-    from ....core.job import Job
+    from ...core.job import Job
     from ..caller import Caller
 
 
@@ -30,7 +30,7 @@ def status(caller: Caller, ids: tuple[str, ...]) -> int:
     complete, 7 timed out, 8 cancelled. Of several jobs: 5 or 3 if it is so for any, else the
     code that all have, else 6 if one is complete, else 4. An ID of - reads them from stdin.
     """
-    from ....engine.verbs import Get
+    from ...engine.verbs import Get
 
     wanted = read_ids(ids)
     jobs, error = each_job(wanted, lambda job_id: caller.service.get(Get(job_id)))

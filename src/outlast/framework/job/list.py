@@ -43,9 +43,9 @@ def list_jobs(
     output: str | None,
 ) -> int:
     """Find jobs, newest first. S is queued, running, complete, partial, failed or cancelled."""
-    from ....core.state import JobStatus
-    from ....engine.verbs import List
-    from ....errors import InvalidRequest
+    from ...core.state import JobStatus
+    from ...engine.verbs import List
+    from ...errors import InvalidRequest
 
     faults: list[str] = [
         f"--status: {each!r:.80} is none of {', '.join(JobStatus)}"

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ...core.job import Job
+from ..core.job import Job
 
 if TYPE_CHECKING:
-    from ...engine.follow import Piece
+    from ..engine.follow import Piece
 
 
 def copy(events: Iterable[Piece | Job], offsets: dict[str, int]) -> Job | None:

@@ -11,7 +11,7 @@ from ..caller import job_ids
 from ..lazy import verb
 
 if TYPE_CHECKING:
-    from ....core.job import Job
+    from ...core.job import Job
     from ..caller import Caller
 
 STREAMS: Final = ("stdout", "stderr")
@@ -50,7 +50,7 @@ def logs(
     --since-byte is of stdout where no --stream is named. With --json: one piece of one stream,
     at most 1 MiB, and the offset of the next.
     """
-    from ....engine.verbs import Get
+    from ...engine.verbs import Get
 
     wanted = job_ids(ids)
     _refuse_nonsense(caller, wanted, follow, since_byte, tail)
@@ -77,7 +77,7 @@ def node_of(job: Job, given: str | None) -> int:
     Raises:
         InvalidRequest: There is none.
     """
-    from ....errors import InvalidRequest
+    from ...errors import InvalidRequest
 
     for node in job.nodes:
         if given is None or given in (str(node.index), node.name):
@@ -89,7 +89,7 @@ def node_of(job: Job, given: str | None) -> int:
 def _refuse_nonsense(
     caller: Caller, ids: tuple[str, ...], follow: bool, since_byte: int | None, tail: int | None
 ) -> None:
-    from ....errors import InvalidRequest
+    from ...errors import InvalidRequest
 
     faults = []
     if len(ids) != 1:
@@ -108,7 +108,7 @@ def _refuse_nonsense(
 
 
 def _copy(caller: Caller, job: Job, index: int, offsets: dict[str, int], follow: bool) -> None:
-    from ....engine.follow import Follow
+    from ...engine.follow import Follow
     from ..output import copy
 
     request = Follow(
@@ -118,7 +118,7 @@ def _copy(caller: Caller, job: Job, index: int, offsets: dict[str, int], follow:
 
 
 def _piece(caller: Caller, job: Job, index: int, stream: str, offset: int) -> dict[str, Any]:
-    from ....engine.verbs import ReadOutput
+    from ...engine.verbs import ReadOutput
 
     data = caller.service.read_output(ReadOutput(job.id, node=index, stream=stream, offset=offset))
     return {
@@ -134,7 +134,7 @@ def _piece(caller: Caller, job: Job, index: int, stream: str, offset: int) -> di
 
 def _line_from_end(caller: Caller, job: Job, index: int, stream: str, lines: int) -> int:
     """Return where the last *lines* lines of a stream begin."""
-    from ....engine.verbs import ReadOutput
+    from ...engine.verbs import ReadOutput
 
     node = job.nodes[index]
     end = node.stdout_bytes if stream == "stdout" else node.stderr_bytes

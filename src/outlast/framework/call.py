@@ -1,4 +1,4 @@
-"""One call of the command line, from its arguments to its exit code, whatever comes in between."""
+"""One call of `outlast`, from its arguments to its exit code, whatever comes in between."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from ...errors import ClientError
+from ..errors import ClientError
 from .caller import Caller
 
 if TYPE_CHECKING:
@@ -21,10 +21,8 @@ OURS_BESIDE_THE_COMMANDS = 125
 """What `--exit-status` gives for anything that is not the command's own verdict."""
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Do what *arguments* say, answer on stdout and stderr, and return the exit code."""
-    from .app import cli
-
+def run(cli: click.Group, arguments: Sequence[str]) -> int:
+    """Do what *arguments* say to *cli*, answer on stdout and stderr, and return the exit code."""
     caller = Caller()
     caller.glance(arguments)
     for stream in (sys.stdout, sys.stderr):
@@ -72,7 +70,7 @@ def _run(cli: click.Group, caller: Caller, arguments: list[str]) -> int:
 
 def _refuse_a_group_alone(caller: Caller, error: click.exceptions.NoArgsIsHelpError) -> None:
     """`outlast job`, and nothing behind it: people get the help, programs the choice."""
-    from ...errors import InvalidRequest
+    from ..errors import InvalidRequest
 
     context = error.ctx
     if not caller.is_json:
@@ -90,7 +88,7 @@ def _refuse_a_group_alone(caller: Caller, error: click.exceptions.NoArgsIsHelpEr
 
 def _as_told(error: click.UsageError) -> ClientError:
     """Return a fault of the command line as one of ours, with what would be right."""
-    from ...errors import InvalidRequest
+    from ..errors import InvalidRequest
 
     faults = getattr(error, "faults", None) or [error.format_message()]
     suggestion = getattr(error, "suggestion", None)
@@ -100,7 +98,7 @@ def _as_told(error: click.UsageError) -> ClientError:
 
 
 def _our_fault(error: Exception) -> ClientError:
-    from ...errors import Internal
+    from ..errors import Internal
 
     if os.environ.get("OUTLAST_TRACEBACK"):
         import traceback

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from ...core.job import JobId
-    from ...engine.link import Link
-    from ...engine.service import Service
-    from ...errors import ClientError
-    from ...settings import Settings
+    from ..core.job import JobId
+    from ..engine.link import Link
+    from ..engine.service import Service
+    from ..errors import ClientError
+    from ..settings import Settings
 
 SCHEMA_VERSION: Final = 1
 
@@ -53,7 +53,7 @@ class Caller:
     def settings(self) -> Settings:
         """What is configured, by arguments and environment."""
         if self._settings is None:
-            from ...settings import load_settings
+            from ..settings import load_settings
 
             self._settings = load_settings(home=self.home)
         return self._settings
@@ -62,7 +62,7 @@ class Caller:
     def service(self) -> Service:
         """The verbs."""
         if self._service is None:
-            from ...wiring import make_address, make_service
+            from ..wiring import make_address, make_service
 
             options = ("--json",) if self.output == "json" and self._default_is_text else ()
             address = make_address(self.settings, program(), options)
@@ -72,7 +72,7 @@ class Caller:
     @property
     def link(self) -> Link:
         """The way to the supervisor."""
-        from ...wiring import make_link
+        from ..wiring import make_link
 
         return make_link(self.settings)
 
@@ -143,7 +143,7 @@ class Caller:
     ) -> None:
         from json import dumps
 
-        from ...clock import SystemClock
+        from ..clock import SystemClock
 
         envelope = {
             "ok": error is None,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ....core.outcome import Exit
+from ...core.outcome import Exit
 from ..lazy import verb
 from ..many import code_of, each_job, exit_status_option, ids_argument, read_ids, show
 from ..patience import FOREVER, patience
 
 if TYPE_CHECKING:
-    from ....core.job import Job
+    from ...core.job import Job
     from ..caller import Caller
 
 PATIENCE: Final = timedelta(seconds=100)
@@ -46,8 +46,8 @@ def wait(
     terminal the default is to stay to the end. Exit codes are those of job status; with --any,
     of the jobs that have ended. An ID of - reads them from stdin.
     """
-    from ....engine.verbs import Get, Wait
-    from ....errors import InvalidRequest
+    from ...engine.verbs import Get, Wait
+    from ...errors import InvalidRequest
 
     if wait_any and wait_all:
         raise InvalidRequest("--any and --all exclude each other: give one")

@@ -9,7 +9,7 @@ from ..lazy import verb
 from ..many import code_of, each_job, exit_status_option, ids_argument, read_ids, show
 
 if TYPE_CHECKING:
-    from ....core.job import Job
+    from ...core.job import Job
     from ..caller import Caller
 
 
@@ -30,7 +30,7 @@ def result(caller: Caller, ids: tuple[str, ...]) -> int:
     As text: the last 4 KiB of its stdout on stdout, of its stderr on stderr, then its fate. Exit
     codes are those of job status; 3 says that there is no result yet.
     """
-    from ....engine.verbs import Get
+    from ...engine.verbs import Get
 
     wanted = read_ids(ids)
     jobs, error = each_job(wanted, lambda job_id: caller.service.get(Get(job_id)))

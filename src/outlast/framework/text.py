@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from ...clock import SystemClock
-from ...core.limits import format_duration
-from ...core.state import JobStatus, Reason
+from ..clock import SystemClock
+from ..core.limits import format_duration
+from ..core.state import JobStatus, Reason
 from .plain import plain
 
 if TYPE_CHECKING:
-    from ...core.job import Job, JobSpec
+    from ..core.job import Job, JobSpec
 
 COLOURS: Final = {
     JobStatus.COMPLETE: "32",

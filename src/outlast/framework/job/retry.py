@@ -8,7 +8,7 @@ from ..lazy import verb
 from ..many import each_job, ids_argument, read_ids, show
 
 if TYPE_CHECKING:
-    from ....core.job import Job, JobId
+    from ...core.job import Job, JobId
     from ..caller import Caller
 
 
@@ -26,9 +26,9 @@ def retry(caller: Caller, ids: tuple[str, ...]) -> int:
 
     The command inherits the environment of this call. Its directory is the old job's.
     """
-    from ....engine.secrets import resolve_secrets
-    from ....engine.verbs import Get, Retry
-    from ....settings import capture_caller
+    from ...engine.secrets import resolve_secrets
+    from ...engine.verbs import Get, Retry
+    from ...settings import capture_caller
 
     def again(job_id: JobId) -> Job:
         old = caller.service.get(Get(job_id))

@@ -14,7 +14,7 @@ from ..search import label_option, labels_of, moment
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ....core.job import Job, JobId
+    from ...core.job import Job, JobId
     from ..caller import Caller
 
 
@@ -38,8 +38,8 @@ def delete(
     Asked for again, their ids are told as expired (5). A job that still runs is refused (2):
     nothing is removed then.
     """
-    from ....engine.verbs import Delete, Get
-    from ....errors import InvalidRequest
+    from ...engine.verbs import Delete, Get
+    from ...errors import InvalidRequest
 
     faults: list[str] = []
     wanted = list(job_ids(ids))
@@ -63,7 +63,7 @@ def delete(
 
 
 def _delete_older(caller: Caller, before: datetime, labels: dict[str, str]) -> list[JobId]:
-    from ....engine.verbs import Delete, List
+    from ...engine.verbs import Delete, List
 
     gone: list[JobId] = []
     cursor: str | None = None

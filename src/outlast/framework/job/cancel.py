@@ -8,11 +8,11 @@ import click
 
 from ..lazy import verb
 from ..many import each_job, ids_argument, read_ids, show
-from ..spec import duration
+from ..patience import duration
 from .logs import node_of
 
 if TYPE_CHECKING:
-    from ....core.job import Job, JobId
+    from ...core.job import Job, JobId
     from ..caller import Caller
 
 
@@ -43,7 +43,7 @@ def cancel(
     A job is cancelled, finally, when this returns: exit code 0. `stopped_at` tells when its last
     process was gone. One that has ended is left as it is, and `cancelled` is false.
     """
-    from ....engine.verbs import Cancel, Get
+    from ...engine.verbs import Cancel, Get
 
     within, stay = duration("--grace", grace), duration("--wait-stopped", wait_stopped)
     wanted = read_ids(ids)

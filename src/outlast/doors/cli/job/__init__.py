@@ -1,1 +1,0 @@
-"""The verbs about jobs that exist."""

@@ -1,0 +1,38 @@
+"""The verbs about jobs that exist: one group of commands, in `outlast` and in every tool."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from ..lazy import Lazy
+
+TABLE: Final = {
+    "status": (f"{__name__}.status:status", "Tell how jobs stand."),
+    "wait": (f"{__name__}.wait:wait", "Stay until jobs have ended."),
+    "result": (f"{__name__}.result:result", "Tell how a job ended and what it printed last."),
+    "logs": (f"{__name__}.logs:logs", "Print a job's output."),
+    "cancel": (f"{__name__}.cancel:cancel", "End jobs and every process they started."),
+    "list": (f"{__name__}.list:list_jobs", "Find jobs, newest first."),
+    "delete": (f"{__name__}.delete:delete", "Remove ended jobs and their files."),
+    "retry": (f"{__name__}.retry:retry", "Submit a job's spec again, as a new job."),
+}
+
+
+@click.group(
+    "job",
+    cls=Lazy,
+    table=TABLE,
+    epilog="""
+    outlast job status ID
+    outlast job list --status running
+    outlast job list --status failed --output id | outlast job retry -
+    """,
+)
+def job() -> None:
+    """
+    Ask about jobs, read them, end them.
+
+    Where an ID is asked for, several can be given, and - reads them from stdin.
+    """

@@ -1,0 +1,159 @@
+"""JSON Schemas of what the job commands answer; tests hold real answers to them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..core.state import JobStatus, NodeStatus, Reason
+
+Schema = dict[str, Any]
+
+
+def or_null(kind: str, **more: Any) -> Schema:
+    """Return the schema of a value of that kind, or null."""
+    return {"type": [kind, "null"], **more}
+
+
+def object_of(required: Schema, optional: Schema | None = None) -> Schema:
+    """Return the schema of an object with these keys, and no other."""
+    return {
+        "type": "object",
+        "properties": required | (optional or {}),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def ref(name: str) -> Schema:
+    """Return what stands for the schema of that name in `schemas`."""
+    return {"$ref": f"#/schemas/{name}"}
+
+
+def list_of(items: Schema) -> Schema:
+    """Return the schema of a list of such."""
+    return {"type": "array", "items": items}
+
+
+TEXT: Final[Schema] = {"type": "string"}
+WHOLE: Final[Schema] = {"type": "integer"}
+YES_NO: Final[Schema] = {"type": "boolean"}
+TIME: Final = or_null("string", format="date-time")
+REASONS: Final = [*map(str, Reason), "mixed", None]
+
+NODE: Final = object_of(
+    {
+        "node": TEXT,
+        "status": {"enum": list(map(str, NodeStatus))},
+        "reason": {"enum": REASONS},
+        "phase": or_null("string"),
+        "exit_code": or_null("integer"),
+        "signal": or_null("integer"),
+        "error": or_null("string"),
+        "started_at": TIME,
+        "completed_at": TIME,
+        "stopped_at": TIME,
+        "containment": {"enum": ["cgroup", "subreaper", "group", None]},
+        "output": object_of({"stdout_bytes": WHOLE, "stderr_bytes": WHOLE}),
+    },
+    {"stop_error": TEXT, "late_exit_code": WHOLE, "degraded": YES_NO},
+)
+
+RESULT: Final = object_of(
+    {
+        "value": {},
+        "exit_code": or_null("integer"),
+        "stdout": TEXT,
+        "stderr": TEXT,
+        "truncated": YES_NO,
+        "artifacts": {"type": "array"},
+    }
+)
+
+_VERBS: Final = ("status", "cancel", "result", "logs")
+
+JOB: Final = object_of(
+    {
+        "job_id": TEXT,
+        "name": or_null("string"),
+        "status": {"enum": list(map(str, JobStatus))},
+        "reason": {"enum": REASONS},
+        "terminal": YES_NO,
+        "exit_code": or_null("integer"),
+        "progress_pct": or_null("number"),
+        "message": or_null("string"),
+        "error": or_null("string"),
+        "created_at": {"type": "string", "format": "date-time"},
+        "started_at": TIME,
+        "completed_at": TIME,
+        "stopped_at": TIME,
+        "timeout_ms": WHOLE,
+        "poll_interval_ms": WHOLE,
+        "expires_at": TIME,
+        **{f"{verb}_command": TEXT for verb in _VERBS},
+        "nodes": list_of(ref("node")),
+        "labels": {"type": "object", "additionalProperties": TEXT},
+        "attempt": WHOLE,
+    },
+    {
+        **{f"{verb}_argv": list_of(TEXT) for verb in _VERBS},
+        "retry_of": TEXT,
+        "result": ref("result"),
+        "cancelled": YES_NO,
+    },
+)
+
+ENVELOPE: Final = object_of(
+    {
+        "ok": YES_NO,
+        "data": {},
+        "error": {
+            "anyOf": [
+                {"type": "null"},
+                object_of(
+                    {
+                        "code": TEXT,
+                        "message": TEXT,
+                        "retryable": YES_NO,
+                        "suggestion": or_null("string"),
+                    },
+                    {"faults": list_of(TEXT), "job_id": TEXT},
+                ),
+            ]
+        },
+        "warnings": list_of(TEXT),
+        "meta": object_of({"schema_version": WHOLE, "request_id": TEXT, "duration_ms": WHOLE}),
+    }
+)
+
+SCHEMAS: Final[Schema] = {
+    "envelope": ENVELOPE,
+    "job": JOB,
+    "node": NODE,
+    "result": RESULT,
+    "jobs": {"anyOf": [ref("job"), object_of({"items": list_of(ref("job"))})]},
+    "page": object_of({"items": list_of(ref("job")), "next_cursor": or_null("string")}),
+    "piece": object_of(
+        {
+            "job_id": TEXT,
+            "node": WHOLE,
+            "stream": {"enum": ["stdout", "stderr"]},
+            "offset": WHOLE,
+            "next_offset": WHOLE,
+            "text": TEXT,
+            "terminal": YES_NO,
+        }
+    ),
+    "deleted": object_of({"deleted": list_of(TEXT)}),
+}
+
+OF_COMMAND: Final = {
+    "job status": "jobs",
+    "job wait": "jobs",
+    "job result": "jobs",
+    "job logs": "piece",
+    "job cancel": "jobs",
+    "job list": "page",
+    "job delete": "deleted",
+    "job retry": "jobs",
+}
+"""Which schema a command's `data` has."""
