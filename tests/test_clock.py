@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlast.clock import SystemClock
+from outlast.testing import FakeClock
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O or U, and sorted as ASCII is."""
@@ -92,3 +93,23 @@ def test_randomness_is_spelt_without_loss(monkeypatch: pytest.MonkeyPatch) -> No
     for filler, expected in ((b"\x00", "0" * 16), (b"\xff", "Z" * 16)):
         monkeypatch.setattr("os.urandom", lambda size, filler=filler: filler * size)
         assert expected == SystemClock().new_token()
+
+
+def test_a_clock_that_is_driven_calls_on_its_way() -> None:
+    """What is due is called in order, each at its own time; what comes of a call is called too."""
+    clock = FakeClock()
+    second = timedelta(seconds=1)
+    called: list[tuple[str, timedelta]] = []
+
+    def note(name: str) -> None:
+        called.append((name, clock.now() - FIRST))
+
+    clock.call_later(3 * second, lambda: note("third"))
+    clock.call_later(second, lambda: clock.call_later(second, lambda: note("second")))
+    clock.call_later(second, lambda: note("first"))
+    clock.call_later(9 * second, lambda: note("not yet"))
+    clock.jump(-second)
+    clock.advance(5 * second)
+
+    expected = [("first", 0 * second), ("second", second), ("third", 2 * second)]
+    assert (expected, 5.0) == (called, clock.monotonic())

@@ -131,7 +131,13 @@ def test_a_console_shows_what_is_printed(name: str, home: Path, tmp_path: Path) 
         assert re.fullmatch(pattern_of(each.lines), told), f"$ {each.command}\n{text}"
 
 
-PYTHON = ["../README.md", "how-to/follow.md", "how-to/library.md", "how-to/many.md"]
+PYTHON = [
+    "../README.md",
+    "how-to/follow.md",
+    "how-to/library.md",
+    "how-to/many.md",
+    "how-to/test.md",
+]
 
 
 @pytest.mark.slow

@@ -1,18 +1,22 @@
-"""Executors, one module each. A module here *is* an executor: nothing lists them."""
+"""Executors, one module each. A module here *is* an executor, save the fake one: nothing lists them."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import Any
+from typing import Any, Final
 
 from ..errors import InvalidRequest
 from ..ports.executor import Executor
 
+FAKE: Final = "fake"
+"""For tests, by way of `outlast.testing`. No job may run there by accident: it would not run."""
+
 
 def available() -> tuple[str, ...]:
     """Names of the executors that this installation has, sorted."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    names = {module.name for module in pkgutil.iter_modules(__path__)}
+    return tuple(sorted(names - {FAKE}))
 
 
 def load(name: str, **options: Any) -> Executor:

@@ -1,12 +1,22 @@
 """
-For your tests of what you build on Outlast: a clock that you drive, a look for what a test left
-behind, and the contracts that every adapter of a port keeps, as tests to inherit. Needs pytest
-only where those are run.
+For your tests of what you build on Outlast: a clock that you drive, an executor whose commands
+take no time, a look for what a test left behind, and the contracts that every adapter of a port
+keeps, as tests to inherit. Needs pytest only where those are run.
 """
 
+from ..executors.fake import FakeExecutor, FakeHost, Life
 from .clock import FakeClock
 from .executor import ExecutorContract
 from .leaks import LeakFound, no_leaks
 from .store import StoreContract
 
-__all__ = ["ExecutorContract", "FakeClock", "LeakFound", "StoreContract", "no_leaks"]
+__all__ = [
+    "ExecutorContract",
+    "FakeClock",
+    "FakeExecutor",
+    "FakeHost",
+    "LeakFound",
+    "Life",
+    "StoreContract",
+    "no_leaks",
+]

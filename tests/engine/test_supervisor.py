@@ -1,0 +1,145 @@
+"""The supervisor's whole work without a process: commands that take no time, on a clock to drive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from outlast.core.job import Job, JobSpec
+from outlast.engine.captures import Captures
+from outlast.engine.supervisor import Supervisor
+from outlast.home import Home
+from outlast.ports.store import Entry, Query, Store
+from outlast.store import open_store
+from outlast.testing import FakeClock, FakeExecutor, FakeHost, Life
+from outlast.testing.jobs import a_job
+
+SECOND = timedelta(seconds=1)
+PATIENCE_S = 60.0
+
+
+class World:
+    """A home with a store, a clock and a host; supervisors of it come and go."""
+
+    def __init__(self, folder: Path, host: Callable[[FakeClock], FakeHost]) -> None:
+        self.home = Home(str(folder))
+        self.home.prepare()
+        self.clock = FakeClock()
+        self.host = host(self.clock)
+        self.store: Store = open_store(self.home.database)
+
+    def submit(self, *specs: JobSpec) -> None:
+        """Store jobs that inherit nothing."""
+        jobs = (replace(a_job(self.clock), spec=spec, capture=None) for spec in specs)
+        self.store.add([Entry(job=job) for job in jobs])
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return all jobs as they are stored, oldest first."""
+        return self.store.find(Query(oldest_first=True, limit=5000)).jobs
+
+    @asynccontextmanager
+    async def supervisor(self, max_running: int) -> AsyncIterator[Supervisor]:
+        """A supervisor at work."""
+        supervisor = Supervisor(
+            self.store,
+            {"local": FakeExecutor(self.host)},
+            self.clock,
+            Captures(self.home),
+            boot_id="boot",
+            max_running=max_running,
+            on_change=lambda job_id: None,
+            is_watched=lambda job_id: False,
+        )
+        await supervisor.start()
+        running = asyncio.create_task(supervisor.run())
+        try:
+            yield supervisor
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await supervisor.stop()
+
+    async def until(self, is_so: Callable[[], bool], *, step: timedelta = timedelta()) -> None:
+        """Let the supervisor work until *is_so*, a *step* of the clock at a time."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not is_so():
+                await asyncio.sleep(0.001)
+                self.clock.advance(step)
+
+
+LIVES = {
+    "ends": Life(after=3 * SECOND),
+    "fails": Life(after=SECOND, exit_code=7),
+    "crashes": Life(after=2 * SECOND, signal=11),
+    "hangs": Life(after=None),
+    "cannot start": Life(unstartable="no such program"),
+    "vanishes": Life(after=SECOND, is_lost=True),
+}
+
+ENDS = {
+    "ends": ("complete", None, 0, 3 * SECOND),
+    "fails": ("failed", "exit_nonzero", 7, SECOND),
+    "crashes": ("failed", "signal", None, 2 * SECOND),
+    "hangs": ("failed", "timeout", -1, 60 * SECOND),
+    "cannot start": ("failed", "spawn_failed", None, None),
+    "vanishes": ("failed", "lost", None, None),
+}
+
+
+def end_of(job: Job) -> tuple[object, ...]:
+    """Return how *job* ended, and how long it took where that is known."""
+    (node,) = job.nodes
+    is_known = job.completed_at and job.started_at and job.reason != "lost"
+    took = job.completed_at - job.started_at if is_known else None  # type: ignore[operator]  # both are there
+    return job.status, job.reason, node.exit_code, took
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A world of the lives above."""
+    world = World(tmp_path / "home", lambda clock: FakeHost(clock, LIVES))
+    yield world
+    world.store.close()
+
+
+def test_a_thousand_jobs_come_to_their_true_ends(world: World) -> None:
+    """Each ends as its command did, and took the time that it takes; each began once."""
+    words = [list(LIVES)[number % len(LIVES)] for number in range(1000)]
+    world.submit(*(JobSpec(shell=each, timeout=60 * SECOND) for each in words))
+
+    async def live() -> None:
+        async with world.supervisor(max_running=100) as supervisor:
+            await world.until(lambda: supervisor.is_idle, step=SECOND)
+
+    asyncio.run(live())
+
+    assert [ENDS[each] for each in words] == [end_of(job) for job in world.jobs()]
+    began = [each for each in words if each != "cannot start"]
+    assert len(began) == len(set(world.host.started)) == len(world.host.started)
+
+
+def test_the_next_supervisor_goes_on_where_one_left(world: World) -> None:
+    """What ended while nobody was looking is told as it was, and nothing begins twice."""
+    words = ["ends", "hangs", "fails", "vanishes"]
+    world.submit(*(JobSpec(shell=each, timeout=60 * SECOND) for each in words))
+
+    async def begin() -> None:
+        async with world.supervisor(max_running=9):
+            await world.until(lambda: all(job.status == "running" for job in world.jobs()))
+
+    async def go_on() -> None:
+        async with world.supervisor(max_running=9) as supervisor:
+            await world.until(lambda: supervisor.is_idle)
+
+    asyncio.run(begin())
+    world.clock.advance(60 * SECOND)
+    asyncio.run(go_on())
+
+    assert [ENDS[each] for each in words] == [end_of(job) for job in world.jobs()]
+    assert len(words) == len(world.host.started)
