@@ -92,7 +92,12 @@ def test_an_unknown_option_before_the_command_is_explained(cli: Cli) -> None:
     [
         (("jbo",), "Did you mean: outlast job?"),
         (("job", "statsu", "x"), "Did you mean: outlast job status?"),
-        (("make",), "To run a program: outlast run -- make ..."),
+        (("sleep",), "To run a program: outlast run -- sleep ..."),
+        (("status", "x"), "Did you mean: outlast job status?"),
+        (("job", "submit", "true"), "Did you mean: outlast submit?"),
+        (("batch",), "See: outlast --help"),
+        (("serve",), "See: outlast --help"),
+        (("mcp",), "See: outlast --help"),
         (("job",), "See: outlast job --help"),
         (("supervisor",), "See: outlast supervisor --help"),
         (("job", "logs", "--json", "--stream", "stdin", "x"), "See: outlast job logs --help"),
@@ -105,6 +110,26 @@ def test_a_slip_is_met_with_what_was_meant(
     done = cli(*arguments)
 
     assert (2, words) == (done.code, done.error["suggestion"])
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [
+        ("--tiemout", "--timeout"),
+        ("--mem", "--memory"),
+        ("--idletimeout", "--idle-timeout"),
+        ("--on", None),
+        ("--container", None),
+        ("--host", None),
+    ],
+)
+def test_a_guess_is_a_near_one(cli: Cli, option: str, meant: str | None) -> None:
+    """What is no slip of an option's name is told as no option, and nothing else is named."""
+    done = cli("submit", option, "x", "--", "true")
+    guess = f" Did you mean '{meant}'?" if meant else ""
+
+    assert f"No such option '{option}'.{guess}" == done.error["message"]
+    assert done.error["suggestion"].startswith(f"Is {option} an option of your command? Put --")
 
 
 @pytest.mark.parametrize(

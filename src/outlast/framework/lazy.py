@@ -57,7 +57,20 @@ def _shared_options() -> list[click.Parameter]:
 
 
 class Examples(click.Command):
-    """A command whose help ends with examples, printed as they stand."""
+    """A command whose help ends with examples, printed as they stand; its guesses are near ones."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the arguments apart."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from .near import nearest
+
+            options = [option for param in self.get_params(ctx) for option in param.opts]
+            near = nearest(error.option_name, options)
+            raise click.NoSuchOption(
+                error.option_name, possibilities=[near] if near else None, ctx=ctx
+            ) from None
 
     def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, unwrapped."""
@@ -146,17 +159,26 @@ class Lazy(Examples, click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
-            import difflib
-
-            near = difflib.get_close_matches(args[0], self.table, n=1)
-            error.suggestion = (  # type: ignore[attr-defined]  # read by `call`
-                f"Did you mean: {ctx.command_path} {near[0]}?"
-                if near
-                else f"To run a program: outlast run -- {args[0]} ..."
-                if ctx.parent is None
-                else None
-            )
+            error.suggestion = self._meant(ctx, args[0])  # type: ignore[attr-defined]  # read by `call`
             raise
+
+    def _meant(self, ctx: click.Context, word: str) -> str | None:
+        """Return what to say to somebody whose *word* is no command here."""
+        import shutil
+
+        from .near import nearest
+
+        if near := nearest(word, self.table):
+            return f"Did you mean: {ctx.command_path} {near}?"
+        if ctx.parent is not None:
+            above = ctx.parent.command
+            there = isinstance(above, Lazy) and word in above.table
+            return f"Did you mean: {ctx.parent.command_path} {word}?" if there else None
+        for name in self.table:
+            group = self.get_command(ctx, name)
+            if isinstance(group, Lazy) and word in group.table:
+                return f"Did you mean: {ctx.command_path} {name} {word}?"
+        return f"To run a program: outlast run -- {word} ..." if shutil.which(word) else None
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table, without importing what it lists."""
