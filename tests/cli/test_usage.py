@@ -176,6 +176,41 @@ def test_what_makes_no_sense_is_refused(cli: Cli, arguments: tuple[str, ...], wo
     assert words in done.error["message"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "faults"),
+    [
+        (("--script", "nope"), ["--script nope: No such file or directory"]),
+        (
+            ("--script", "nope", "--timeout", "none"),
+            [
+                "--script nope: No such file or directory",
+                "timeout: every job has one, and 3650d is the longest",
+            ],
+        ),
+        (
+            ("--script", "nope", "--", "true"),
+            [
+                "--script nope: No such file or directory",
+                "command and script exclude each other: give one",
+            ],
+        ),
+    ],
+    ids=["alone", "beside another", "beside a command"],
+)
+def test_only_true_faults_are_told(cli: Cli, arguments: tuple[str, ...], faults: list[str]) -> None:
+    """A script that cannot be read is that, and not an empty one besides."""
+    error = cli("submit", *arguments).error
+
+    assert faults == error.get("faults", [error["message"]])
+
+
+def test_clocks_that_need_not_be_there_can_be_switched_off(cli: Cli) -> None:
+    """By the word that --wait takes as well."""
+    clocks = ("--idle-timeout", "none", "--queue-timeout", "none")
+
+    assert 0 == cli("run", "--wait", "none", *clocks, "--", "true").code
+
+
 def test_a_node_that_is_not_there_is_refused(cli: Cli) -> None:
     """By index or by name; what there is, is said."""
     job_id = cli.ended("--", "true")

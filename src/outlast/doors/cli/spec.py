@@ -28,8 +28,18 @@ class Row(NamedTuple):
 
 ROWS: Final = (
     Row("--timeout", "timeout", "D", "End it after so long a run.  [default: 24h]"),
-    Row("--idle-timeout", "idle_timeout", "D", "End it after so long without output."),
-    Row("--queue-timeout", "queue_timeout", "D", "Give up if it could not start for so long."),
+    Row(
+        "--idle-timeout",
+        "idle_timeout",
+        "D",
+        "End it after so long without output.  [default: none]",
+    ),
+    Row(
+        "--queue-timeout",
+        "queue_timeout",
+        "D",
+        "Give up if it could not start for so long.  [default: none]",
+    ),
     Row("--grace", "grace", "D", "Between SIGTERM and SIGKILL when it is ended.  [default: 10s]"),
     Row("--retention", "retention", "D", "Keep record and output so long.  [default: 30d]"),
     Row("--name", "name", "TEXT", "A name for people."),
