@@ -14,7 +14,7 @@ from .engine import verbs
 from .engine.secrets import resolve_secrets
 from .errors import InvalidRequest, WaitTimeout
 from .settings import capture_caller, load_settings
-from .wiring import make_service
+from .wiring import capabilities, make_service
 
 if TYPE_CHECKING:
     from .ports.store import Page
@@ -218,7 +218,7 @@ class Client:
         if len(clean) > 1:
             raise InvalidRequest("clean_env is the same for all jobs of one submission")
         captured = capture_caller(clean=True in clean)
-        specs, secrets = read_request(given, captured)
+        specs, secrets = read_request(given, captured, capabilities)
         return self._service.submit(
             verbs.Submit(
                 specs=specs,

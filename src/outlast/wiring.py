@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from .clock import SystemClock
+from .core.job import LOCAL
 from .engine.link import Link
 from .engine.public import Address
 from .engine.service import Service
@@ -21,7 +22,7 @@ from .store import open_store
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .ports.executor import Executor
+    from .ports.executor import Capabilities, Executor
     from .ports.store import Store
 
 TAKE_OVER: Final = timedelta(seconds=15)
@@ -43,8 +44,20 @@ def make_service(settings: Settings, address: Address | None = None) -> Service:
     home.check()
     link = make_link(settings)
     return Service(
-        open_for_use(home, link), link, SystemClock(), home, address or make_address(settings)
+        open_for_use(home, link),
+        link,
+        SystemClock(),
+        home,
+        address or make_address(settings),
+        capabilities=capabilities,
     )
+
+
+def capabilities() -> Capabilities:
+    """Return what the executor to which jobs go can do on this machine."""
+    from . import executors
+
+    return executors.capabilities(LOCAL)
 
 
 def make_link(settings: Settings) -> Link:

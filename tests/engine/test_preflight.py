@@ -10,8 +10,7 @@ import pytest
 from outlast.core.job import JobSpec, Limits
 from outlast.engine.preflight import local_faults, read_request
 from outlast.errors import InvalidRequest
-from outlast.ports.executor import Captured
-from outlast.shim import cgroup
+from outlast.ports.executor import Capabilities, Captured
 
 
 @pytest.fixture
@@ -47,22 +46,29 @@ def test_what_could_not_start_is_told(
     captured: Captured, spec: dict[str, Any], words: str | None
 ) -> None:
     """And what could is let through."""
-    faults = local_faults(JobSpec(**spec), captured)
+    faults = local_faults(JobSpec(**spec), captured, Capabilities)
 
     assert [] == faults if words is None else words in faults[0]
 
 
 def test_limits_that_nobody_would_keep_are_refused(captured: Captured) -> None:
-    """A limit is kept or refused, never ignored."""
-    spec = JobSpec(command=("true",), limits=Limits(memory_bytes=1 << 30, pids=10, cpus=1.0))
-    missing = [
-        name
-        for name, controller in cgroup.CONTROLLERS.items()
-        if controller not in cgroup.available_controllers()
-    ]
-    told = {fault.split()[0].removeprefix("limits.") for fault in local_faults(spec, captured)}
+    """A limit is kept or refused, never ignored; the executor says which, and why."""
+    spec = JobSpec(command=("true",), limits=Limits(memory_bytes=1 << 30, pids=10))
 
-    assert set(missing) == told
+    def capabilities() -> Capabilities:
+        return Capabilities(refused_limits={"pids": "are not counted there", "cpus": "neither"})
+
+    assert ["limits.pids are not counted there"] == local_faults(spec, captured, capabilities)
+
+
+def test_an_executor_is_not_asked_for_nothing(captured: Captured) -> None:
+    """Asking takes time: who sets no limit but that of the output, which is always kept, asks not."""
+    spec = JobSpec(command=("true",))
+
+    def capabilities() -> Capabilities:
+        raise AssertionError("nobody wants to know")
+
+    assert [] == local_faults(spec, captured, capabilities)
 
 
 def test_what_is_wrong_anywhere_is_told_together(captured: Captured) -> None:
@@ -72,7 +78,7 @@ def test_what_is_wrong_anywhere_is_told_together(captured: Captured) -> None:
         {"command": ["gone"], "timeout": "soon"},
     ]
     with pytest.raises(InvalidRequest) as refused:
-        read_request(given, captured, ["an option was wrong"])
+        read_request(given, captured, Capabilities, ["an option was wrong"])
 
     assert 4 == len(refused.value.faults)
     assert "an option was wrong" == refused.value.faults[0]
@@ -81,7 +87,7 @@ def test_what_is_wrong_anywhere_is_told_together(captured: Captured) -> None:
 def test_what_cannot_be_asked_about_is_not_asked_about(captured: Captured) -> None:
     """A NUL in a name is a fault of its own, and not one of ours."""
     with pytest.raises(InvalidRequest) as refused:
-        read_request([{"command": ["./a\0b"], "stdin": "c\0d"}], captured)
+        read_request([{"command": ["./a\0b"], "stdin": "c\0d"}], captured, Capabilities)
 
     assert all("NUL" in fault for fault in refused.value.faults)
 
@@ -89,7 +95,9 @@ def test_what_cannot_be_asked_about_is_not_asked_about(captured: Captured) -> No
 def test_a_secret_that_is_no_reference_is_never_shown(captured: Captured) -> None:
     """It may be the secret itself: told once, by the variable's name."""
     with pytest.raises(InvalidRequest) as refused:
-        read_request([{"command": ["true"], "secret_env": {"PW": "hunter2"}}], captured)
+        read_request(
+            [{"command": ["true"], "secret_env": {"PW": "hunter2"}}], captured, Capabilities
+        )
 
     assert 1 == len(refused.value.faults)
     assert "hunter2" not in str(refused.value)
@@ -99,7 +107,9 @@ def test_what_is_sound_is_returned(captured: Captured, monkeypatch: pytest.Monke
     """Specs in their order, and the values of their secrets."""
     monkeypatch.setenv("TOKEN_FOR_TEST", "value")
     specs, secrets = read_request(
-        [{"command": ["true"], "secret_env": {"T": "env:TOKEN_FOR_TEST"}}, {"shell": "x"}], captured
+        [{"command": ["true"], "secret_env": {"T": "env:TOKEN_FOR_TEST"}}, {"shell": "x"}],
+        captured,
+        Capabilities,
     )
 
     assert (("true",), "x") == (specs[0].command, specs[1].shell)

@@ -13,6 +13,7 @@ from outlast.errors import InvalidRequest
 from outlast.executors.local import pool
 from outlast.home import Home
 from outlast.ports.executor import Executor
+from outlast.shim import cgroup
 from outlast.testing import ExecutorContract
 from outlast.testing.executor import MakeExecutor
 
@@ -33,7 +34,22 @@ class TestLocalExecutor(ExecutorContract):
             launcher.wait(30)
 
 
+def test_limits_without_a_controller_are_refused() -> None:
+    """Just those, each with the controller that it would need."""
+    refused = executors.capabilities("local").refused_limits
+    missing = {
+        name: controller
+        for name, controller in cgroup.CONTROLLERS.items()
+        if controller not in cgroup.available_controllers()
+    }
+
+    assert missing.keys() == refused.keys()
+    assert all(repr(controller) in refused[name] for name, controller in missing.items())
+
+
 def test_an_executor_that_is_not_there_is_told_with_those_that_are() -> None:
     """The name is refused, and the ones that this installation has are listed."""
     with pytest.raises(InvalidRequest, match="local"):
         executors.load("nowhere")
+    with pytest.raises(InvalidRequest, match="local"):
+        executors.capabilities("nowhere")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..ports.clock import Clock
     from ..ports.executor import Captured
     from . import verbs
+    from .preflight import Ask
 
 
 class Admission:
@@ -27,7 +28,7 @@ class Admission:
         InvalidRequest: Something keeps a job from starting here; all faults are listed.
     """
 
-    def __init__(self, home: Home, clock: Clock, request: verbs.Submit) -> None:
+    def __init__(self, home: Home, clock: Clock, request: verbs.Submit, capabilities: Ask) -> None:
         self._home = home
         self._clock = clock
         self._request = request
@@ -37,7 +38,7 @@ class Admission:
         if "" in request.keys:
             raise InvalidRequest("the key is empty: name what makes this request itself, or none")
         if request.captured is not None:
-            self._specs = _checked(request.specs, request.captured)
+            self._specs = _checked(request.specs, request.captured, capabilities)
 
     def entries(self) -> tuple[Entry, ...]:
         """Put what the jobs need on disk, and return them as the store takes them. Raises OSError."""
@@ -94,14 +95,16 @@ class Admission:
         return path
 
 
-def _checked(specs: tuple[JobSpec, ...], captured: Captured) -> tuple[JobSpec, ...]:
+def _checked(
+    specs: tuple[JobSpec, ...], captured: Captured, capabilities: Ask
+) -> tuple[JobSpec, ...]:
     """Return *specs* with their paths as the caller meant them, if this machine can run them."""
     from .preflight import anchored, local_faults
 
     specs = tuple(anchored(spec, captured) for spec in specs)
     faults: dict[str, None] = {}
     for spec in specs:
-        faults.update(dict.fromkeys(local_faults(spec, captured)))
+        faults.update(dict.fromkeys(local_faults(spec, captured, capabilities)))
     if faults:
         raise InvalidRequest(*faults)
     return specs

@@ -67,7 +67,7 @@ class Hands:
         self._stops.append((job, node, grace))
 
     def watch(self, job: Job, node: Node) -> None:
-        """Have the executor tell how the node's attempt stands."""
+        """Have the executor look how the node's attempt stands, and tell what is new."""
         self._handles[node.executor].put_nowait(_handle(job, node))
 
     def drop(self, job_id: JobId) -> None:
@@ -101,12 +101,6 @@ class Hands:
     async def look(self, job: Job, node: Node) -> Sight | None:
         """Return how the node's attempt stands now; None if it has not begun."""
         return await self._executors[node.executor].look(_handle(job, node))
-
-    def look_again(self, key: str, node: Node) -> None:
-        """Somebody without a channel to us has news of the attempt *key*."""
-        executor = self._executors[node.executor]
-        if (look := getattr(executor, "look_again", None)) is not None:
-            look(key)
 
     async def news(self, name: str) -> AsyncIterator[tuple[str, Sight]]:
         """Yield what the executor *name* tells of the attempts that it was given."""

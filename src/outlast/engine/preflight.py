@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,18 @@ from ..errors import InvalidRequest
 from .secrets import resolve_secrets
 
 if TYPE_CHECKING:
-    from ..ports.executor import Captured
+    from ..ports.executor import Capabilities, Captured
+
+
+Ask = Callable[[], "Capabilities"]
+"""Asks what the executor can do here; only where it matters, since that takes its time."""
 
 
 def read_request(
-    given: Iterable[Mapping[str, Any]], captured: Captured, faults: Iterable[str] = ()
+    given: Iterable[Mapping[str, Any]],
+    captured: Captured,
+    capabilities: Ask,
+    faults: Iterable[str] = (),
 ) -> tuple[tuple[JobSpec, ...], dict[str, str]]:
     """
     Return the specs that a local caller asks for, and the values of the secrets in them.
@@ -45,7 +52,8 @@ def read_request(
     if found:
         for spec in specs:
             with suppress(ValueError):  # a NUL in a name, told above: nobody can be asked about it
-                found.update(dict.fromkeys(local_faults(anchored(spec, captured), captured)))
+                asked = local_faults(anchored(spec, captured), captured, capabilities)
+                found.update(dict.fromkeys(asked))
         raise InvalidRequest(*found)
     return tuple(specs), secrets
 
@@ -57,7 +65,7 @@ def anchored(spec: JobSpec, captured: Captured) -> JobSpec:
     return replace(spec, cwd=os.path.normpath(cwd), stdin=stdin)
 
 
-def local_faults(spec: JobSpec, captured: Captured) -> list[str]:
+def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[str]:
     """Return what keeps *spec* from starting here: program, directory, input, limits."""
     faults: list[str] = []
     cwd = spec.cwd or captured.cwd
@@ -80,7 +88,7 @@ def local_faults(spec: JobSpec, captured: Captured) -> list[str]:
             faults.append(f"stdin {spec.stdin} is a directory")
         elif not os.access(path, os.R_OK):
             faults.append(f"stdin {spec.stdin} cannot be read")
-    return faults + _limit_faults(spec)
+    return faults + _limit_faults(spec, capabilities)
 
 
 def _program_fault(program: str, cwd: str, env: Mapping[str, str]) -> str | None:
@@ -108,18 +116,9 @@ def _is_executable(path: str) -> bool:
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
-def _limit_faults(spec: JobSpec) -> list[str]:
-    asked = [
-        name for name in ("memory_bytes", "cpus", "pids") if getattr(spec.limits, name) is not None
-    ]
-    if not asked:
-        return []
-    from ..shim import cgroup
-
-    there = cgroup.available_controllers()
-    return [
-        f"limits.{name} needs the cgroup v2 controller {cgroup.CONTROLLERS[name]!r},"
-        " which this machine does not offer"
-        for name in asked
-        if cgroup.CONTROLLERS[name] not in there
-    ]
+def _limit_faults(spec: JobSpec, capabilities: Ask) -> list[str]:
+    asked = [name for name, value in vars(spec.limits).items() if value is not None]
+    if asked == ["output_bytes"] or not asked:
+        return []  # kept wherever a command runs
+    refused = capabilities().refused_limits
+    return [f"limits.{name} {refused[name]}" for name in asked if name in refused]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..ports.store import Page, Store
     from ..ports.supervision import Supervision
     from .follow import Follow, Piece
+    from .preflight import Ask
 
 CATCH_UP: Final = timedelta(milliseconds=200)
 """What a supervisor is given to take in what has happened, before somebody is told."""
@@ -31,13 +32,21 @@ class Service:
     """The verbs over one home. Synchronous; may be shared by threads."""
 
     def __init__(
-        self, store: Store, supervision: Supervision, clock: Clock, home: Home, address: Address
+        self,
+        store: Store,
+        supervision: Supervision,
+        clock: Clock,
+        home: Home,
+        address: Address,
+        *,
+        capabilities: Ask,
     ) -> None:
         self._store = store
         self._supervision = supervision
         self._clock = clock
         self._home = home
         self._address = address
+        self._capabilities = capabilities
 
     def close(self) -> None:
         """Let go of the store and of the supervisor. Idempotent."""
@@ -62,7 +71,7 @@ class Service:
         """
         from .admission import Admission
 
-        admission = Admission(self._home, self._clock, request)
+        admission = Admission(self._home, self._clock, request, self._capabilities)
         self._home.prepare()
         try:
             jobs = self._store.add(admission.entries())

@@ -110,8 +110,9 @@ class Supervisor:
     def look_again(self, key: str) -> None:
         """Somebody without a channel to us has news of the attempt *key*."""
         job = self._ledger.get(JobId(key.partition("/")[0]))
-        if job is not None:
-            self._hands.look_again(key, job.nodes[0])
+        for node in () if job is None else job.nodes:
+            if job is not None and attempt_key(job.id, node.index, node.attempt) == key:
+                self._hands.watch(job, node)
 
     async def catch_up(self) -> None:
         """Return when everything that had happened by the time of the call is in the store."""

@@ -1,4 +1,9 @@
-"""Executors, one module each. A module here *is* an executor, save the fake one: nothing lists them."""
+"""
+Executors, one module each. A module here *is* an executor, save the fake one: nothing lists them.
+
+Each has `make(**options)`, which returns an `Executor`, and `capabilities()`, for whoever asks what
+it can do here without making one.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ import pkgutil
 from typing import Any, Final
 
 from ..errors import InvalidRequest
-from ..ports.executor import Executor
+from ..ports.executor import Capabilities, Executor
 
 FAKE: Final = "fake"
 """For tests, by way of `outlast.testing`. No job may run there by accident: it would not run."""
@@ -26,7 +31,22 @@ def load(name: str, **options: Any) -> Executor:
     Raises:
         InvalidRequest: There is none of that name.
     """
+    executor: Executor = _module(name).make(**options)
+    return executor
+
+
+def capabilities(name: str) -> Capabilities:
+    """
+    Return what the executor called *name* can do on this machine.
+
+    Raises:
+        InvalidRequest: There is none of that name.
+    """
+    can: Capabilities = _module(name).capabilities()
+    return can
+
+
+def _module(name: str) -> Any:
     if name not in available():
         raise InvalidRequest(f"no executor {name!r}; there are {', '.join(available())}")
-    executor: Executor = importlib.import_module(f"{__name__}.{name}").make(**options)
-    return executor
+    return importlib.import_module(f"{__name__}.{name}")

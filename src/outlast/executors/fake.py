@@ -18,7 +18,7 @@ from ..core.job import JobSpec
 from ..core.sight import Alive, Emptied, Exited, Gone, Sight
 from ..core.state import Reason
 from ..ports.clock import Clock
-from ..ports.executor import Capabilities, Handle, Launch
+from ..ports.executor import Handle, Launch
 
 AT_ONCE: Final = timedelta()
 TERM, KILL = 15, 9
@@ -217,10 +217,6 @@ class _Attempt:
 class FakeExecutor:
     """An `Executor` of the commands of *host*; another one for the same host sees the same."""
 
-    capabilities = Capabilities(
-        survives_disconnect=True, captures_environment=True, needs_supervisor_to_cancel=True
-    )
-
     def __init__(self, host: FakeHost) -> None:
         self._host = host
         self._watched: set[str] = set()
@@ -228,12 +224,10 @@ class FakeExecutor:
         self._has_news = asyncio.Event()
         host.subscribe(self._hear)
 
-    async def launch(self, launch: Launch) -> Handle:
+    async def launch(self, launch: Launch) -> None:
         """Begin it, and watch it."""
-        handle = Handle(launch.key)
         self._host.launch(launch)
-        self._watch(handle.key)
-        return handle
+        self._watch(launch.key)
 
     async def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
         """Tell what was to be seen by now of each attempt, and then what comes."""

@@ -35,25 +35,22 @@ class Launch:
 
 @dataclass(frozen=True)
 class Handle:
-    """Enough to find an attempt again after everything else has restarted. Stored data."""
+    """
+    Enough to find an attempt again after everything else has restarted.
+
+    Made from what is stored since the claim, never from what a launch gave back: that is lost
+    with whoever launched (docs/decisions/0016-a-handle-is-what-is-stored.md).
+    """
 
     key: str
-    version: int = 1
-    data: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """What an executor can do, declared instead of found out by failing."""
+    """What an executor can do here, declared instead of found out by failing."""
 
-    survives_disconnect: bool
-    """Whether commands outlive everything of ours, the connection included."""
-
-    captures_environment: bool
-    """Whether the caller's environment goes with the command."""
-
-    needs_supervisor_to_cancel: bool
-    """Whether a cancel asks the supervisor first, which takes in an end that is there already."""
+    refused_limits: Mapping[str, str] = field(default_factory=dict)
+    """The limits of a job's that it cannot keep, by their names, and why."""
 
 
 class Executor(Protocol):
@@ -64,20 +61,24 @@ class Executor(Protocol):
     the one that made it would have.
     """
 
-    capabilities: Capabilities
-
-    async def launch(self, launch: Launch) -> Handle:
+    async def launch(self, launch: Launch) -> None:
         """
         Start it, and return before it ends. Idempotent: a second call with the same key starts
         nothing. What comes of it, a failure to start included, is told by `watch`.
+
+        Raises:
+            OSError: It cannot be started for now, and was not: to be tried again.
         """
 
     def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
         """
-        Tell the news of every attempt whose handle comes in, by key, as it happens.
+        Tell the news of every attempt that was launched here or whose handle comes in, by key,
+        as it happens.
 
         The first news of a handle says how things stand. News of one key comes in order:
-        `Alive`, `Exited`, `Emptied`; or `Gone`. Ends when *handles* does and all were told.
+        `Alive`, `Exited`, `Emptied`; or `Gone`. A handle that comes in again means that there may
+        be news of which nobody told this executor: it looks, and tells nothing twice. Ends when
+        *handles* does and all were told.
         """
 
     async def stop(self, handle: Handle, *, grace: timedelta) -> None:

@@ -35,7 +35,8 @@ class Watch:
 
     async def start(self, launch: Launch) -> Handle:
         """Launch, and watch what comes of it."""
-        handle = await self.executor.launch(launch)
+        await self.executor.launch(launch)
+        handle = Handle(launch.key)
         self.see(handle)
         return handle
 
@@ -162,6 +163,22 @@ class ExecutorContract:
         seen = drive(make_executor, go_on)
         assert [Alive, Exited, Emptied] == [type(sight) for sight in seen]
         assert 37 == exited(seen).exit_code
+
+    def test_a_handle_may_come_in_again(self, make_executor: MakeExecutor, tmp_path: Path) -> None:
+        """It is looked at again, and nothing is told twice."""
+        order = self.launch(tmp_path, "until [ -e go ]; do sleep 0.02; done; exit 37")
+
+        async def story(watch: Watch) -> list[Sight]:
+            handle = await watch.start(order)
+            seen = await watch.until(Alive)
+            watch.see(handle)
+            watch.see(handle)
+            await asyncio.sleep(0)
+            self.let_go(tmp_path)
+            return seen + await watch.over()
+
+        seen = drive(make_executor, story)
+        assert [Alive, Exited, Emptied] == [type(sight) for sight in seen]
 
     def test_what_is_over_is_told_as_well(
         self, make_executor: MakeExecutor, tmp_path: Path

@@ -104,10 +104,11 @@ def submit(caller: Caller, given: dict[str, Any]) -> Job:
     from ...engine.preflight import read_request
     from ...settings import capture_caller
     from ...shim.failpoint import reach
+    from ...wiring import capabilities
 
     spec, key, stdin, faults = read(given)
     captured = capture_caller(clean=bool(given["clean_env"]))
-    specs, secrets = read_request([spec], captured, faults)
+    specs, secrets = read_request([spec], captured, capabilities, faults)
     request = verbs.Submit(
         specs=specs, captured=captured, secrets=secrets, stdin=stdin, keys=(key,)
     )

@@ -42,10 +42,6 @@ class LocalExecutor:
     the handles, knows the same.
     """
 
-    capabilities = Capabilities(
-        survives_disconnect=True, captures_environment=True, needs_supervisor_to_cancel=True
-    )
-
     def __init__(self, home: str, floor_bytes: int, clock: Clock) -> None:
         self._clock = clock
         self._home = home
@@ -67,7 +63,7 @@ class LocalExecutor:
 
     # The port -------------------------------------------------------------------------------
 
-    async def launch(self, launch: Launch) -> Handle:
+    async def launch(self, launch: Launch) -> None:
         """Hand the attempt to a shim; the lock in its folder decides whether it starts."""
         if launch.key not in self._messages and not self._pool.has(launch.key):
             self._told.setdefault(launch.key, "")
@@ -77,7 +73,6 @@ class LocalExecutor:
             except BaseException:
                 del self._messages[launch.key]
                 raise
-        return Handle(launch.key)
 
     async def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
         """Tell what the shims tell; of an attempt that is no shim's of ours, what its folder does."""
@@ -125,14 +120,6 @@ class LocalExecutor:
     async def release(self, handle: Handle) -> None:
         """Nothing is held for an attempt that is over."""
 
-    def look_again(self, key: str) -> None:
-        """There is news in the folder of *key*: whoever wrote it has no channel to us."""
-        if key in self._told and not self._pool.has(key):
-            if (orphan := self._orphans.get(key)) is not None:
-                orphan.look()
-            else:
-                self._read(key)
-
     # Starting -------------------------------------------------------------------------------
 
     def _folder(self, key: str) -> str:
@@ -179,9 +166,15 @@ class LocalExecutor:
 
     async def _take_in(self, handles: AsyncIterable[Handle]) -> None:
         async for handle in handles:
-            if handle.key not in self._told:
-                self._told[handle.key] = ""
-                self._read(handle.key)
+            key = handle.key
+            if key not in self._told:
+                self._told[key] = ""
+                self._read(key)
+            elif (orphan := self._orphans.get(key)) is not None:
+                orphan.look()
+            elif key not in self._messages and not self._pool.has(key):
+                # Somebody without a channel to us wrote into its folder.
+                self._read(key)
         self._has_news.set()
 
     def _read(self, key: str) -> None:
@@ -373,6 +366,18 @@ def _reason(name: object) -> Reason | None:
     except ValueError:
         # A newer shim's word: that it was not the command's own end is certain.
         return Reason.SIGNAL
+
+
+def capabilities() -> Capabilities:
+    """Return what this machine lets be done: some limits need a controller that it may lack."""
+    there = cgroup.available_controllers()
+    return Capabilities(
+        refused_limits={
+            name: f"needs the cgroup v2 controller {controller!r}, which this machine does not offer"
+            for name, controller in cgroup.CONTROLLERS.items()
+            if controller not in there
+        }
+    )
 
 
 def make(*, home: str, floor_bytes: int, clock: Clock) -> Executor:
