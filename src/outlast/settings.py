@@ -1,14 +1,14 @@
-"""One frozen Settings. The only reader of the environment and of what a caller hands down."""
+"""One frozen Settings. The only reader of the environment, and of the home's file of settings."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .core.limits import parse_duration, parse_size
+from .core.limits import format_duration, format_size, parse_duration, parse_size, to_ms
 from .errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 NEVER_CAPTURED: Final = frozenset({"OUTLAST_TOKEN", "OUTLAST_FAILPOINT"})
 """Ours, and nobody else's business."""
 
-JOBS_OWN: Final = frozenset({"OUTLAST_JOB_ID", "OUTLAST_ATTEMPT", "OUTLAST_PROGRESS"})
+JOBS_OWN: Final = frozenset(
+    {"OUTLAST_JOB_ID", "OUTLAST_ATTEMPT", "OUTLAST_PROGRESS", "OUTLAST_OUTCOME"}
+)
 """Set for each command; a job that submits a job must not pass its own on."""
 
 CLEAN: Final = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR", "PATH")
@@ -26,9 +28,18 @@ CLEAN: Final = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMP
 SUPERVISORS_OWN: Final = (*CLEAN, "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "PYTHONPATH")
 
 
+CONFIG: Final = "config.toml"
+"""The file of settings, in the home and nowhere else: it holds for whoever uses that home."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How Outlast works for this user. Each can be set by a variable, `OUTLAST_` and its name."""
+    """
+    How Outlast works for this user.
+
+    What an argument says wins over the environment (`OUTLAST_` and the setting's name), that over
+    the home's `config.toml`, and that over the default.
+    """
 
     home: str
     """The absolute folder that holds everything. Default: `$XDG_STATE_HOME/outlast`."""
@@ -46,40 +57,123 @@ class Settings:
     min_free_bytes: int = 1 << 30
     """Free space that jobs must leave on the disk that holds the home."""
 
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where each came from: `argument`, a variable's name, the file's path, or `default`."""
+
+    @property
+    def config(self) -> str:
+        """The file that these settings may stand in. It need not be there."""
+        return f"{self.home}/{CONFIG}"
+
+    def written(self) -> dict[str, str | None]:
+        """Return each by its name, as it would be written in the file; None: it is not set."""
+        return {
+            "home": self.home,
+            "output": self.output,
+            "max_running": str(self.max_running),
+            "idle_exit": format_duration(self.idle_exit).replace(" ", ""),
+            "min_free": format_size(self.min_free_bytes),
+        }
+
+    def supervisors(self) -> dict[str, int]:
+        """Return those that a supervisor takes with it when it is started, as JSON has them."""
+        return {
+            "max_running": self.max_running,
+            "idle_exit_ms": to_ms(self.idle_exit),
+            "min_free_bytes": self.min_free_bytes,
+        }
+
+
+def _output(value: object) -> str:
+    if value not in ("json", "text"):
+        raise ValueError(f"{value!r:.80} is neither json nor text")
+    return str(value)
+
+
+def _positive(value: object) -> int:
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(f"{value!r:.80} is not a whole number above 0")
+    return number
+
+
+class _Row(NamedTuple):
+    """One setting. *name* is its key in the file and, behind `OUTLAST_`, its variable."""
+
+    name: str
+    field: str
+    read: Callable[[object], Any]
+    default: Any
+
+
+_ROWS: Final = (
+    _Row("output", "output", _output, None),
+    _Row("max_running", "max_running", _positive, 4 * (os.cpu_count() or 1)),
+    _Row("idle_exit", "idle_exit", parse_duration, Settings.idle_exit),
+    _Row("min_free", "min_free_bytes", parse_size, Settings.min_free_bytes),
+)
+
 
 def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
     """
-    Return the settings from *environ* (this process's own by default), overruled by *given*.
+    Return the settings: from *given*, else from *environ* (this process's own by default), else
+    from the home's file, else the defaults.
 
     Raises:
-        InvalidRequest: Some variable makes no sense; all faults are listed.
+        InvalidRequest: Some variable or key of the file makes no sense, be it overruled or not;
+            all faults are listed.
     """
     environ = os.environ if environ is None else environ
+    home, where_from = _home(given.pop("home", None), environ)
+    path = f"{home}/{CONFIG}"
     faults: list[str] = []
-
-    def read(name: str, reader: Callable[[str], Any], default: Any) -> Any:
-        text = environ.get(f"OUTLAST_{name}", "")
-        if not text:
-            return default
-        try:
-            return reader(text)
-        except ValueError as error:
-            faults.append(f"OUTLAST_{name}: {error}")
-            return default
-
-    default_home = _default_home(environ)
-    home = given.pop("home", None) or environ.get("OUTLAST_HOME") or default_home
-    home = os.path.abspath(os.path.expanduser(os.fspath(home)))
-    values = {
-        "output": read("OUTPUT", _output, None),
-        "max_running": read("MAX_RUNNING", _positive, 4 * (os.cpu_count() or 1)),
-        "idle_exit": read("IDLE_EXIT", parse_duration, Settings.idle_exit),
-        "min_free_bytes": read("MIN_FREE", parse_size, Settings.min_free_bytes),
-    }
+    filed = _read_file(path, faults)
+    values: dict[str, Any] = {}
+    sources = {"home": where_from}
+    for row in _ROWS:
+        variable = f"OUTLAST_{row.name.upper()}"
+        values[row.field], sources[row.name] = row.default, "default"
+        for source, said, wrong in (
+            (path, filed.pop(row.name, None), f"{path}: {row.name}"),
+            (variable, environ.get(variable) or None, variable),
+            ("argument", given.get(row.field), row.field),
+        ):
+            if said is not None:
+                try:
+                    values[row.field], sources[row.name] = row.read(said), source
+                except ValueError as error:
+                    faults.append(f"{wrong}: {error}")
+    names = ", ".join(row.name for row in _ROWS)
+    faults += [f"{path}: {key!r:.80} is no setting: there are {names}" for key in filed]
     if faults:
         raise InvalidRequest(*faults)
-    values |= {name: value for name, value in given.items() if value is not None}
-    return Settings(home=home, home_is_default=home == default_home, **values)
+    is_default = home == _default_home(environ)
+    return Settings(home=home, home_is_default=is_default, sources=sources, **values)
+
+
+def _read_file(path: str, faults: list[str]) -> dict[str, Any]:
+    """Return what the file at *path* says; nothing where there is none."""
+    try:
+        with open(path, "rb") as file:
+            import tomllib
+
+            return tomllib.load(file)
+    except OSError as error:
+        if os.path.lexists(path):  # else there is none, or the home is not for us: told by itself
+            faults.append(f"{path} cannot be read: {error.strerror}")
+    except ValueError as error:  # no TOML, or no UTF-8
+        faults.append(f"{path} is not TOML: {error}")
+    return {}
+
+
+def _home(given: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the home, and where its name came from."""
+    named, source = given, "argument"
+    if not named:
+        named, source = environ.get("OUTLAST_HOME"), "OUTLAST_HOME"
+    if not named:
+        named, source = _default_home(environ), "default"
+    return os.path.abspath(os.path.expanduser(os.fspath(named))), source
 
 
 def _default_home(environ: Mapping[str, str]) -> str:
@@ -87,18 +181,6 @@ def _default_home(environ: Mapping[str, str]) -> str:
     if not os.path.isabs(state):  # The XDG base directory specification: relative ones are void.
         state = os.path.join(os.path.expanduser("~"), ".local", "state")
     return os.path.abspath(os.path.join(state, "outlast"))
-
-
-def _output(text: str) -> str:
-    if text not in ("json", "text"):
-        raise ValueError(f"{text!r} is neither json nor text")
-    return text
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def capture_caller(*, clean: bool = False, env: Mapping[str, str] | None = None) -> Captured:

@@ -88,6 +88,39 @@ def test_a_home_in_use_is_not_adopted(cli: Cli) -> None:
     assert (1, "unavailable") == (done.code, done.error["code"])
 
 
+def test_each_setting_is_shown_with_where_it_comes_from(cli: Cli) -> None:
+    """An argument, a variable, the home's file, or nowhere."""
+    cli.home.mkdir()
+    (cli.home / "config.toml").write_text('max_running = 3\nidle_exit = "90s"\n')
+    cli.env |= {"OUTLAST_IDLE_EXIT": "20s", "OUTLAST_MIN_FREE": "1536m"}
+    done = cli("doctor", "--home", str(cli.home))
+    path = str(cli.home / "config.toml")
+
+    assert path == done.data["config"]
+    assert {
+        "home": (str(cli.home), "argument"),
+        "output": (None, "default"),
+        "max_running": ("3", path),
+        "idle_exit": ("20s", "OUTLAST_IDLE_EXIT"),
+        "min_free": ("1536m", "OUTLAST_MIN_FREE"),
+    } == {each["setting"]: (each["value"], each["source"]) for each in done.data["settings"]}
+    assert "      max_running 3  (config.toml)\n" in cli("doctor", "--text").text
+
+
+def test_a_file_of_settings_that_makes_no_sense_is_refused(cli: Cli) -> None:
+    """By whatever is called, with the file, the key and what would be right."""
+    cli.home.mkdir()
+    (cli.home / "config.toml").write_text("max_running = 'many'\n")
+    for arguments in (("doctor",), ("job", "list"), ("submit", "--", "true")):
+        done = cli(*arguments)
+        assert (2, "invalid_request") == (done.code, done.error["code"])
+        assert (
+            f"{cli.home}/config.toml: max_running: 'many' is not a whole number above 0"
+            == done.error["message"]
+        )
+    (cli.home / "config.toml").unlink()
+
+
 def test_it_is_readable(cli: Cli) -> None:
     """A line a check, the remedy below it."""
     done = cli("doctor", "--text")

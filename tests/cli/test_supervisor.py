@@ -13,7 +13,8 @@ def test_none_is_no_fault(cli: Cli) -> None:
     """It comes with the first job. Asking starts none."""
     done = cli("supervisor", "status")
 
-    assert {"pid": None, "version": None, "running": None, "queued": None} == done.data
+    names = ("pid", "version", "running", "queued", "settings")
+    assert dict.fromkeys(names) == done.data
     assert 0 == done.code
     assert not cli.home.exists()
     assert {"stopped": False, "pid": None} == cli("supervisor", "stop").data

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from outlast.core import limits
 from outlast.core.limits import (
     format_duration,
+    format_size,
     from_epoch_ms,
     from_ms,
     parse_duration,
@@ -116,6 +117,15 @@ def test_a_size_is_read(text: str, size: int) -> None:
 def test_a_size_need_not_be_text(size: int) -> None:
     """JSON gives whole numbers of bytes, up to what 64 bits hold."""
     assert size == parse_size(size)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0"), (1, "1"), (1025, "1025"), (1536, "1536"), (3 << 29, "1536m"), (2 << 40, "2t")],
+)
+def test_a_size_is_written_exactly(size: int, text: str) -> None:
+    """In the largest unit that it is whole in, and as it is read."""
+    assert (text, size) == (format_size(size), parse_size(text))
 
 
 NO_SIZES = {

@@ -111,6 +111,14 @@ def parse_size(value: object) -> int:
     return int(size)
 
 
+def format_size(size: int) -> str:
+    """Write *size* exactly, as `parse_size` reads it, in the largest unit that it is whole in."""
+    for power, unit in ((4, "t"), (3, "g"), (2, "m"), (1, "k")):
+        if size and size % 1024**power == 0:
+            return f"{size // 1024**power}{unit}"
+    return str(size)
+
+
 def poll_interval(age: timedelta) -> timedelta:
     """Return how long a caller should leave a job of this *age* alone: 250 ms, growing to 5 s."""
     grown = min(max(age / OLD_AGE, 0.0), 1.0)

@@ -14,6 +14,7 @@ from ...framework.lazy import verb
 
 if TYPE_CHECKING:
     from ...framework.caller import Caller
+    from ...settings import Settings
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 MARKS: Final = {OK: "32", WARN: "33", FAIL: "31"}
@@ -48,7 +49,8 @@ def doctor(caller: Caller, adopt_home: bool) -> int:
     Check this machine and say what would help.
 
     Each check is ok, warn (it works, with less) or fail; exit code 1 if any fails. `survives`
-    says what ends a job that is started here: logout means that not even that does.
+    says what ends a job that is started here: logout means that not even that does. Below are the
+    settings, and where each comes from.
     """
     from ...wiring import survives
 
@@ -67,9 +69,18 @@ def doctor(caller: Caller, adopt_home: bool) -> int:
             "checks": [check._asdict() for check in checks],
             "survives": survives(),
             "home": caller.settings.home,
+            "settings": [
+                {"setting": name, "value": value, "source": caller.settings.sources[name]}
+                for name, value in caller.settings.written().items()
+            ],
+            "config": caller.settings.config,
         },
         lambda: "\n".join(
-            [*map(_line, checks), f"survives    {survives()}: {SURVIVES[survives()]}"]
+            [
+                *map(_line, checks),
+                f"survives    {survives()}: {SURVIVES[survives()]}",
+                *_settings(caller.settings),
+            ]
         ),
         warnings=warnings,
     )
@@ -92,6 +103,15 @@ def _line(check: Check) -> str:
         mark = f"\x1b[{MARKS[check.status]}m{mark}\x1b[0m"
     line = f"{mark}  {check.check:<11} {plain(check.message)}"
     return line if check.remedy is None else f"{line}\n{'':18}{plain(check.remedy)}"
+
+
+def _settings(settings: Settings) -> Iterator[str]:
+    from ...framework.plain import plain
+
+    yield f"settings    of the command line, the environment, or {plain(settings.config)}:"
+    for name, value in settings.written().items():
+        source = settings.sources[name]
+        yield f"      {name:<11} {plain(value or '-')}  ({plain(os.path.basename(source))})"
 
 
 def _checks(caller: Caller) -> Iterator[Check]:
@@ -213,8 +233,12 @@ def _free_space(caller: Caller) -> Check:
 
 
 def _supervisor(caller: Caller) -> Check:
+    from .supervisor.status import differences
+
     found = caller.link.status()
     if found is None:
         return Check("supervisor", OK, "none runs; the next job starts one")
     told = "pid {pid}, version {version}: {running} running, {queued} queued".format(**found)
+    if others := differences(caller.settings, found):
+        return Check("supervisor", WARN, told, "; ".join(others))
     return Check("supervisor", OK, told)

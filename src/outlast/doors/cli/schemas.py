@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...framework import schemas as jobs
-from ...framework.schemas import TEXT, YES_NO, Schema, list_of, object_of, or_null
+from ...framework.schemas import TEXT, WHOLE, YES_NO, Schema, list_of, object_of, or_null
 
 SCHEMAS: Final[Schema] = {
     **jobs.SCHEMAS,
@@ -15,6 +15,10 @@ SCHEMAS: Final[Schema] = {
             "version": or_null("string"),
             "running": or_null("integer"),
             "queued": or_null("integer"),
+            "settings": object_of(
+                {"max_running": WHOLE, "idle_exit_ms": WHOLE, "min_free_bytes": WHOLE}
+            )
+            | {"type": ["object", "null"]},
         }
     ),
     "stopped": object_of({"stopped": YES_NO, "pid": or_null("integer")}),
@@ -36,6 +40,10 @@ SCHEMAS: Final[Schema] = {
             ),
             "survives": {"enum": ["logout", "session", "container"]},
             "home": TEXT,
+            "settings": list_of(
+                object_of({"setting": TEXT, "value": or_null("string"), "source": TEXT})
+            ),
+            "config": TEXT,
         }
     ),
 }

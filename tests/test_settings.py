@@ -1,0 +1,158 @@
+"""The settings: where each comes from, what wins, and what is said of one that makes no sense."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outlast.errors import InvalidRequest
+from outlast.settings import CONFIG, Settings, load_settings
+
+FILE = """\
+output = "text"
+max_running = 3
+idle_exit = "10m"
+min_free = "2g"
+"""
+
+
+def load(
+    home: Path, text: str = "", environ: dict[str, str] | None = None, **given: Any
+) -> Settings:
+    """The settings of *home* with *text* in its file, under nothing but *environ*."""
+    (home / CONFIG).write_text(text)
+    return load_settings({"OUTLAST_HOME": str(home)} | (environ or {}), **given)
+
+
+def faults(home: Path, text: str, environ: dict[str, str] | None = None) -> list[str]:
+    """What is wrong, with the file's path written short."""
+    with pytest.raises(InvalidRequest) as refusal:
+        load(home, text, environ)
+    return [fault.replace(str(home / CONFIG), "FILE") for fault in refusal.value.faults]
+
+
+def test_the_home_s_file_is_read(tmp_path: Path) -> None:
+    """Every key of it, and each setting says that it came from there."""
+    settings = load(tmp_path, FILE)
+
+    assert (
+        Settings(
+            home=str(tmp_path),
+            home_is_default=False,
+            output="text",
+            max_running=3,
+            idle_exit=timedelta(minutes=10),
+            min_free_bytes=2 << 30,
+        )
+        == settings
+    )
+    path = str(tmp_path / CONFIG)
+    names = ("output", "max_running", "idle_exit", "min_free")
+    assert {"home": "OUTLAST_HOME"} | dict.fromkeys(names, path) == settings.sources
+
+
+def test_the_file_holds_numbers_as_numbers(tmp_path: Path) -> None:
+    """Seconds and bytes, as elsewhere."""
+    settings = load(tmp_path, "idle_exit = 1.5\nmin_free = 4096\n")
+
+    assert (timedelta(seconds=1.5), 4096) == (settings.idle_exit, settings.min_free_bytes)
+
+
+def test_an_argument_wins_over_a_variable_and_that_over_the_file(tmp_path: Path) -> None:
+    """And an empty variable is none."""
+    environ = {"OUTLAST_MAX_RUNNING": "5", "OUTLAST_IDLE_EXIT": "20s", "OUTLAST_MIN_FREE": ""}
+    settings = load(tmp_path, FILE, environ, max_running=7)
+
+    assert (7, timedelta(seconds=20), 2 << 30) == (
+        settings.max_running,
+        settings.idle_exit,
+        settings.min_free_bytes,
+    )
+    assert ("argument", "OUTLAST_IDLE_EXIT", str(tmp_path / CONFIG)) == (
+        settings.sources["max_running"],
+        settings.sources["idle_exit"],
+        settings.sources["min_free"],
+    )
+
+
+def test_without_a_file_there_are_the_defaults(tmp_path: Path) -> None:
+    """A home need not be there to be asked about."""
+    settings = load_settings({"XDG_STATE_HOME": str(tmp_path)})
+
+    assert (str(tmp_path / "outlast"), True) == (settings.home, settings.home_is_default)
+    assert (None, timedelta(minutes=5), 1 << 30) == (
+        settings.output,
+        settings.idle_exit,
+        settings.min_free_bytes,
+    )
+    assert {"default"} == set(settings.sources.values())
+
+
+def test_only_the_home_s_own_file_counts(tmp_path: Path) -> None:
+    """Whoever names another home gets the settings of that one."""
+    home, other = tmp_path / "home", tmp_path / "other"
+    for each, count in ((home, 2), (other, 3)):
+        each.mkdir()
+        (each / CONFIG).write_text(f"max_running = {count}\n")
+
+    assert 2 == load_settings({"OUTLAST_HOME": str(home)}).max_running
+    assert 3 == load_settings({"OUTLAST_HOME": str(home)}, home=other).max_running
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("max_running = 0", "max_running: 0 is not a whole number above 0", id="none"),
+        pytest.param("max_running = true", "max_running: True is not a whole", id="of no number"),
+        pytest.param("max_running = 2.5", "max_running: 2.5 is not a whole", id="half a one"),
+        pytest.param("idle_exit = 'soon'", "idle_exit: 'soon' is not a duration", id="no time"),
+        pytest.param("idle_exit = [1]", "idle_exit: [1] is not a duration", id="a list"),
+        pytest.param("min_free = 'much'", "min_free: 'much' is not a size", id="no size"),
+        pytest.param("output = 'xml'", "output: 'xml' is neither json nor text", id="no output"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_told_by_file_and_key(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    """With what would be right."""
+    (fault,) = faults(tmp_path, text)
+
+    assert fault.startswith(f"FILE: {told}")
+
+
+def test_an_unknown_key_is_told_with_those_there_are(tmp_path: Path) -> None:
+    """A slip of the pen is not passed over."""
+    assert [
+        "FILE: 'max_runing' is no setting: there are output, max_running, idle_exit, min_free"
+    ] == faults(tmp_path, "max_runing = 3")
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    """The variables' and the file's, also of what another one overrules."""
+    told = faults(tmp_path, "max_running = 'x'\nhome = '/'", {"OUTLAST_MAX_RUNNING": "-1"})
+
+    assert [
+        "FILE: max_running: 'x' is not a whole number above 0",
+        "OUTLAST_MAX_RUNNING: '-1' is not a whole number above 0",
+        "FILE: 'home' is no setting: there are output, max_running, idle_exit, min_free",
+    ] == told
+
+
+@pytest.mark.parametrize("data", [b"max_running: 3", b"output = '\xff'"], ids=["YAML", "no UTF-8"])
+def test_what_is_no_toml_is_told(tmp_path: Path, data: bytes) -> None:
+    """It is never passed over, and never taken for an empty one."""
+    (tmp_path / CONFIG).write_bytes(data)
+
+    with pytest.raises(InvalidRequest, match=r"config\.toml is not TOML: "):
+        load_settings({"OUTLAST_HOME": str(tmp_path)})
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """A folder, say."""
+    (tmp_path / CONFIG).mkdir()
+
+    with pytest.raises(InvalidRequest, match=r"config\.toml cannot be read: Is a directory"):
+        load_settings({"OUTLAST_HOME": str(tmp_path)})
