@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,8 @@ def open_rig(home: Path) -> Iterator[Callable[..., Rig]]:
     """A function that starts a launcher more; they are seen to leave at the end."""
     rigs: list[Rig] = []
 
-    def start(**environment: str) -> Rig:
-        rigs.append(Rig(home, **environment))
+    def start(*, under: Sequence[str] = (), **environment: str) -> Rig:
+        rigs.append(Rig(home, under=under, **environment))
         return rigs[-1]
 
     yield start

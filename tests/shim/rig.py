@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -73,16 +73,16 @@ class Channel:
 
 
 class Rig:
-    """A launcher for the home at *home*, and the channels that it was given."""
+    """A launcher for the home at *home*, run by *under*, and the channels that it was given."""
 
-    def __init__(self, home: Path, **environment: str) -> None:
+    def __init__(self, home: Path, *, under: Sequence[str] = (), **environment: str) -> None:
         self.home = home
         (home / "jobs").mkdir(parents=True, exist_ok=True)
         self.control, theirs = socket.socketpair()
         self.channels: list[Channel] = []
         with theirs:
             self.process = subprocess.Popen(
-                [*launcher_argv(), str(theirs.fileno()), str(home)],
+                [*under, *launcher_argv(), str(theirs.fileno()), str(home)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

@@ -104,7 +104,7 @@ class Cgroup:
                 _write(f"{path}/cpu.max", f"{int(value * _CPU_PERIOD_US)} {_CPU_PERIOD_US}")
             elif name == "pids":
                 _write(f"{path}/pids.max", str(int(value)))
-            elif name == "memory_bytes":
+            else:  # memory_bytes
                 _write(f"{path}/memory.max", str(int(value)))
                 if os.path.exists(f"{path}/memory.swap.max"):
                     _write(f"{path}/memory.swap.max", "0")

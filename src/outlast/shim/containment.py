@@ -19,7 +19,7 @@ class Containment:
         self._message = message
         self._is_subreaper: bool = message["subreaper"]
         self._cgroup: cgroup.Cgroup | None = None
-        self._leader: int | None = None
+        self._leader: int
 
     @property
     def name(self) -> str:
@@ -85,18 +85,17 @@ class Containment:
         Send SIGTERM, and SIGCONT since a stopped process never sees the other.
 
         To the command's group while *leader_is_there*: not reaped yet, so that its number is
-        still the group's. Else to each process that is left.
+        still the group's; or where that group is all we know of them. Else to each that is left.
         """
         for signum in (signal.SIGTERM, signal.SIGCONT):
-            if leader_is_there:
+            if leader_is_there or not self._is_subreaper:
                 self._signal_group(signum)
             else:
                 tree.signal_all(self.below(), signum)
 
     def kill(self, *, leader_is_there: bool) -> None:
-        """Kill: the command first, so that it dies at its deadline; then all that it left."""
-        if leader_is_there and self._leader is not None:
-            os.kill(self._leader, signal.SIGKILL)
+        """Kill: the command's group first, so that it dies at its deadline; then all that is left."""
+        if leader_is_there or not self._is_subreaper:
             self._signal_group(signal.SIGKILL)
         if self._cgroup is not None:
             self._cgroup.kill()
@@ -104,13 +103,7 @@ class Containment:
 
     def is_empty(self) -> bool:
         """Whether nothing is left, now that the shim has no child any more."""
-        if self._is_subreaper or self._leader is None:
-            return True
-        try:
-            os.killpg(self._leader, 0)
-        except OSError:
-            return True
-        return False
+        return self._is_subreaper or not self._signal_group(0)
 
     def saw_oom_kill(self) -> bool:
         """Whether the kernel killed one of them for want of memory."""
@@ -122,15 +115,13 @@ class Containment:
             self._cgroup.remove()
             self._cgroup = None
 
-    def _signal_group(self, signum: int) -> None:
-        pgid = self._leader
-        if pgid is None:
-            return
+    def _signal_group(self, signum: int) -> bool:
+        """
+        Send *signum* to the group that the command leads; it leads one since before its `go`.
+        Returns whether anybody was reached: none is left in it, or not for us to signal.
+        """
         try:
-            # Before the child's setsid its group is the shim's own, which must not be hit.
-            if os.getpgid(pgid) == pgid > 1:
-                os.killpg(pgid, signum)
-            else:
-                os.kill(pgid, signum)
-        except ProcessLookupError:
-            pass
+            os.killpg(self._leader, signum)
+        except OSError:
+            return False
+        return True

@@ -29,6 +29,7 @@ STOP = "stop"
 STDOUT = "stdout"
 STDERR = "stderr"
 PROGRESS = "progress"
+OUTCOME = "outcome"
 SCRIPT = "script"
 
 VERSION = 1
@@ -36,6 +37,9 @@ VERSION = 1
 
 PROGRESS_TAIL_BYTES = 8192
 MAX_MESSAGE = 200
+MAX_OUTCOME_BYTES = (1 << 20) + (1 << 10)
+"""A value of 1 MiB as JSON, and what stands around it."""
+
 MAX_RECORD_BYTES = 1 << 20
 
 Line = dict[str, Any]
@@ -211,8 +215,6 @@ def stop_wish(folder: str) -> Wish | None:
     try:
         with open(path, "rb") as file:
             wish = json.load(file)
-    except FileNotFoundError:
-        return None
     except (ValueError, RecursionError, OSError):
         return Wish()
     if not isinstance(wish, dict):
@@ -309,3 +311,17 @@ def parse_progress(data: bytes) -> tuple[float | None, str | None]:
         if percent is not None and message is not None:
             break
     return percent, message
+
+
+def read_outcome(folder: str) -> Line:
+    """Return what the command said of its own end; nothing where that is not sound. Never raises."""
+    fd = _open_regular(f"{folder}/{OUTCOME}")
+    if fd is None:
+        return {}
+    try:
+        told = json.loads(os.pread(fd, MAX_OUTCOME_BYTES, 0))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    finally:
+        os.close(fd)
+    return told if isinstance(told, dict) else {}

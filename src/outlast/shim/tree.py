@@ -43,11 +43,9 @@ def _children(pid: int) -> list[int]:
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
                 children += map(int, file.read().split())
-    except FileNotFoundError:
-        if not os.path.exists("/proc/self/task") or not _has_children_file():
+    except (FileNotFoundError, ProcessLookupError):  # it has ended, or there are no such files
+        if not _has_children_file():
             raise NotImplementedError from None
-    except ProcessLookupError:
-        pass
     return children
 
 
@@ -75,7 +73,7 @@ def all_pids() -> list[int]:
     """Return the pids of all processes that can be seen."""
     try:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except FileNotFoundError:
+    except FileNotFoundError:  # pragma: no cover - Linux always has it
         import subprocess
 
         answer = subprocess.run(["ps", "-axo", "pid="], capture_output=True, check=False)
@@ -96,24 +94,28 @@ def marked(variable: str, value: str) -> list[int]:
     return found
 
 
-def signal_all(pids: list[int], signum: int) -> int:
+def signal_all(pids: list[int], signum: int, root: int | None = None) -> int:
     """
-    Send *signum* to each process that is still the one it was when looked at now.
+    Send *signum* to each process, with *root* to those alone that are below it still, which
+    takes *pids* with parents before children. Returns how many were reached.
 
-    Through pidfds, since a pid may be used again between the look and the signal. Returns how
-    many were reached.
+    Each is opened first (pidfd), and only then seen to be the right one: pids may be used again
+    between the look and the signal.
     """
+    if not system.LINUX:  # pragma: no cover - elsewhere there are no pidfds
+        return sum(_signal_plainly(pid, signum) for pid in pids)
     reached = 0
+    below = {root}
     for pid in pids:
         try:
             fd = os.pidfd_open(pid)
-        except (OSError, AttributeError):
-            if not system.LINUX:
-                reached += _signal_plainly(pid, signum)
+        except OSError:
             continue
         try:
-            signal.pidfd_send_signal(fd, signum)
-            reached += 1
+            if root is None or system.parent_of(pid) in below:
+                below.add(pid)
+                signal.pidfd_send_signal(fd, signum)
+                reached += 1
         except OSError:
             pass
         finally:
@@ -121,7 +123,7 @@ def signal_all(pids: list[int], signum: int) -> int:
     return reached
 
 
-def _signal_plainly(pid: int, signum: int) -> int:
+def _signal_plainly(pid: int, signum: int) -> int:  # pragma: no cover - elsewhere than on Linux
     try:
         os.kill(pid, signum)
     except OSError:
@@ -130,28 +132,5 @@ def _signal_plainly(pid: int, signum: int) -> int:
 
 
 def kill_descendants(root: int) -> int:
-    """
-    Kill everything below *root*, once around. Returns how many were reached.
-
-    Each pid is opened first and then seen to be below *root* still; so nothing of anybody
-    else's is hit, whatever pids were used again meanwhile.
-    """
-    reached = 0
-    below = {root}
-    for pid in descendants(root):
-        try:
-            fd = os.pidfd_open(pid)
-        except (OSError, AttributeError):
-            if not system.LINUX:
-                reached += _signal_plainly(pid, signal.SIGKILL)
-            continue
-        try:
-            if system.parent_of(pid) in below:
-                below.add(pid)
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
-                reached += 1
-        except OSError:
-            pass
-        finally:
-            os.close(fd)
-    return reached
+    """Kill everything below *root*, once around. Returns how many were reached."""
+    return signal_all(descendants(root), signal.SIGKILL, root)

@@ -41,7 +41,7 @@ class Output:
         self._fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         if system.LINUX:
             fcntl.fcntl(self._fd, fcntl.F_NOTIFY, fcntl.DN_MODIFY)
-        else:
+        else:  # pragma: no cover - elsewhere than on Linux
             self._look_at = now_ms + LOOK_BLIND_MS
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class Output:
             # What grew between the last look and this order must not be missed.
             sizes = tuple(spool.output_size(self._folder, s) for s in (spool.STDOUT, spool.STDERR))
             self._look_at = None if sizes == self._sizes else now_ms
-        else:
+        else:  # pragma: no cover - elsewhere than on Linux
             self._look_at = now_ms + LOOK_BLIND_MS
 
     def _too_much(self) -> tuple[str, str] | None:
