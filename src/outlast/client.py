@@ -149,6 +149,16 @@ class Client:
                 return job
         raise _wait_timeout(jobs[0], timeout)
 
+    def watch(self, job_ids: Iterable[str], *, timeout: Duration | None = None) -> Iterator[Job]:
+        """
+        Yield each job as it stands, and again whenever its status changes.
+
+        Ends when all have ended, or *timeout* has passed: no error, since a job that still runs
+        was told as that. One subscription, however many there are.
+        """
+        ids = tuple(map(JobId, job_ids))
+        return self._service.watch(verbs.Wait(job_ids=ids, timeout=_duration(timeout)))
+
     def output(self, job_id: str, *, stream: str = "stdout", node: int = 0) -> bytes:
         """Return what a node has printed so far."""
         return b"".join(self.read_output(job_id, stream=stream, node=node))

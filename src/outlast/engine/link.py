@@ -244,17 +244,24 @@ class Subscription:
 
     def wait_changed(self, timeout: timedelta | None) -> bool:
         """Return True once something may have changed, False when *timeout* has passed."""
+        return self.changed(timeout) != frozenset()
+
+    def changed(self, timeout: timedelta | None) -> frozenset[JobId] | None:
+        """Return which may have changed; none when *timeout* has passed, None for any."""
         seconds = None if timeout is None else max(0.0, timeout.total_seconds())
         if self._reader is None:
             self._subscribe(START_PATIENCE.total_seconds() if seconds is None else seconds)
-            return True
+            return None
+        changed: set[JobId] = set()
         try:
-            line = self._reader.read(seconds)
+            while (line := self._reader.read(0 if changed else seconds)) is not None:
+                if "changed" not in line:
+                    return None
+                changed.add(JobId(line["changed"]))
         except TimeoutError:
-            return False
-        if line is None:
-            self.close()
-        return True
+            return frozenset(changed)
+        self.close()
+        return None
 
     def fileno(self) -> int | None:
         """Return what is readable when there is news; None while the subscription is broken."""

@@ -131,6 +131,25 @@ class Service:
             jobs = self._wait_changed(jobs, request.any, deadline)
         return tuple(self._with_live_facts(jobs[job_id]) for job_id in job_ids)
 
+    def watch(self, request: verbs.Wait) -> Iterator[Job]:
+        """
+        Yield each job as it stands, and again whenever its status changes, until all have ended
+        or the timeout has passed.
+
+        Raises:
+            NotFound: There is none of one of these ids.
+
+            Expired: There was one.
+        """
+        from .watch import changes
+
+        return changes(
+            request,
+            self._clock,
+            self._stored,
+            lambda job_ids, timeout: self._supervision.news(job_ids, timeout=timeout),
+        )
+
     def read_output(self, request: verbs.ReadOutput) -> bytes:
         """
         Return a piece of a node's output: at most *limit* bytes from *offset*; b"" at the end
@@ -268,11 +287,14 @@ class Service:
         left = None if deadline is None else deadline - self._clock.monotonic()
         patience = None if left is None else timedelta(seconds=left)
         news = self._supervision.news(frozenset(jobs), timeout=patience)
+        changed: frozenset[JobId] | None = None
         try:
             while True:
                 # Read after subscribing: what happened before it is seen, what comes is told.
                 jobs = {
-                    job_id: job if job.is_settled else self._store.get(job_id)
+                    job_id: self._store.get(job_id)
+                    if not job.is_settled and (changed is None or job_id in changed)
+                    else job
                     for job_id, job in jobs.items()
                 }
                 if self._is_waited(jobs, wait_any, settled=settled):
@@ -280,7 +302,7 @@ class Service:
                 left = None if deadline is None else deadline - self._clock.monotonic()
                 if left is not None and left <= 0:
                     return jobs
-                news.wait_changed(None if left is None else timedelta(seconds=left))
+                changed = news.changed(None if left is None else timedelta(seconds=left))
         finally:
             news.close()
 

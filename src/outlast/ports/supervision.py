@@ -18,6 +18,13 @@ class News(Protocol):
         True also where the subscription broke and was made again: read the store anew.
         """
 
+    def changed(self, timeout: timedelta | None) -> frozenset[JobId] | None:
+        """
+        Return which jobs may have changed, once any may have; none when *timeout* has passed.
+
+        None: any of them, since the subscription broke and was made again.
+        """
+
     def fileno(self) -> int | None:
         """
         Return a descriptor that is readable when `wait_changed` has something to say at once.
