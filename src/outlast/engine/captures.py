@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -52,16 +53,15 @@ class Captures:
         self._done.clear()
 
     def sweep_forgotten(self, now: datetime) -> None:
-        """Remove the files that no waiting job names and that are old."""
+        """
+        Remove the files that no waiting job names and that are old. For who holds all of those.
+        """
         folder = self._home.capture("")
-        try:
-            names = os.listdir(folder)
-        except FileNotFoundError:
-            return
         limit = (now - FORGOTTEN_AGE).timestamp()
-        for name in names:
-            if name not in self._waiting and os.stat(folder + name).st_mtime < limit:
-                drop_capture(folder + name)
+        for name in os.listdir(folder):
+            with suppress(FileNotFoundError):  # a submission is just giving it its name
+                if name not in self._waiting and os.stat(folder + name).st_mtime < limit:
+                    drop_capture(folder + name)
 
     def read(self, job: Job) -> Captured | None:
         """Return what *job*'s command inherits; None where it, or a secret in it, is gone."""

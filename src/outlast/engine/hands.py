@@ -21,8 +21,8 @@ MISSING: Final = "the captured environment, or a secret in it, is gone"
 NEWS_STEPS: Final = 4
 """Rounds of the loop from a shim's line in the socket to those who listen to `news`."""
 
-LAUNCH_AGAIN_S: Final = 1.0
-"""Between two tries where the machine has no room for another process, say."""
+AGAIN_S: Final = 1.0
+"""Between two tries where the machine has no room for another process or file, say."""
 
 
 class Hands:
@@ -70,9 +70,13 @@ class Hands:
         """Have the executor look how the node's attempt stands, and tell what is new."""
         self._handles[node.executor].put_nowait(_handle(job, node))
 
-    def drop(self, job_id: JobId) -> None:
-        """Launch nothing of this job: what it was decided on was not stored."""
-        self._begun = [(job, node) for job, node in self._begun if job.id != job_id]
+    def drop(self, job_id: JobId, index: int | None = None) -> None:
+        """Launch nothing of this job, or of its one node, that has not been launched yet."""
+        self._begun = [
+            (job, node)
+            for job, node in self._begun
+            if job.id != job_id or index not in (None, node.index)
+        ]
 
     # Doing it -------------------------------------------------------------------------------
 
@@ -93,9 +97,14 @@ class Hands:
         if begun:
             reach("supervisor.after_launch")
         for job, node, grace in stops:
-            await self._executors[node.executor].stop(_handle(job, node), grace=grace)
-            # Of one that was never launched nobody has news: then it is told that it is gone.
-            self.watch(job, node)
+            try:
+                await self._executors[node.executor].stop(_handle(job, node), grace=grace)
+            except OSError as error:
+                self._stops.append((job, node, grace))
+                self._try_again(f"{job.id} could not be stopped", error)
+            else:
+                # Of one that was never launched nobody has news: then it is told that it is gone.
+                self.watch(job, node)
         self._captures.sweep()
 
     async def look(self, job: Job, node: Node) -> Sight | None:
@@ -130,9 +139,12 @@ class Hands:
         try:
             await self._executors[node.executor].launch(launch)
         except OSError as error:
-            log.warning("%s could not be launched, and is tried again: %s", job.id, error)
             self._begun.append((job, node))
-            asyncio.get_running_loop().call_later(LAUNCH_AGAIN_S, self._on_retry)
+            self._try_again(f"{job.id} could not be launched", error)
+
+    def _try_again(self, what: str, error: OSError) -> None:
+        log.warning("%s, and is tried again: %s", what, error)
+        asyncio.get_running_loop().call_later(AGAIN_S, self._on_retry)
 
 
 def _handle(job: Job, node: Node) -> Handle:

@@ -17,6 +17,7 @@ from .captures import Captures
 from .retention import Retention
 from .server import Server
 from .supervisor import Supervisor
+from .watchers import Watchers
 
 if TYPE_CHECKING:
     from ..home import Home, Lock
@@ -73,53 +74,53 @@ class Reign:
             loop.add_signal_handler(signum, self._asked_to_leave.set)
         loop.add_signal_handler(signal.SIGHUP, self._look_for_socket)
         while True:
-            lock = self._take_lock()
-            try:
+            with contextlib.ExitStack() as afterwards, contextlib.ExitStack() as in_office:
+                in_office.callback(self._take_lock().release)
                 store = self._open_store()
-                try:
-                    await self._serve(store, ready)
-                finally:
-                    store.close()
-            finally:
-                lock.release()
+                in_office.callback(store.close)
+                await self._serve(store, ready, afterwards)
             if self._asked_to_leave.is_set() or not self._has_work():
                 return
 
-    async def _serve(self, store: Store, ready: Callable[[], None]) -> None:
-        server = Server(self._home.path, self._version, self._asked_to_leave.set)
+    async def _serve(
+        self, store: Store, ready: Callable[[], None], afterwards: contextlib.ExitStack
+    ) -> None:
         boot_id = system.boot_id()
-        captures = Captures(self._home)
+        watchers = Watchers()
         supervisor = Supervisor(
             store,
             self._make_executors(),
             self._clock,
-            captures,
+            Captures(self._home),
             boot_id=boot_id,
             max_running=self._max_running,
-            on_change=server.tell_changed,
-            is_watched=server.is_watched,
+            on_change=watchers.tell_changed,
+            is_watched=watchers.__contains__,
         )
-        server.supervisor = supervisor
+        leave = self._asked_to_leave.set
+        server = Server(self._home.path, self._version, supervisor, watchers, leave)
+        retention = Retention(store, self._home, self._clock, boot_id)
         self._home.note_boot()
         await server.start()
-        running = None
+        afterwards.callback(server.hang_up)
+        tasks: list[asyncio.Task[None]] = []
         try:
             await supervisor.start()
-            captures.sweep_forgotten(self._clock.now())
-            running = asyncio.create_task(supervisor.run())
-            running.add_done_callback(self._leave_if_broken)
             log.info("supervisor %s of %s serves, version %s", os.getpid(), self._home.path,
                      self._version)  # fmt: skip
             ready()
-            retention = Retention(store, self._home, self._clock, boot_id)
-            bound = asyncio.create_task(self._stay_bound(server, supervisor))
-            await self._until_over(supervisor, retention)
-            bound.cancel()
+            for work in (
+                supervisor.run(),
+                self._stay_bound(server, supervisor),
+                self._keep_sweeping(retention),
+            ):
+                tasks.append(task := asyncio.create_task(work))
+                task.add_done_callback(self._leave_if_broken)
+            await self._until_over(supervisor)
         finally:
-            if running is not None:
-                running.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await running
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await server.stop()
             await supervisor.stop()
             log.info("supervisor %s leaves", os.getpid())
@@ -137,49 +138,38 @@ class Reign:
                 await server.start()
             supervisor.wake()
 
-    def _leave_if_broken(self, running: asyncio.Task[None]) -> None:
-        """A fault of ours in the loop: leave, so that the next one begins with a clear head."""
-        if not running.cancelled() and running.exception() is not None:
-            log.error("the loop broke", exc_info=running.exception())
+    async def _keep_sweeping(self, retention: Retention) -> None:
+        """Delete what is expired, now and from time to time."""
+        while True:
+            try:
+                log.info("retention: %s jobs deleted", await retention.sweep())
+            except (Unavailable, OSError) as error:
+                log.warning("retention is tried again later: %s", error)
+            await asyncio.sleep(SWEEP_EVERY.total_seconds())
+
+    def _leave_if_broken(self, task: asyncio.Task[None]) -> None:
+        """A fault of ours: leave, so that the next one begins with a clear head."""
+        if not task.cancelled():
+            log.error("the supervisor broke", exc_info=task.exception())
             self._asked_to_leave.set()
 
-    async def _until_over(self, supervisor: Supervisor, retention: Retention) -> None:
+    async def _until_over(self, supervisor: Supervisor) -> None:
         """Return when asked to leave, or idle for long enough."""
+        idle_exit_s = self._idle_exit.total_seconds()
         idle_since: float | None = None
-        next_sweep = 0.0
         while True:
             now = self._clock.monotonic()
-            if now >= next_sweep:
-                next_sweep = now + SWEEP_EVERY.total_seconds()
-                self._sweep(retention)
             if not supervisor.is_idle:
-                idle_since = None
-            elif idle_since is None:
-                idle_since = now
-            elif now - idle_since >= self._idle_exit.total_seconds():
+                idle_since, left_s = None, max(BUSY_LOOK_S, idle_exit_s)
+            else:
+                idle_since = now if idle_since is None else idle_since
+                left_s = idle_since + idle_exit_s - now
+            if left_s <= 0:
                 return
-            wait_s = next_sweep - now
-            if supervisor.is_idle:
-                wait_s = self._idle_exit.total_seconds() - (now - (idle_since or now))
-            try:
-                async with asyncio.timeout(max(0.01, min(wait_s, self._longest_sleep()))):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
                     await self._asked_to_leave.wait()
                 return
-            except TimeoutError:
-                continue
-
-    def _longest_sleep(self) -> float:
-        return max(BUSY_LOOK_S, self._idle_exit.total_seconds())
-
-    @staticmethod
-    def _sweep(retention: Retention) -> None:
-        try:
-            gone = retention.sweep()
-        except (Unavailable, OSError) as error:
-            log.warning("retention is tried again later: %s", error)
-        else:
-            if gone:
-                log.info("%s jobs expired", gone)
 
     def _has_work(self) -> bool:
         from ..ports.store import Query

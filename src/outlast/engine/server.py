@@ -7,17 +7,16 @@ import json
 import logging
 import os
 import socket
-from collections import defaultdict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import Any, cast
 
 from ..core.job import JobId
 from ..core.limits import from_ms
 from ..errors import ClientError
 from . import wire
-
-if TYPE_CHECKING:
-    from .supervisor import Supervisor
+from .supervisor import Supervisor
+from .watchers import Watchers
 
 log = logging.getLogger("outlast.server")
 
@@ -35,139 +34,165 @@ class Server:
     of `{"changed": JOB}`.
     """
 
-    def __init__(self, home: str, version: str, leave: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        home: str,
+        version: str,
+        supervisor: Supervisor,
+        watchers: Watchers,
+        leave: Callable[[], None],
+    ) -> None:
         self._home = home
+        self._name = f"{home}/{wire.SOCKET}"
         self._version = version
+        self._supervisor = supervisor
+        self._watchers = watchers
         self._leave = leave
-        self._watchers: defaultdict[JobId, set[asyncio.StreamWriter]] = defaultdict(set)
-        self._server: asyncio.Server | None = None
+        self._listening: list[asyncio.Server] = []
         self._inode: int | None = None
-        self.supervisor: Supervisor | None = None
+        self._talks: set[asyncio.Task[Any]] = set()
+        self._is_over = False
+        self._silent: list[asyncio.StreamWriter] = []
 
     async def start(self) -> None:
-        """Listen. For the holder of the home's lock: a socket that is there is a dead one's."""
-        if self._server is not None:
-            self._server.close()
-        self._server = await asyncio.start_unix_server(
+        """
+        Listen, or listen anew where the socket was removed.
+
+        For the holder of the home's lock: a socket that is there is a dead one's.
+        """
+        self._stop_listening()
+        server = await asyncio.start_unix_server(
             self._serve, sock=self._bind(), backlog=BACKLOG, limit=MAX_LINE_BYTES
         )
+        self._listening.append(server)
 
     def _bind(self) -> socket.socket:
         peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        name = f"{self._home}/{wire.SOCKET}"
-        with wire.Address(self._home) as path:
-            if os.path.lexists(name):
-                os.unlink(name)
-            peer.bind(path)
-        os.chmod(name, 0o600)
-        self._inode = os.stat(name).st_ino
+        try:
+            with wire.Address(self._home) as path:
+                if os.path.lexists(self._name):
+                    os.unlink(self._name)
+                peer.bind(path)
+            os.chmod(self._name, 0o600)
+            self._inode = os.stat(self._name).st_ino
+        except OSError:
+            peer.close()
+            raise
         return peer
 
     def is_bound(self) -> bool:
         """Whether the socket in the home is still ours."""
         try:
-            return os.stat(f"{self._home}/{wire.SOCKET}").st_ino == self._inode
+            return os.stat(self._name).st_ino == self._inode
         except FileNotFoundError:
             return False
 
     async def stop(self) -> None:
-        """Listen no more, and hang up on everybody: they will look for the next supervisor."""
-        name = f"{self._home}/{wire.SOCKET}"
-        if self._server is not None:
-            self._server.close()
-        try:
-            if os.stat(name).st_ino == self._inode:
-                os.unlink(name)
-        except FileNotFoundError:
-            pass
-        for writers in list(self._watchers.values()):
-            for writer in list(writers):
-                writer.close()
+        """Listen no more, and answer nobody any more."""
+        self._is_over = True
+        if self.is_bound():
+            os.unlink(self._name)
+        self._stop_listening()
+        for talk in self._talks:
+            talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
 
-    def tell_changed(self, job_id: JobId) -> None:
-        """Wake whoever waits for *job_id*."""
-        if (writers := self._watchers.get(job_id)) is not None:
-            line = wire.encode({"changed": job_id})
-            for writer in writers:
-                writer.write(line)
+    def hang_up(self) -> None:
+        """
+        End all connections, once the home is given up: who waits looks for the next supervisor
+        then, and who asked us to leave sees that we have.
+        """
+        for writer in self._silent:
+            writer.close()
 
-    def is_watched(self, job_id: JobId) -> bool:
-        """Whether somebody waits for *job_id*."""
-        return job_id in self._watchers
+    def _stop_listening(self) -> None:
+        while self._listening:
+            self._listening.pop().close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = cast("asyncio.Task[None]", asyncio.current_task())
         watched: set[JobId] = set()
         try:
             peer = writer.get_extra_info("socket")
-            if wire.peer_uid(peer) not in (os.getuid(), 0):
+            if self._is_over or wire.peer_uid(peer) not in (os.getuid(), 0):
                 return
+            self._talks.add(talk)
             writer.write(wire.encode({"version": self._version, "pid": os.getpid()}))
-            while raw := await reader.readline():
-                line = json.loads(raw)
+            while (line := await _read(reader)) is not None:
                 answer = await self._answer(line, writer, watched)
                 if answer is not None:
                     writer.write(wire.encode(answer))
                     await writer.drain()
-        except (OSError, ValueError, asyncio.LimitOverrunError):
-            pass  # The peer is gone, or speaks another language: nothing is owed to it.
+        except ConnectionError:
+            pass  # The peer is gone: nothing is owed to it.
         except asyncio.CancelledError:
-            pass  # We leave. It sees the end of the connection, and looks for the next of us.
+            pass  # We leave, and hang up later.
+        except Exception:
+            log.exception("the supervisor broke")
+            self._leave()  # as for any fault of ours: the next one begins with a clear head
         finally:
-            for job_id in watched:
-                self._watchers[job_id].discard(writer)
-                if not self._watchers[job_id]:
-                    del self._watchers[job_id]
-            writer.close()
+            self._talks.discard(talk)
+            self._watchers.remove(watched, writer)
+            if self._is_over:
+                self._silent.append(writer)
+            else:
+                writer.close()
 
     async def _answer(
-        self, line: wire.Line, writer: asyncio.StreamWriter, watched: set[JobId]
+        self, line: object, writer: asyncio.StreamWriter, watched: set[JobId]
     ) -> wire.Line | None:
-        supervisor = self.supervisor
-        if supervisor is None:
-            return {"error": "unavailable"}
-        match line.get("op"):
-            case "wake":
-                supervisor.wake()
-            case "news":
-                supervisor.look_again(str(line.get("key")))
-            case "watch":
-                for job_id in line["jobs"]:
-                    watched.add(job_id)
-                    self._watchers[job_id].add(writer)
-                supervisor.wake()
+        match line:
+            case {"op": "wake"}:
+                self._supervisor.wake()
+                return None
+            case {"op": "news", "key": str(key)}:
+                self._supervisor.look_again(key)
+                return None
+            case {"op": "watch", "jobs": [*jobs]} if all(isinstance(job, str) for job in jobs):
+                watched.update(map(JobId, jobs))
+                self._watchers.add(watched, writer)
+                self._supervisor.wake()
                 return {"ok": True}
-            case "sync":
-                await supervisor.catch_up()
+            case {"op": "sync"}:
+                await self._supervisor.catch_up()
                 return {"ok": True}
-            case "cancel":
-                return await self._cancel(supervisor, line)
-            case "status":
-                return {"ok": True, **self.status(supervisor)}
-            case "leave":
+            case {
+                "op": "cancel",
+                "job": str(job),
+                "nodes": [*nodes],
+                "grace_ms": int() | None as grace_ms,
+            } if all(isinstance(node, int) for node in nodes):
+                grace = None if grace_ms is None else from_ms(grace_ms)
+                return await self._cancel(JobId(job), frozenset(nodes), grace)
+            case {"op": "status"}:
+                return {"ok": True, **self._status()}
+            case {"op": "leave"}:
                 self._leave()
                 return {"ok": True}
-            case _:
-                return {"error": "unknown"}
-        return None
+        return {"error": "unknown"}
 
-    @staticmethod
-    async def _cancel(supervisor: Supervisor, line: wire.Line) -> wire.Line:
-        grace = line.get("grace_ms")
+    async def _cancel(
+        self, job_id: JobId, nodes: frozenset[int], grace: timedelta | None
+    ) -> wire.Line:
         try:
-            await supervisor.cancel(
-                JobId(line["job"]),
-                frozenset(line.get("nodes") or ()),
-                None if grace is None else from_ms(grace),
-            )
+            await self._supervisor.cancel(job_id, nodes, grace)
         except ClientError as error:
             return {"error": error.code, "message": error.message}
         return {"ok": True}
 
-    def status(self, supervisor: Supervisor) -> dict[str, Any]:
+    def _status(self) -> dict[str, Any]:
         """Return what `supervisor status` tells."""
         return {
             "pid": os.getpid(),
             "version": self._version,
-            "running": supervisor.running,
-            "queued": supervisor.queued,
+            "running": self._supervisor.running,
+            "queued": self._supervisor.queued,
         }
+
+
+async def _read(reader: asyncio.StreamReader) -> object:
+    """Return the next line; None where the peer is gone, or speaks another language."""
+    try:
+        return json.loads(await reader.readline() or b"null")
+    except ValueError:
+        return None

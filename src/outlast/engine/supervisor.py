@@ -67,7 +67,6 @@ class Supervisor:
         self._boot_id = boot_id
         self._max_running = max_running
         self._is_watched = is_watched
-
         self._ledger = Ledger(store, on_change)
         self._running: set[Place] = set()
         """The nodes that take up a slot: claimed, and not ended."""
@@ -210,16 +209,17 @@ class Supervisor:
 
     async def _load(self) -> None:
         """Read what has come into the store since the last look."""
-        while True:
+        is_first, has_more = self._cursor is None, True
+        while has_more:
             query = Query(unsettled=True, oldest_first=True, limit=PAGE, cursor=self._cursor)
             page = self._store.find(query)
             for job in page.jobs:
                 if job.id not in self._seen:
                     self._seen.add(job.id)
                     await self._take_up(job)
-            self._cursor = page.resume
-            if page.next_cursor is None:
-                break
+            self._cursor, has_more = page.resume, page.next_cursor is not None
+        if is_first:
+            self._captures.sweep_forgotten(self._clock.now())
 
     async def _take_up(self, job: Job) -> None:
         for node in job.nodes:
@@ -295,7 +295,7 @@ class Supervisor:
     def _time_out(self) -> None:
         """End what has waited too long for its turn."""
         now = self._clock.now()
-        for place in self._waiting.overdue(now):
+        while (place := self._waiting.overdue(now)) is not None:
             job = self._fetch(place[0])
             self._waiting.remove(place)
             if job is not None:
@@ -326,13 +326,11 @@ class Supervisor:
     def _begun(self, place: Place) -> Job | None:
         """Return the job with its node at *place* claimed; None if it is not to be begun."""
         job = self._fetch(place[0])
-        node = None if job is None else job.nodes[place[1]]
-        if job is None or node is None or node.is_terminal:
+        if job is None or (node := job.nodes[place[1]]).is_terminal:
             return None
         if node.attempt == 0:
             reach("supervisor.before_claim")
-            now = self._clock.now()
-            event = ev.Claimed(at=now, attempt=node.attempt + 1, boot_id=self._boot_id)
+            event = ev.Claimed(at=self._clock.now(), attempt=1, boot_id=self._boot_id)
             self._follow(job, node, (event,))
         return self._ledger.take(job)
 
@@ -394,6 +392,7 @@ class Supervisor:
             node = self._ledger.take(job).nodes[index]
         if not node.is_terminal:
             self._waiting.remove((job.id, index))
+            self._hands.drop(job.id, index)
             self._follow(job, node, (ev.CancelRequested(at=self._clock.now()),))
             node = self._ledger.take(job).nodes[index]
         if not node.is_settled and node.attempt:

@@ -55,14 +55,14 @@ class Waiting:
         self._places.pop(place, None)
         self._whole.pop(place[0], None)
 
-    def overdue(self, now: datetime) -> list[Place]:
-        """Return those that have waited too long by *now*."""
-        places = []
+    def overdue(self, now: datetime) -> Place | None:
+        """Return one that has waited too long by *now*. Stays in the queue until it is removed."""
         while self._deadlines and self._deadlines[0][0] <= now:
-            _, place = heapq.heappop(self._deadlines)
+            place = self._deadlines[0][1]
             if place in self._places:
-                places.append(place)
-        return places
+                return place
+            heapq.heappop(self._deadlines)
+        return None
 
     def next_deadline(self) -> datetime | None:
         """Return when the next one gives up."""
