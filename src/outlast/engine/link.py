@@ -48,14 +48,14 @@ class Link:
     def wake(self) -> None:
         """Make a supervisor look at the store soon, starting one if there is none."""
         if not self._send_kept({"op": "wake"}):
-            self._start_one(None)
+            self.start_one(None)
 
     def catch_up(self, timeout: timedelta) -> bool:
         """Let it take in everything that has happened by now; False if *timeout* came first."""
         deadline = self.clock.monotonic() + timeout.total_seconds()
         try:
             answer = self._ask({"op": "sync"}, deadline)
-            if answer is None and self._start_one(deadline):
+            if answer is None and self.start_one(deadline):
                 answer = self._ask({"op": "sync"}, deadline)
         except TimeoutError:
             return False
@@ -77,7 +77,7 @@ class Link:
             except TimeoutError:
                 raise self._mute() from None
             if answer is None:
-                self._start_one(self.clock.monotonic() + START_PATIENCE.total_seconds())
+                self.start_one(self.clock.monotonic() + START_PATIENCE.total_seconds())
                 continue
             if "error" in answer:
                 raise Unavailable(str(answer.get("message") or answer["error"]), job_id=job_id)
@@ -117,7 +117,10 @@ class Link:
     def leave(self, timeout: timedelta) -> bool:
         """Ask a running supervisor to leave, and see it gone."""
         deadline = self.clock.monotonic() + timeout.total_seconds()
-        peer = self.connect(deadline, may_replace=False)
+        try:
+            peer = self.connect(deadline, may_replace=False)
+        except TimeoutError:
+            return False
         if peer is None:
             return True
         with peer:
@@ -157,10 +160,6 @@ class Link:
             return None
         return peer
 
-    def start_for(self, deadline: float) -> bool:
-        """Start a supervisor and stay until it is ready; False if *deadline* came first."""
-        return self._start_one(deadline)
-
     def _left(self, deadline: float) -> float:
         return max(0.001, deadline - self.clock.monotonic())
 
@@ -181,7 +180,8 @@ class Link:
     def _send_kept(self, line: wire.Line) -> bool:
         """Send *line* over the kept connection, made again once if it broke."""
         for _ in range(2):
-            if self._kept is None or self._kept[0] != os.getpid():
+            kept = self._kept  # another thread may drop it meanwhile
+            if kept is None or kept[0] != os.getpid():
                 deadline = self.clock.monotonic() + GREETING_PATIENCE.total_seconds()
                 try:
                     peer = self.connect(deadline)
@@ -189,8 +189,8 @@ class Link:
                     return True  # Somebody listens, and will look at the store when it wakes.
                 if peer is None:
                     return False
-                self._kept = (os.getpid(), peer)
-            peer = self._kept[1]
+                self._kept = kept = (os.getpid(), peer)
+            peer = kept[1]
             try:
                 # Nothing is ever sent to this end: being readable means that it was hung up.
                 if not select.select([peer], [], [], 0)[0]:
@@ -202,7 +202,7 @@ class Link:
             self._kept = None
         return False
 
-    def _start_one(self, deadline: float | None) -> bool:
+    def start_one(self, deadline: float | None) -> bool:
         """Start a supervisor; with a *deadline*, stay until it is ready, or another one is."""
         ready, tells = os.pipe()
         try:
@@ -279,7 +279,7 @@ class Subscription:
         with suppress(TimeoutError):
             peer = self._link.connect(deadline)
             if peer is None:
-                self._link.start_for(deadline)
+                self._link.start_one(deadline)
                 peer = self._link.connect(deadline)
             if peer is None:
                 # Neither there nor to be started: not spun on, since it may come by itself.

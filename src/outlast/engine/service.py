@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId, Node, attempt_key
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 CATCH_UP: Final = timedelta(milliseconds=200)
 """What a supervisor is given to take in what has happened, before somebody is told."""
 
-TOMBSTONE_AGE: Final = timedelta(days=365)
-"""How long an id is known to have been one, and its key stays taken."""
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Service:
@@ -98,11 +97,10 @@ class Service:
 
             Expired: There was one.
         """
-        job = self._store.get(request.job_id)
+        job = self._stored(request.job_id)
         if not job.is_settled:
             self._supervision.catch_up(CATCH_UP)
-            job = self._store.get(request.job_id)
-        self._tell_expired(job)
+            job = self._stored(request.job_id)
         return self._with_live_facts(job)
 
     def list(self, request: verbs.List) -> Page:
@@ -123,9 +121,14 @@ class Service:
         Return the jobs once all of them (or any) have ended, or as they stand after *timeout*.
 
         Ends nothing but the waiting. Sleeps until something happens.
+
+        Raises:
+            NotFound: There is none of one of these ids.
+
+            Expired: There was one.
         """
         job_ids = request.job_ids
-        jobs = {job_id: self._store.get(job_id) for job_id in job_ids}
+        jobs = {job_id: self._stored(job_id) for job_id in job_ids}
         if not self._is_waited(jobs, request.any):
             deadline = None if request.timeout is None else self._deadline(request.timeout)
             jobs = self._wait_changed(jobs, request.any, deadline)
@@ -162,7 +165,7 @@ class Service:
             raise InvalidRequest(f"there is no stream {request.stream!r}: stdout or stderr")
         if request.offset < 0 or request.limit < 0:
             raise InvalidRequest("offset and limit are not negative")
-        job = self._store.get(request.job_id)
+        job = self._stored(request.job_id)
         if not 0 <= request.node < len(job.nodes):
             raise InvalidRequest(f"{job.id} has no node {request.node}: 0 to {len(job.nodes) - 1}")
         folder = self.output_folder(job, job.nodes[request.node])
@@ -173,7 +176,7 @@ class Service:
         Cancel what has not ended. Returns the job as it then stands, and whether this call
         changed anything. Final as soon as it returns.
         """
-        before = self._store.get(request.job_id)
+        before = self._stored(request.job_id)
         unknown = request.nodes - {node.index for node in before.nodes}
         if unknown:
             raise InvalidRequest(f"{before.id} has no node {min(unknown)}")
@@ -210,9 +213,9 @@ class Service:
                 )
         now = self._clock.now()
         ids = tuple(job.id for job in jobs)
-        self._store.expire(ids, at=now, forget_before=now - TOMBSTONE_AGE)
-        for job_id in ids:
+        for job_id in ids:  # first, since a full disk has no room to write before
             self._home.remove_files(job_id)
+        self._store.expire(ids, at=now, forget_before=NEVER)
         return ids
 
     def retry(self, request: verbs.Retry) -> Job:
@@ -315,6 +318,12 @@ class Service:
         return any(over) if wait_any else all(over)
 
     # Reading --------------------------------------------------------------------------------
+
+    def _stored(self, job_id: JobId) -> Job:
+        """Return the job as it is stored; one whose retention is over is there no more."""
+        job = self._store.get(job_id)
+        self._tell_expired(job)
+        return job
 
     def _with_live_facts(self, job: Job) -> Job:
         """Return *job* with the sizes and progress of what runs, which only its files know."""
