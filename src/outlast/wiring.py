@@ -189,16 +189,13 @@ def _scope() -> list[str]:
 
 def survives() -> str:
     """
-    Return what a job started here survives: `logout`, `session` or `container`.
+    Return what a job would survive whose supervisor is started from here: as `shim.survival` says.
 
-    `logout`: it runs in a systemd scope of its own (lingering decides beyond the last logout).
-    `container`: this is one, and ends everything with its first process. `session`: it has left
-    the caller's session, and nothing is known to end it before the machine does.
+    What a job that runs survives, its own node tells: its supervisor may have come from elsewhere.
     """
-    if _scope():
-        return "logout"
-    in_container = os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv")
-    return "container" if in_container else "session"
+    from .shim import survival
+
+    return "logout" if _scope() else survival.survives()
 
 
 def _find(program: str) -> bool:

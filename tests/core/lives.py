@@ -16,7 +16,7 @@ BOOT = "boot-1"
 CAUSES: dict[type[ev.Event], dict[str, Any]] = {
     ev.CancelRequested: {},
     ev.Claimed: {"boot_id": BOOT},
-    ev.Started: {"containment": "subreaper"},
+    ev.Started: {"containment": "subreaper", "survives": "session"},
     ev.ShimLost: {},
     ev.Completed: {},
     ev.Failed: {"reason": Reason.EXIT_NONZERO, "exit_code": 3},
@@ -60,7 +60,7 @@ def a_node(status: NodeStatus, *, attempt: int = 1, **given: Any) -> Node:
     if attempt:
         had |= {"boot_id": BOOT}
     if status in (NodeStatus.RUNNING, NodeStatus.COMPLETE):
-        had |= {"started_at": later(1), "containment": "subreaper"}
+        had |= {"started_at": later(1), "containment": "subreaper", "survives": "session"}
     if status not in (NodeStatus.PENDING, NodeStatus.RUNNING):
         had |= {"completed_at": later(2)}
     if status == NodeStatus.COMPLETE:

@@ -80,6 +80,19 @@ SAID: dict[str, tuple[Node, sight.Sight, tuple[object, ...]]] = {
             ev.Completed(at=later(50), attempt=1),
         ),
     ),
+    "what it outlives is told with its start": (
+        a_node(P),
+        alive(survives="logout"),
+        (ev.Started(at=later(1), attempt=1, containment="cgroup", survives="logout"),),
+    ),
+    "what it outlived is told with a start that nobody saw": (
+        a_node(P),
+        exited(exit_code=0, survives="container"),
+        (
+            ev.Started(at=later(1), attempt=1, containment="cgroup", survives="container"),
+            ev.Completed(at=later(50), attempt=1),
+        ),
+    ),
     "a lost shim is told with the time it was noticed": (
         a_node(R),
         alive(degraded=True),

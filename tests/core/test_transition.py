@@ -88,10 +88,15 @@ WRITTEN = {
         ev.Claimed(at=later(1), attempt=1, boot_id="boot-2"),
         {"attempt": 1, "boot_id": "boot-2"},
     ),
-    "a start has its time and its containment": (
+    "a start has its time, its containment, and what it outlives": (
         a_node(NodeStatus.PENDING),
-        ev.Started(at=later(1), attempt=1, containment="cgroup"),
-        {"status": "running", "started_at": later(1), "containment": "cgroup"},
+        ev.Started(at=later(1), attempt=1, containment="cgroup", survives="logout"),
+        {
+            "status": "running",
+            "started_at": later(1),
+            "containment": "cgroup",
+            "survives": "logout",
+        },
     ),
     "a lost shim leaves the node running, degraded": (
         a_node(NodeStatus.RUNNING),

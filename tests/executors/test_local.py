@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 
 from outlast import executors
 from outlast.clock import SystemClock
+from outlast.core.sight import Alive, Exited, Sight
 from outlast.errors import InvalidRequest
 from outlast.executors.local import pool
 from outlast.home import Home
-from outlast.ports.executor import Executor
-from outlast.shim import cgroup
+from outlast.ports.executor import Executor, Handle
+from outlast.shim import cgroup, survival
 from outlast.testing import ExecutorContract
-from outlast.testing.executor import MakeExecutor
+from outlast.testing.executor import MakeExecutor, Watch, drive
 
 
 class TestLocalExecutor(ExecutorContract):
@@ -32,6 +34,31 @@ class TestLocalExecutor(ExecutorContract):
         yield make
         for launcher in pool._REAPED_LATER:
             launcher.wait(30)
+
+    def test_a_record_that_does_not_say_what_is_outlived_is_read(
+        self, make_executor: MakeExecutor, tmp_path: Path, home: Path
+    ) -> None:
+        """Shims of an older Outlast did not write it down: then nobody knows."""
+
+        async def begin(watch: Watch) -> Handle:
+            handle = await watch.start(self.launch(tmp_path, "exit 37"))
+            await watch.over()
+            return handle
+
+        async def read(watch: Watch) -> list[Sight]:
+            watch.see(handle)
+            return await watch.over()
+
+        handle = drive(make_executor, begin)
+        said = {each.survives for each in drive(make_executor, read) if isinstance(each, Alive)}
+        record = home / "jobs" / handle.key / "record"
+        lines = [json.loads(line) for line in record.read_text().splitlines()]
+        lines[0].pop("survives")
+        record.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        told = drive(make_executor, read)
+
+        assert {survival.survives()} == said
+        assert [None, None] == [each.survives for each in told if isinstance(each, Alive | Exited)]
 
 
 def test_limits_without_a_controller_are_refused() -> None:

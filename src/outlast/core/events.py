@@ -42,9 +42,10 @@ class Claimed(AttemptEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class Started(AttemptEvent):
-    """The command runs, and how surely its whole process tree can be ended."""
+    """The command runs; how surely its whole process tree can be ended, and what it outlives."""
 
     containment: str
+    survives: str | None = None
 
 
 class ShimLost(AttemptEvent):

@@ -97,6 +97,9 @@ class Node:
     stop_error: str | None = None
     late_exit_code: int | None = None
     containment: str | None = None
+    survives: str | None = None
+    """What its command outlives, by where its shim lives: `logout`, `session` or `container`."""
+
     degraded: bool = False
     """Its shim was killed; the command lives on under the supervisor's eyes."""
 

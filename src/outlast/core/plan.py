@@ -104,7 +104,7 @@ def _alive(job: Job, node: Node, seen: sight.Alive, now: datetime) -> Iterator[A
             yield Stop(job.spec.grace)
         return
     if node.status == NodeStatus.PENDING:
-        yield _started(node, seen.started_at, seen.containment)
+        yield _started(node, seen, seen.started_at)
     if seen.degraded and not node.degraded:
         yield ev.ShimLost(at=now, attempt=node.attempt)
 
@@ -115,7 +115,7 @@ def _exited(job: Job, node: Node, seen: sight.Exited) -> Iterator[Action]:
             limit = job.spec.timeout / timedelta(seconds=1)
             seen = replace(seen, error=f"TimeoutError: Timed out after {limit:.12g}s")
         if node.status == NodeStatus.PENDING and seen.started_at is not None:
-            yield _started(node, seen.started_at, seen.containment)
+            yield _started(node, seen, seen.started_at)
         yield verdict(node, seen)
         if seen.reason != Reason.CANCELLED:
             return
@@ -193,5 +193,10 @@ def _gone(node: Node, seen: sight.Gone, now: datetime) -> Iterator[Action]:
     )
 
 
-def _started(node: Node, at: datetime, containment: str | None) -> ev.Started:
-    return ev.Started(at=at, attempt=node.attempt, containment=containment or "group")
+def _started(node: Node, seen: sight.Alive | sight.Exited, at: datetime) -> ev.Started:
+    return ev.Started(
+        at=at,
+        attempt=node.attempt,
+        containment=seen.containment or "group",
+        survives=seen.survives,
+    )

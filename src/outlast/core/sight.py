@@ -20,6 +20,9 @@ class Alive:
     containment: str
     """How surely the whole process tree can be ended: `cgroup`, `subreaper` or `group`."""
 
+    survives: str | None = None
+    """What it outlives: `logout`, `session` or `container`; None if nobody said."""
+
     degraded: bool = False
     """Its shim is gone: the clocks are kept by the supervisor."""
 
@@ -33,6 +36,7 @@ class Exited:
     """None: the command never ran, unless it was seen alive before."""
 
     containment: str | None = None
+    survives: str | None = None
     exit_code: int | None = None
     """0 to 255; None if a signal ended it, it never ran, or nobody can say."""
 

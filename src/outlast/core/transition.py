@@ -39,7 +39,13 @@ def transition(node: Node, event: ev.Event) -> Node:
         case ev.Claimed():
             return replace(node, status=status, attempt=event.attempt, boot_id=event.boot_id)
         case ev.Started():
-            return replace(node, status=status, started_at=event.at, containment=event.containment)
+            return replace(
+                node,
+                status=status,
+                started_at=event.at,
+                containment=event.containment,
+                survives=event.survives,
+            )
         case ev.ShimLost():
             return replace(node, status=status, degraded=True)
         case ev.Completed():

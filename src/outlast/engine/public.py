@@ -92,6 +92,7 @@ def _public_node(node: Node) -> dict[str, Any]:
         "completed_at": iso(node.completed_at),
         "stopped_at": iso(node.stopped_at),
         "containment": node.containment,
+        "survives": node.survives,
         "output": {"stdout_bytes": node.stdout_bytes, "stderr_bytes": node.stderr_bytes},
     }
     for name in ("stop_error", "late_exit_code"):

@@ -144,7 +144,7 @@ class _Attempt:
             self._end(error=life.unstartable if is_wanted else None)
             return False
         self._started_at = self._clock.now()
-        self._see(Alive(started_at=self._started_at, containment="group"))
+        self._see(Alive(started_at=self._started_at, containment="group", survives="session"))
         if self._prints_too_much():
             self.stop(Reason.OUTPUT_LIMIT, AT_ONCE)
         if life.after is not None:
@@ -194,6 +194,7 @@ class _Attempt:
                 at=now,
                 started_at=self._started_at,
                 containment="group" if has_run else None,
+                survives="session" if has_run else None,
                 exit_code=exit_code,
                 signal=signal,
                 reason=self._cause,

@@ -53,6 +53,7 @@ NODE: Final = object_of(
         "completed_at": TIME,
         "stopped_at": TIME,
         "containment": {"enum": ["cgroup", "subreaper", "group", None]},
+        "survives": {"enum": ["logout", "session", "container", None]},
         "output": object_of({"stdout_bytes": WHOLE, "stderr_bytes": WHOLE}),
     },
     {"stop_error": TEXT, "late_exit_code": WHOLE, "degraded": YES_NO},

@@ -124,6 +124,7 @@ class Attempt:
             "boot": self.message["boot"],
             "containment": self._containment.name,
             "cgroup": self._containment.path,
+            "survives": self.message["survives"],
             "timeout_ms": self.message["timeout_ms"],
             "grace_ms": self.message["grace_ms"],
             "v": spool.VERSION,

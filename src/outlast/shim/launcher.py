@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Any
 
-from . import cgroup, spool, system
+from . import cgroup, spool, survival, system
 from .failpoint import reach
 from .slot import Slot
 from .worker import Worker, deafen, listen, nudge
@@ -46,6 +46,7 @@ class Launcher:
             "boot": system.boot_id(),
             "subreaper": system.become_subreaper(),
             "cgroup": base,
+            "survives": survival.survives(),
         }
         controllers = frozenset() if base is None else cgroup.enable_controllers(base)
         self._tell(self._facts | {"controllers": sorted(controllers), "pid": os.getpid()})

@@ -106,7 +106,7 @@ def _is_sound(line: Line) -> bool:
         if not (_is_number(line.get(name)) if kind is int else isinstance(line.get(name), kind)):
             return False
     optional_numbers = (line.get("code"), line.get("signal"))
-    optional_words = (line.get("error"), line.get("reason"), line.get("cgroup"))
+    optional_words = map(line.get, ("error", "reason", "cgroup", "survives"))
     return all(value is None or _is_number(value) for value in optional_numbers) and all(
         value is None or isinstance(value, str) for value in optional_words
     )

@@ -97,6 +97,7 @@ def node_to_row(node: Node) -> tuple[Any, ...]:
         node.stderr_bytes,
         node.progress_pct,
         _text(node.message),
+        node.survives,
     )
 
 
@@ -124,6 +125,7 @@ def node_from_row(row: Row) -> Node:
         stderr_bytes=row[18],
         progress_pct=row[19],
         message=row[20],
+        survives=row[21],
     )
 
 

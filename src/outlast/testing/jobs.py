@@ -68,6 +68,7 @@ def a_full_job(clock: FakeClock) -> Job:
         stop_error="slow",
         late_exit_code=3,
         containment="cgroup",
+        survives="container",
         degraded=True,
         stdout_bytes=1 << 40,
         stderr_bytes=2,

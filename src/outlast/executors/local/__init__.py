@@ -290,9 +290,9 @@ class LocalExecutor:
         at = from_epoch_ms(line["at"])
         match line["event"]:
             case "began":
-                return Alive(started_at=at, containment=line["containment"])
+                return _alive(line, at)
             case "orphaned":
-                return Alive(started_at=at, containment=line["containment"], degraded=True)
+                return _alive(line, at, degraded=True)
             case "ended":
                 return self._exited(key, line, at)
             case "unkillable":
@@ -319,6 +319,7 @@ class LocalExecutor:
             at=at,
             started_at=None if began is None else from_epoch_ms(began["at"]),
             containment=None if began is None else began["containment"],
+            survives=None if began is None else began.get("survives"),
             exit_code=line["code"],
             signal=line["signal"],
             reason=_reason(line.get("reason")),
@@ -358,6 +359,15 @@ class LocalExecutor:
         for key in list(self._minds):
             self._forget_shim(key)
         self._pool.close()
+
+
+def _alive(began: Line, at: datetime, *, degraded: bool = False) -> Alive:
+    return Alive(
+        started_at=at,
+        containment=began["containment"],
+        survives=began.get("survives"),  # not told by the shims of an older Outlast
+        degraded=degraded,
+    )
 
 
 def _reason(name: object) -> Reason | None:
