@@ -58,7 +58,7 @@ NEEDED = {
     "outlast.engine.result",
     "outlast.engine.service",
     "outlast.engine.verbs",
-    "outlast.engine.waiting",
+    "outlast.engine.turns",
     "outlast.engine.wire",
     "outlast.errors",
     "outlast.framework",

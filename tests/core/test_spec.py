@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +96,10 @@ ACCEPTED: dict[str, tuple[dict[str, Any], JobSpec]] = {
         TRUE | {"secret_env": {"A": "env:X", "B": "file:/run/b", "C": "secret:c"}},
         JobSpec(command=("true",), secret_env={"A": "env:X", "B": "file:/run/b", "C": "secret:c"}),
     ),
+    "a queue of two": (
+        TRUE | {"queue": "nightly", "queue_width": 2},
+        JobSpec(command=("true",), queue="nightly", queue_width=2),
+    ),
     "choices": (
         TRUE | {"clean_env": True, "on_output_limit": "discard", "leftovers": "wait"},
         JobSpec(command=("true",), clean_env=True, on_output_limit="discard", leftovers="wait"),
@@ -107,6 +112,10 @@ ACCEPTED: dict[str, tuple[dict[str, Any], JobSpec]] = {
     "the longest variable": (
         TRUE | {"env": {"A": "x" * (MAX_ARGUMENT_BYTES - 2)}},
         JobSpec(command=("true",), env={"A": "x" * (MAX_ARGUMENT_BYTES - 2)}),
+    ),
+    "a path that is no text": (
+        TRUE | {"cwd": Path("/tmp"), "stdin": Path("in.txt")},
+        JobSpec(command=("true",), cwd="/tmp", stdin="in.txt"),
     ),
     "the job it repeats": (
         TRUE | {"retry_of": "job_1", "cwd": "/tmp", "stdin": "in.txt"},
@@ -225,6 +234,7 @@ KEYS = st.sampled_from(
     [
         *("command", "shell", "script", "runtime", "name", "labels", "env", "secret_env"),
         *("clean_env", "cwd", "stdin", "limits", "on_output_limit", "leftovers", "retry_of"),
+        *("queue", "queue_width"),
         *CLOCKS,
         *(f"{name}_ms" for name in CLOCKS),
     ]

@@ -187,6 +187,17 @@ FAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         TRUE | {"clean_env": "yes"},
         ["clean_env is true or false, not 'yes'"],
     ),
+    "the width of no queue": (
+        TRUE | {"queue_width": 2},
+        ["queue_width is a queue's, and none is named"],
+    ),
+    "a queue without a name": (
+        TRUE | {"queue": "", "queue_width": 0},
+        [
+            "queue_width: 0 is not a whole number from 1 to 4,194,304",
+            "queue is a name, and this one is empty",
+        ],
+    ),
     "an unknown choice": (
         TRUE | {"on_output_limit": "wrap", "leftovers": ["stop"]},
         [

@@ -67,6 +67,12 @@ class JobSpec:
     leftovers: str = "stop"
     """Background processes that outlive the command: `stop` them after a moment, or `wait`."""
 
+    queue: str | None = None
+    """The name of those jobs that wait for each other; None waits for the machine alone."""
+
+    queue_width: int | None = None
+    """At most so many nodes of the queue run at once; the job that came last says how many."""
+
     retry_of: JobId | None = None
     """The job that this one repeats."""
 

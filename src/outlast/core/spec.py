@@ -43,10 +43,24 @@ MAX_LABELS: Final = 64
 MAX_LABEL_BYTES: Final = 255
 
 
+_PLAIN: Final = (
+    "shell",
+    "script",
+    "runtime",
+    "name",
+    "cwd",
+    "stdin",
+    "queue",
+    "queue_width",
+    "retry_of",
+)
+"""Keys that JSON has as the spec has them."""
+
+
 def spec_to_json(spec: JobSpec) -> dict[str, Any]:
     """Return *spec* as its public JSON, without what stands at its default."""
     out: dict[str, Any] = {}
-    for name in ("shell", "script", "runtime", "name", "cwd", "stdin", "retry_of"):
+    for name in _PLAIN:
         if (value := getattr(spec, name)) is not None:
             out[name] = value
     if spec.command:
@@ -119,11 +133,17 @@ class _Reader:
             "limits": self.limits(),
             "on_output_limit": self.choice("on_output_limit", ON_OUTPUT_LIMIT),
             "leftovers": self.choice("leftovers", LEFTOVERS),
+            "queue": self.label("queue", self.text("queue")),
+            "queue_width": self.number("queue_width"),
             **{name: self.duration(name) for name in CLOCKS},
         }
         if (retry_of := self.text("retry_of")) is not None:
             given["retry_of"] = JobId(retry_of)
         self.one_of_three(given)
+        if given["queue"] == "":
+            self.faults.append("queue is a name, and this one is empty")
+        if given["queue_width"] is not None and not given["queue"]:
+            self.faults.append("queue_width is a queue's, and none is named")
         both = sorted(set(given["env"]) & set(given["secret_env"]))
         self.faults += [
             f"{shown(name)} is in both env and secret_env: name it once" for name in both
@@ -265,6 +285,10 @@ class _Reader:
             self.faults.append(f"{key} is {' or '.join(choices)}, not {value!r:.80}")
             return None
         return None if value is None else str(value)
+
+    def number(self, key: str) -> int | None:
+        value = self.take(key)
+        return None if value is None else self.read(f"{key}: ", _positive_int, value)
 
     def duration(self, name: str) -> timedelta | None:
         in_ms, spoken = self.take(f"{name}_ms"), self.take(name)

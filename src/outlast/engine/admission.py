@@ -127,6 +127,8 @@ def _fingerprint(spec: JobSpec, stdin: bytes | None) -> str:
 
     from ..core.spec import spec_to_json
 
-    digest = hashlib.sha256(json.dumps(spec_to_json(spec), sort_keys=True).encode())
+    given = spec_to_json(spec)
+    given.pop("queue_width", None)  # how many run beside it is no part of what is asked for
+    digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode())
     digest.update(b"\0" + (stdin or b""))
     return digest.hexdigest()

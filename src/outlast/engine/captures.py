@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ..core.job import Job
 from ..ports.executor import Captured
 from .capture import SECRET_MARK, drop_capture, read_capture
-from .waiting import Place
+from .turns import Place
 
 if TYPE_CHECKING:
     from ..home import Home

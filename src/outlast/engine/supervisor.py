@@ -23,7 +23,7 @@ from .captures import Captures
 from .hands import MISSING, Hands
 from .ledger import Ledger
 from .pace import AHEAD, Pace
-from .waiting import Place, Waiting
+from .turns import Place, Turns
 from .window import Alarm, Window
 
 if TYPE_CHECKING:
@@ -65,12 +65,9 @@ class Supervisor:
         self._clock = clock
         self._captures = captures
         self._boot_id = boot_id
-        self._max_running = max_running
         self._is_watched = is_watched
         self._ledger = Ledger(store, on_change)
-        self._running: set[Place] = set()
-        """The nodes that take up a slot: claimed, and not ended."""
-        self._waiting = Waiting()
+        self._turns = Turns(max_running)
         self._pace = Pace()
         self._cursor: str | None = None
         self._seen: set[JobId] = set()
@@ -89,17 +86,17 @@ class Supervisor:
     @property
     def running(self) -> int:
         """How many nodes run."""
-        return len(self._running)
+        return self._turns.running
 
     @property
     def queued(self) -> int:
         """How many nodes wait for their turn."""
-        return len(self._waiting)
+        return self._turns.waiting
 
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do: no node that is not ended and gone."""
-        return not (self._ledger or self._waiting or self._inbox)
+        return not (self._ledger or self._turns.waiting or self._inbox)
 
     def wake(self) -> None:
         """There may be new work in the store."""
@@ -228,10 +225,10 @@ class Supervisor:
             if node.attempt:
                 self._ledger.take(job)
             if await self._has_not_begun(job, node):
-                self._waiting.add(job, node.index)
+                self._turns.wait(job, node.index)
                 continue
             if not node.is_terminal:
-                self._running.add((job.id, node.index))
+                self._turns.run(job, node.index)
             if self._is_rebooted(node):
                 # Whether it ran is not for us to guess, and it must not be started again: what
                 # its record says is taken in, else it is told as `host_rebooted`.
@@ -284,8 +281,7 @@ class Supervisor:
         if not self._ledger.note(job, node):
             return
         place = (job.id, node.index)
-        if node.is_terminal and place in self._running:
-            self._running.discard(place)
+        if node.is_terminal and self._turns.leave(place):
             self._pace.note_end(asyncio.get_running_loop().time())
         if node.started_at is not None or node.is_terminal:
             self._captures.let_go(place, job.capture)
@@ -295,33 +291,34 @@ class Supervisor:
     def _time_out(self) -> None:
         """End what has waited too long for its turn."""
         now = self._clock.now()
-        while (place := self._waiting.overdue(now)) is not None:
+        while (place := self._turns.overdue(now)) is not None:
             job = self._fetch(place[0])
-            self._waiting.remove(place)
+            self._turns.leave(place)
             if job is not None:
                 node = job.nodes[place[1]]
                 self._follow(job, node, planning.give_up_waiting(job, node, now=now))
-        self._alarm.set(self._waiting.next_deadline(), now)
+        self._alarm.set(self._turns.next_deadline(), now)
 
     def _claim(self) -> None:
         """
-        Begin the attempts of those whose turn it is, first in, first out; and where turns come
+        Begin the attempts of those whose turn it is; and where turns come
         quickly, claim those that are next already, so that their start waits for no disk.
         """
-        while len(self._running) < self._max_running and (place := self._waiting.first()):
+        while (place := self._turns.first()) is not None:
             job = self._begun(place)
-            self._waiting.remove(place)
-            if job is not None:
-                self._running.add(place)
+            if job is None:
+                self._turns.leave(place)
+            else:
+                self._turns.run(job, place[1])
                 is_stored = self._ledger.is_saved(place[0])
                 self._hands.launch(job, job.nodes[place[1]], is_stored=is_stored)
-        if self._waiting and self._pace.is_quick(asyncio.get_running_loop().time()):
-            ahead = self._waiting.next_places(AHEAD)
+        if self._turns.waiting and self._pace.is_quick(asyncio.get_running_loop().time()):
+            ahead = self._turns.next_places(AHEAD)
             # In one write for several: half of them may be used up before the next.
             if sum(place[0] not in self._ledger for place in ahead) > AHEAD // 2:
                 for place in ahead:
                     if self._begun(place) is None:
-                        self._waiting.remove(place)
+                        self._turns.leave(place)
 
     def _begun(self, place: Place) -> Job | None:
         """Return the job with its node at *place* claimed; None if it is not to be begun."""
@@ -336,7 +333,7 @@ class Supervisor:
 
     def _fetch(self, job_id: JobId) -> Job | None:
         """Return a waiting job whole: from memory, or from the store."""
-        job = self._ledger.get(job_id) or self._waiting.held(job_id)
+        job = self._ledger.get(job_id) or self._turns.held(job_id)
         if job is not None:
             return job
         try:
@@ -352,7 +349,7 @@ class Supervisor:
             log.error("%s was changed by somebody else; it is read again", job_id)
             # Nothing may be begun on the strength of what was not stored.
             self._hands.drop(job_id)
-            self._running = {place for place in self._running if place[0] != job_id}
+            self._turns.leave_running(job_id)
             self._look_at_store, self._cursor = True, None
             self._work.set()
         self._seen.difference_update(job_id for job_id in before if job_id not in self._ledger)
@@ -391,7 +388,6 @@ class Supervisor:
             self._hear(attempt_key(job.id, index, node.attempt), seen)
             node = self._ledger.take(job).nodes[index]
         if not node.is_terminal:
-            self._waiting.remove((job.id, index))
             self._hands.drop(job.id, index)
             self._follow(job, node, (ev.CancelRequested(at=self._clock.now()),))
             node = self._ledger.take(job).nodes[index]

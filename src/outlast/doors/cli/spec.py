@@ -68,6 +68,8 @@ ROWS: Final = (
     Row("--memory", "limits.memory_bytes", "SIZE", "At most so much memory."),
     Row("--cpus", "limits.cpus", "N", "At most so many processors, such as 1.5."),
     Row("--pids", "limits.pids", "N", "At most so many processes."),
+    Row("--queue", "queue", "NAME", "Wait for the other jobs of this queue, first come first."),
+    Row("--queue-width", "queue_width", "N", "At most so many of the queue run at once."),
     Row("--key", "key", "TEXT", "Asked again with the same key, it is the same job."),
 )
 
@@ -131,7 +133,9 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
         if value is None or row.key == "key":
             continue
         if row.key.startswith("limits."):
-            limits[row.key.removeprefix("limits.")] = _limit(row.key, value)
+            limits[row.key.removeprefix("limits.")] = _number(row.key, value)
+        elif row.key == "queue_width":
+            spec[row.key] = _number(row.key, value)
         elif row.key == "stdin" and value == "-":
             stdin = sys.stdin.buffer.read()
         elif row.key == "stdin":
@@ -166,12 +170,12 @@ def _pairs(option: str, given: Sequence[str], faults: list[str]) -> dict[str, st
     return pairs
 
 
-def _limit(key: str, value: str) -> Any:
+def _number(key: str, value: str) -> Any:
     """Return a number as a number; what is none is told by whoever checks the spec."""
     if key == "limits.output_bytes" and value == "none":
         return None
     try:
-        if key == "limits.pids":
+        if key in ("limits.pids", "queue_width"):
             return int(value)
         if key == "limits.cpus":
             return float(value)

@@ -1,0 +1,147 @@
+"""
+Whose turn it is: first in, first out, as far as the machine's width and each queue's allow.
+
+Also who has it: a queue is as full as the nodes of it that run.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import datetime
+from operator import itemgetter
+from typing import Final
+
+from ..core.job import Job, JobId
+from ..core.plan import queue_deadline
+
+Place = tuple[JobId, int]
+"""A job's id, and the index of one of its nodes."""
+
+HELD_JOBS: Final = 1000
+"""How many jobs are kept whole in memory; of the others, only what is needed to find them."""
+
+
+class Lane:
+    """One queue: those that wait in it, with the number of their arrival, and how many run."""
+
+    def __init__(self) -> None:
+        self.waiting: OrderedDict[Place, int] = OrderedDict()
+        self.running = 0
+        self.width: int | None = None
+        """That of the job that came last."""
+
+    def allowed(self) -> Iterator[tuple[Place, int]]:
+        """Yield those that may begin by the width of the queue, each with its arrival."""
+        free = None if self.width is None else max(0, self.width - self.running)
+        return itertools.islice(self.waiting.items(), free)
+
+
+class Turns:
+    """What was submitted and has not ended. A million that wait must fit."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._lanes: dict[str | None, Lane] = {}
+        self._queue: dict[Place, str] = {}
+        """The named queue of a node; one that is not here is in none."""
+        self._running: set[Place] = set()
+        self._whole: dict[JobId, Job] = {}
+        self._deadlines: list[tuple[datetime, Place]] = []
+        self._arrivals = itertools.count()
+
+    @property
+    def running(self) -> int:
+        """How many nodes take up a slot: claimed, and not ended."""
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """How many nodes wait for their turn."""
+        return sum(len(lane.waiting) for lane in self._lanes.values())
+
+    # Coming and going -----------------------------------------------------------------------
+
+    def wait(self, job: Job, index: int) -> None:
+        """Put a node of *job* at the end of its queue."""
+        place = (job.id, index)
+        self._enter(job, place).waiting[place] = next(self._arrivals)
+        if len(self._whole) < HELD_JOBS:
+            self._whole[job.id] = job
+        if (deadline := queue_deadline(job)) is not None:
+            heapq.heappush(self._deadlines, (deadline, place))
+
+    def run(self, job: Job, index: int) -> None:
+        """Count a node of *job* as running: it has its turn."""
+        place = (job.id, index)
+        lane = self._lanes.get(job.spec.queue)
+        if lane is not None and place in lane.waiting:
+            del lane.waiting[place]
+            self._whole.pop(job.id, None)
+        else:
+            lane = self._enter(job, place)
+        if place not in self._running:
+            self._running.add(place)
+            lane.running += 1
+
+    def leave(self, place: Place) -> bool:
+        """Forget a node. Returns whether it was running; silent if it is not known."""
+        name = self._queue.pop(place, None)
+        lane = self._lanes.get(name)
+        was_running = place in self._running
+        if lane is not None:
+            lane.waiting.pop(place, None)
+            lane.running -= was_running
+            if not lane.waiting and not lane.running:
+                del self._lanes[name]
+        self._running.discard(place)
+        self._whole.pop(place[0], None)
+        return was_running
+
+    def leave_running(self, job_id: JobId) -> None:
+        """Forget the nodes of a job that run."""
+        for place in [place for place in self._running if place[0] == job_id]:
+            self.leave(place)
+
+    def _enter(self, job: Job, place: Place) -> Lane:
+        lane = self._lanes.setdefault(job.spec.queue, Lane())
+        if job.spec.queue is not None:
+            self._queue[place] = job.spec.queue
+            lane.width = job.spec.queue_width
+        return lane
+
+    # Asking ---------------------------------------------------------------------------------
+
+    def first(self) -> Place | None:
+        """Return whose turn it is, if anybody's. Waits on until it runs or leaves."""
+        if len(self._running) >= self._width:
+            return None
+        return next(self._in_order(), None)
+
+    def next_places(self, count: int) -> list[Place]:
+        """Return whose turn it is after one another, once there is room."""
+        return list(itertools.islice(self._in_order(), count))
+
+    def _in_order(self) -> Iterator[Place]:
+        lanes = [lane.allowed() for lane in self._lanes.values() if lane.waiting]
+        return (place for place, _ in heapq.merge(*lanes, key=itemgetter(1)))
+
+    def held(self, job_id: JobId) -> Job | None:
+        """Return a waiting job, if it is kept whole."""
+        return self._whole.get(job_id)
+
+    def overdue(self, now: datetime) -> Place | None:
+        """Return one that has waited too long by *now*. Waits on until it leaves."""
+        while self._deadlines and self._deadlines[0][0] <= now:
+            place = self._deadlines[0][1]
+            lane = self._lanes.get(self._queue.get(place))
+            if lane is not None and place in lane.waiting:
+                return place
+            heapq.heappop(self._deadlines)
+        return None
+
+    def next_deadline(self) -> datetime | None:
+        """Return when the next one gives up."""
+        return self._deadlines[0][0] if self._deadlines else None

@@ -1,0 +1,153 @@
+"""Whose turn it is: the order kept, no width exceeded, nobody forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from outlast.core.job import Job, JobId, JobSpec, Node
+from outlast.engine.turns import Place, Turns
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def job(name: str, **spec: object) -> Job:
+    made = JobSpec(command=("true",), **spec)  # type: ignore[arg-type]  # keys of a spec
+    return Job(id=JobId(name), spec=made, nodes=(Node(),), created_at=NOW)
+
+
+def begun(turns: Turns, jobs: list[Job]) -> list[str]:
+    """Begin all whose turn it is, and return them in the order in which they began."""
+    by_id = {each.id: each for each in jobs}
+    names = []
+    while (place := turns.first()) is not None:
+        turns.run(by_id[place[0]], place[1])
+        names.append(str(place[0]))
+    return names
+
+
+def waiting(width: int, jobs: list[Job]) -> Turns:
+    turns = Turns(width)
+    for each in jobs:
+        turns.wait(each, 0)
+    return turns
+
+
+def test_first_come_first_served() -> None:
+    """As many as the machine's width, in the order of their coming."""
+    jobs = [job(name) for name in "abc"]
+
+    assert ["a", "b"] == begun(waiting(2, jobs), jobs)
+
+
+def test_a_queue_is_no_wider_than_it_says() -> None:
+    """What comes behind a full queue passes it; what waits in it keeps its place."""
+    queue = {"queue": "q", "queue_width": 1}
+    jobs = [job("a", **queue), job("b", **queue), job("c"), job("d", **queue)]
+    turns = waiting(8, jobs)
+
+    assert ["a", "c"] == begun(turns, jobs)
+    turns.leave((JobId("a"), 0))
+    assert ["b"] == begun(turns, jobs)
+
+
+def test_the_place_in_the_line_is_kept_across_queues() -> None:
+    """What came before goes before, whatever its queue, once there is room."""
+    queue = {"queue": "q", "queue_width": 1}
+    jobs = [job("a", **queue), job("b", **queue), job("c")]
+    turns = waiting(1, jobs)
+    turns.run(jobs[0], 0)
+    turns.leave((JobId("a"), 0))
+
+    assert ["b"] == begun(turns, jobs)
+
+
+def test_the_job_that_came_last_says_how_wide() -> None:
+    """So that a second call can open a queue further."""
+    jobs = [job("a", queue="q", queue_width=1), job("b", queue="q", queue_width=2)]
+
+    assert ["a", "b"] == begun(waiting(8, jobs), jobs)
+
+
+def test_what_ran_before_is_counted() -> None:
+    """A supervisor that takes over knows how full a queue is."""
+    queue = {"queue": "q", "queue_width": 1}
+    jobs = [job("b", **queue)]
+    turns = Turns(8)
+    turns.run(job("a", **queue), 0)
+    turns.wait(jobs[0], 0)
+
+    assert [] == begun(turns, jobs)
+
+
+@pytest.mark.parametrize("queue", [None, "q"])
+def test_who_waits_too_long_is_told(queue: str | None) -> None:
+    """In a queue and in none; and no more once it has begun."""
+    late = job("a", queue=queue, queue_timeout=timedelta(seconds=1))
+    turns = waiting(1, [late])
+    place: Place = (late.id, 0)
+
+    assert turns.overdue(NOW) is None
+    assert place == turns.overdue(NOW + timedelta(seconds=2))
+    turns.run(late, 0)
+    assert turns.overdue(NOW + timedelta(seconds=2)) is None
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Whatever comes, begins and leaves, beside a list that is searched from its beginning."""
+
+    WIDTH = 3
+    WIDTHS: ClassVar[dict[str | None, int | None]] = {None: None, "one": 1, "two": 2}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = Turns(self.WIDTH)
+        self.line: list[Job] = []
+        self.running: list[Job] = []
+        self.count = 0
+
+    def expected(self) -> Place | None:
+        if len(self.running) >= self.WIDTH:
+            return None
+        for each in self.line:
+            width = self.WIDTHS[each.spec.queue]
+            beside = [one for one in self.running if one.spec.queue == each.spec.queue]
+            if width is None or len(beside) < width:
+                return each.id, 0
+        return None
+
+    @rule(queue=st.sampled_from(list(WIDTHS)))
+    def comes(self, queue: str | None) -> None:
+        self.count += 1
+        new = job(f"{self.count}", queue=queue, queue_width=self.WIDTHS[queue])
+        self.line.append(new)
+        self.turns.wait(new, 0)
+
+    @precondition(lambda self: self.expected() is not None)
+    @rule()
+    def begins(self) -> None:
+        place = self.turns.first()
+        (found,) = [each for each in self.line if place == (each.id, 0)]
+        self.line.remove(found)
+        self.running.append(found)
+        self.turns.run(replace(found), 0)
+
+    @precondition(lambda self: self.line or self.running)
+    @rule(data=st.data())
+    def leaves(self, data: st.DataObject) -> None:
+        found = data.draw(st.sampled_from(self.line + self.running))
+        assert (found in self.running) == self.turns.leave((found.id, 0))
+        (self.running if found in self.running else self.line).remove(found)
+
+    @invariant()
+    def agrees(self) -> None:
+        assert self.expected() == self.turns.first()
+        assert (len(self.line), len(self.running)) == (self.turns.waiting, self.turns.running)
+
+
+TestAnyOrder = AnyOrder.TestCase
