@@ -68,6 +68,13 @@ def test_a_job_that_never_started_has_no_start() -> None:
     assert a_job().expires_at is None
 
 
+def test_a_job_of_one_node_has_that_one_s_exit_code() -> None:
+    """Of several none is the job's."""
+    assert 3 == a_job(Node(index=0, exit_code=3)).exit_code
+    assert a_job(Node(index=0)).exit_code is None
+    assert a_job(Node(index=0, exit_code=3), Node(index=1, exit_code=3)).exit_code is None
+
+
 def test_a_job_is_a_value() -> None:
     """Nobody changes a job, its spec or a node in place: what was read stays what was read."""
     job = a_job()

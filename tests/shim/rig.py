@@ -95,9 +95,9 @@ class Rig:
     def pid(self) -> int:
         return self.process.pid
 
-    def shim(self) -> Channel:
-        """Have a shim forked, and return its channel."""
-        ours, theirs = socket.socketpair()
+    def shim(self, pair: tuple[socket.socket, socket.socket] | None = None) -> Channel:
+        """Have a shim forked, and return its channel: our end of *pair*."""
+        ours, theirs = pair or socket.socketpair()
         with theirs:
             socket.send_fds(self.control, [b"f"], [theirs.fileno()])
         channel = Channel(ours)

@@ -11,7 +11,7 @@ import pytest
 
 from outlast.shim import spool, tree
 
-from ..world import eventually, is_alive
+from ..world import eventually, is_alive, kill
 from .rig import Channel, Line, Rig, ended, wait_file
 
 TREE = """
@@ -216,13 +216,16 @@ def test_a_stopped_command_hears_term(rig: Rig, tmp_path: Path) -> None:
     assert (12, None, "cancelled") == ended(channel.until())
 
 
-def test_a_second_wish_stops_harder(rig: Rig, tmp_path: Path) -> None:
-    """Whoever will not wait for the grace any longer asks again with a shorter one."""
-    message = rig.sh("trap '' TERM; echo > up; while :; do sleep 0.02; done", cwd=str(tmp_path))
+@pytest.mark.parametrize("grace_ms", [300, 0])
+def test_a_second_wish_stops_harder(rig: Rig, tmp_path: Path, grace_ms: int) -> None:
+    """Whoever will not wait for the grace any longer asks again with a shorter one, or none."""
+    script = "trap 'echo heard' TERM; echo > up; while :; do sleep 0.02; done"
+    message = rig.sh(script, cwd=str(tmp_path))
     channel = running(rig, message)
     wait_file(tmp_path / "up")
     rig.wish(message, 60_000)
-    rig.wish(message, 0)
+    eventually(lambda: rig.output(message), "the first wish")
+    rig.wish(message, grace_ms)
 
     assert (None, signal.SIGKILL, "cancelled") == ended(channel.until())
 
@@ -236,6 +239,37 @@ def test_a_natural_end_beats_a_later_kill(rig: Rig) -> None:
     channel.until()
 
     assert (4, None) == (rig.lines(message)[1]["code"], rig.lines(message)[1]["reason"])
+
+
+def test_an_end_beats_a_wish_that_is_being_read(rig: Rig) -> None:
+    """The command ended while its shim was reading the wish: it ended by itself."""
+    message = rig.sh("exec sleep 1000")
+    channel = running(rig, message)
+    began = rig.record(message).began
+    assert began is not None
+    wish = Path(message["folder"], spool.STOP)
+    os.mkfifo(wish)
+    os.kill(began["shim_pid"], signal.SIGUSR1)
+    with wish.open("w") as file:  # opened for reading as well by now, and waited for
+        kill(began["pid"])
+        file.write('{"grace_ms": 0, "reason": "cancelled"}')
+
+    assert (None, signal.SIGKILL, None) == ended(channel.until())
+
+
+def test_what_is_left_of_a_stopped_command_has_the_rest_of_its_grace(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """The command heeds TERM and leaves, a child of it does not: KILL comes for that one."""
+    script = "(trap '' TERM; echo > up; while :; do sleep 0.02; done) & exec sleep 1000"
+    message = rig.sh(script, cwd=str(tmp_path), leftovers="wait")
+    channel = running(rig, message)
+    wait_file(tmp_path / "up")
+    rig.wish(message, 500)
+
+    assert (None, signal.SIGTERM, "cancelled") == ended(channel.until("ended"))
+    (emptied,) = channel.until("emptied")
+    assert emptied["leftovers"] >= 1
 
 
 def test_a_wish_that_is_there_first_starts_nothing(rig: Rig, tmp_path: Path) -> None:

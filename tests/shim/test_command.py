@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from outlast.shim.command import find_program
+
 from ..world import is_alive
 from .rig import Rig, ended
 
@@ -179,10 +181,11 @@ def test_an_unknown_limit_is_passed_over(rig: Rig) -> None:
         ({"argv": ["no-such-program"]}, "no-such-program"),
         ({"argv": ["/etc/passwd"]}, "/etc/passwd: Permission denied"),
         ({"cwd": "/no/such/place"}, "/no/such/place"),
+        ({"argv": ["/no/such/one"], "rlimits": {"CORE": [0, 0]}}, "/no/such/one: No such file"),
         ({"stdin": "/no/such/input"}, "/no/such/input"),
         ({"argv": ["/bin/echo", "x" * 200_000]}, "too long"),
     ],
-    ids=["path", "name", "mode", "cwd", "stdin", "size"],
+    ids=["path", "name", "mode", "cwd", "path, with a limit", "stdin", "size"],
 )
 def test_what_cannot_start_is_told_with_its_cause(
     rig: Rig, changes: dict[str, object], words: str
@@ -194,6 +197,45 @@ def test_what_cannot_start_is_told_with_its_cause(
     (line,) = [line for line in lines if line["event"] == "ended"]
     assert line["unstarted"]
     assert words in line["error"]
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_command_without_a_place_for_its_output_does_not_start(rig: Rig, stream: str) -> None:
+    """Something else stands where its output goes: it is told, and nothing has run."""
+    message = rig.message("/bin/true")
+    Path(message["folder"], stream).mkdir(parents=True)
+    (line,) = [line for line in rig.run(message) if line["event"] == "ended"]
+
+    assert ("spawn_failed", True) == (line["reason"], line["unstarted"])
+    assert "could not write output: Is a directory" == line["error"]
+
+
+def test_an_attempt_without_a_place_does_not_start(rig: Rig) -> None:
+    """Where not even its folder can be made, the supervisor is told, and the shim goes on."""
+    message = rig.message("/bin/true")
+    Path(message["folder"]).parent.parent.write_bytes(b"")
+    channel = rig.shim()
+    lines = channel.run(message)
+
+    assert (None, None, "spawn_failed") == ended(lines)
+    assert lines[0]["error"].startswith("could not claim its folder: ")
+    assert (0, None, None) == ended(channel.run(rig.sh("exit 0")))
+
+
+def test_a_program_is_looked_for_along_the_path(tmp_path: Path) -> None:
+    """The first that may be executed is taken: no folder, and no file without the mode for it."""
+    for name in ("one", "two", "three", "four"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "two" / "tool").mkdir()
+    (tmp_path / "three" / "tool").touch(0o644)
+    (tmp_path / "four" / "tool").touch(0o755)
+    path = {"PATH": f"one:{tmp_path}/two:three"}
+
+    with pytest.raises(PermissionError, match="could not run tool: Permission denied"):
+        find_program("tool", str(tmp_path), path)
+    path["PATH"] += ":four"
+    assert f"{tmp_path}/four/tool" == find_program("tool", str(tmp_path), path)
+    assert "./tool" == find_program("./tool", str(tmp_path), path)
 
 
 def test_a_script_without_its_first_line_is_told_so(rig: Rig, tmp_path: Path) -> None:

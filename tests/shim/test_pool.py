@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
-import subprocess
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,10 @@ import pytest
 from outlast.shim import spool, system
 from outlast.shim.failpoint import VARIABLE
 from outlast.shim.order import pack
+from outlast.shim.worker import SOCKET
 
-from ..world import eventually, is_alive, kill
-from .rig import Line, Rig, ended, launcher_argv, wait_file
+from ..world import PATIENCE_S, eventually, is_alive, kill
+from .rig import Line, Rig, ended, wait_file
 
 # ---------------------------------------------------------------------------------- a single start
 
@@ -72,6 +75,11 @@ def test_of_the_launchers_of_twenty_supervisors_one_starts_it(
     assert (1, 1) == (events.count("began"), starts(tmp_path))
 
 
+def unless_held(lines: list[Line]) -> list[Line]:
+    """Return nothing where somebody had the lock: the launcher, which looks after a dead shim."""
+    return [] if "held" == lines[0]["event"] else lines
+
+
 @pytest.mark.parametrize(
     "point", ["shim.after_take", "shim.after_claim", "shim.after_fork", "shim.after_began"]
 )
@@ -88,7 +96,7 @@ def test_a_shim_that_dies_before_the_go_started_nothing(
     eventually(lambda: not spool.is_held(message["folder"]), "the lock's release")
     assert 0 == starts(tmp_path)
     assert (spool.read_record(message["folder"]) or spool.Record()).never_started
-    assert (37, None, None) == ended(rig.run(message))
+    assert (37, None, None) == ended(eventually(lambda: unless_held(rig.run(message))))
     assert 1 == starts(tmp_path)
 
 
@@ -184,6 +192,67 @@ def test_a_message_in_pieces_is_put_together(rig: Rig) -> None:
     assert (2, None, None) == ended(channel.until())
 
 
+def test_a_supervisor_that_leaves_words_unread_is_gone_as_any_other(rig: Rig) -> None:
+    """Its end is closed with lines in it, which resets the channel: the job goes on to its end."""
+    message = rig.sh("until [ -e go ]; do sleep 0.02; done; exit 37")
+    channel = rig.shim()
+    channel.send(message)
+    assert select.select([channel.socket], [], [], PATIENCE_S)[0]
+    channel.socket.close()
+    Path(message["cwd"], "go").touch()
+
+    record = eventually(lambda: r if (r := rig.record(message)).emptied else None)
+    assert record.ended is not None
+    assert 37 == record.ended["code"]
+
+
+@pytest.fixture
+def news(home: Path) -> Iterator[Callable[[], Line]]:
+    """What the supervisor of the home is told: a test listens in its place."""
+    home.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)  # a socket's path is short
+        listener.bind(SOCKET)
+        listener.listen()
+        listener.settimeout(PATIENCE_S)
+
+        def hear() -> Line:
+            peer, _ = listener.accept()
+            with peer, peer.makefile() as file:
+                line: Line = json.loads(file.readline())
+            return line
+
+        yield hear
+    (home / SOCKET).unlink()
+
+
+def test_another_supervisor_hears_of_what_ours_did_not(news: Callable[[], Line], rig: Rig) -> None:
+    """Its own one gone, a shim tells whoever supervises the home that there is news."""
+    message = rig.sh("until [ -e go ]; do sleep 0.02; done")
+    channel = rig.shim()
+    channel.send(message)
+    channel.until("began")
+    channel.socket.close()
+    Path(message["cwd"], "go").touch()
+
+    assert {"op": "news", "key": message["key"]} == news()
+    eventually(lambda: rig.record(message).emptied, "the end")
+
+
+def test_a_supervisor_that_does_not_read_is_given_up(news: Callable[[], Line], rig: Rig) -> None:
+    """No line fits into a full channel: the shim never waits for room, and goes by the record."""
+    ours, theirs = socket.socketpair()
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    channel = rig.shim((ours, theirs))
+    message = rig.message("/" + "long/" * 4000)
+    channel.send(message)
+
+    assert {"op": "news", "key": message["key"]} == news()
+    record = eventually(lambda: r if (r := rig.record(message)).emptied else None)
+    assert record.ended is not None
+    assert "spawn_failed" == record.ended["reason"]
+
+
 # ------------------------------------------------------------------------------- growing, shrinking
 
 
@@ -207,16 +276,6 @@ def test_idle_shims_and_the_launcher_leave_with_their_supervisor(rig: Rig) -> No
     rig.close()
 
     assert [] == [pid for pid in shims if is_alive(pid)]
-
-
-def test_a_launcher_without_a_supervisor_leaves_at_once(home: Path) -> None:
-    """Started by somebody who is gone by then, it is of no use, and no harm."""
-    answer = subprocess.run(
-        [*launcher_argv(), "0", str(home)], stdin=subprocess.DEVNULL, timeout=30, check=False,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-    assert answer.returncode is not None
 
 
 # ---------------------------------------------------------------------------------- nothing is kept

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from outlast.shim import spool
+from outlast.shim.slot import Slot
 
 from .test_spool_fuzz import BEGAN, EMPTIED, ENDED
 
@@ -74,6 +75,45 @@ def test_a_line_that_did_not_fit_leaves_no_half(small_disk: Path) -> None:
 
     raw = (small_disk / spool.RECORD).read_bytes().splitlines()
     assert [BEGAN, long, EMPTIED] == [json.loads(line) for line in raw if line]
+
+
+def test_a_line_that_somebody_died_in_is_ended_first(tmp_path: Path) -> None:
+    """What is written after it begins on a line of its own."""
+    (tmp_path / spool.RECORD).write_bytes(spool.encode(BEGAN) + b'{"event": "en')
+    fd = spool.open_record(str(tmp_path))
+    assert fd is not None
+    spool.append(fd, spool.encode(ENDED))
+    os.close(fd)
+
+    record = spool.read_record(str(tmp_path))
+    assert record is not None
+    assert (BEGAN, ENDED) == (record.began, record.ended)
+
+
+def test_a_record_that_cannot_be_mended_is_not_held(small_disk: Path) -> None:
+    """On a full disk the half line stays; that is told, and the lock is free for the next try."""
+    half = b"x" * os.statvfs(small_disk).f_bsize
+    (small_disk / spool.RECORD).write_bytes(half)
+    fill(small_disk / "filler")
+
+    with pytest.raises(OSError, match="space"):
+        spool.open_record(str(small_disk))
+    assert not spool.is_held(str(small_disk))
+    assert half == (small_disk / spool.RECORD).read_bytes()
+
+
+def test_a_slot_holds_a_path_that_fits() -> None:
+    """The launcher reads what the shim wrote; a path too long for it is none at all."""
+    slot = Slot()
+    try:
+        for path, expected in (("jobs/1", "jobs/1"), ("\udcff", "\udcff"), ("x" * 5000, None)):
+            slot.put(path)
+            assert expected == slot.get()
+        slot.put("jobs/2")
+        slot.clear()
+        assert slot.get() is None
+    finally:
+        slot.close()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from outlast.shim import spool, system
 
 from ..world import eventually, is_alive
+from . import kernel
 from .rig import Line, Rig, ended
 from .test_record import fill
 
@@ -62,6 +63,28 @@ def test_the_oldest_output_may_be_given_up_instead(rig: Rig) -> None:
     assert 8 * MIB + 7 == size
     assert b"the-end" == spool.read_output(message["folder"], spool.STDOUT, size - 7, 100)
     assert allocated(message) < 4 * MIB
+
+
+def test_output_without_a_limit_goes_on(rig: Rig) -> None:
+    """A job may be allowed all that the disk holds."""
+    message = rig.sh("head -c 3000000 /dev/zero; sleep 0.2; exit 3", output_bytes=None)
+
+    assert (3, None, None) == ended(rig.run(message))
+    assert 3_000_000 == spool.output_size(message["folder"], spool.STDOUT)
+
+
+def test_where_no_holes_can_be_made_the_limit_holds(
+    home: Path, open_rig: Callable[..., Rig]
+) -> None:
+    """A file system that gives no blocks back: the job ends, though the oldest might be given up."""
+    (home / "jobs").mkdir(parents=True)
+    rig = open_rig(under=kernel.mounts(f"mount -t ramfs none {home}/jobs"))
+    script = "head -c 3000000 /dev/zero; exec sleep 1000"
+    message = rig.sh(script, output_bytes=MIB, on_output_limit="discard", floor_bytes=0)
+    lines = rig.run(message)
+
+    assert (None, signal.SIGKILL, "output_limit") == ended(lines)
+    assert "stdout passed its limit of 1,048,576 bytes" == words(lines)
 
 
 def test_what_cannot_have_holes_is_told() -> None:
