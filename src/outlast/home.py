@@ -7,6 +7,7 @@ and must not be on a network file system, where SQLite's WAL does not work.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -77,6 +78,8 @@ class Home:
                 self._refuse_network()
                 self._write_identity()
             except OSError as error:
+                if error.errno == errno.EFBIG:
+                    raise not_written(f"The home {self.path}", error) from error
                 raise HomeRefused(
                     f"The home {self.path} cannot be made: {error.strerror}",
                     suggestion="Name a folder that this user may write with OUTLAST_HOME",
@@ -211,6 +214,57 @@ def machine_id() -> str:
         except OSError:
             continue
     return os.uname().nodename
+
+
+LEAST_FILE_BYTES: Final = 64 << 20
+"""What a supervisor must be able to write: all jobs of the home go into one database."""
+
+UNLIMITED: Final = (
+    "Call outlast from where that limit is not set; a command that is to have it sets it itself:"
+    " outlast run --shell 'ulimit -f 1000; exec ...'"
+)
+
+
+def longest_file(*, hard: bool = False) -> int | None:
+    """
+    Return how many bytes a file of this process may have (RLIMIT_FSIZE); None: no limit.
+
+    *hard*: and at most, were it to raise that itself.
+    """
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[hard]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
+def refuse_small_files() -> None:
+    """
+    See that this process can be, or start, a supervisor: limits are inherited, and never raised.
+
+    Raises:
+        Unavailable: It would fail at the database, and all jobs that it starts at their output.
+    """
+    longest = longest_file(hard=True)
+    if longest is not None and longest < LEAST_FILE_BYTES:
+        raise Unavailable(
+            f"No supervisor can be started from here: it could write files of {longest:,} bytes at"
+            " the most (ulimit -f), and so could every job that it starts",
+            suggestion=UNLIMITED,
+        )
+
+
+def not_written(path: str, error: OSError) -> Unavailable:
+    """Return what is told of a home or a file at *path* that could not be written, and why."""
+    if error.errno == errno.EFBIG and (longest := longest_file()) is not None:
+        return Unavailable(
+            f"{path} cannot be written: this process may write files of {longest:,} bytes at the"
+            " most (ulimit -f)",
+            suggestion=UNLIMITED,
+        )
+    return Unavailable(
+        f"{path} cannot be written: {error.strerror}",
+        suggestion="Make room on its disk, or name another home with OUTLAST_HOME",
+    )
 
 
 def file_system_of(path: str) -> str | None:

@@ -16,7 +16,7 @@ from .engine.link import Link
 from .engine.public import Address
 from .engine.service import Service
 from .errors import HomeRefused, SchemaOlder, Unavailable
-from .home import Home, Lock, Owned
+from .home import Home, Lock, Owned, refuse_small_files
 from .settings import Settings, load_settings, supervisor_environment
 from .store import open_store
 from .version import __version__
@@ -108,7 +108,11 @@ def start_supervisor(settings: Settings, tells: int) -> None:
 
     *tells* is a descriptor to which it writes a byte once it is ready; it is closed without one
     where another supervisor owns the home already.
+
+    Raises:
+        Unavailable: It would have a limit of this process's, under which it cannot work.
     """
+    refuse_small_files()
     Home(settings.home).prepare()
     env = supervisor_environment(settings)
     # By way of a shell that leaves at once, so that it is nobody's child here: no zombie, and
@@ -204,12 +208,18 @@ def _find(program: str) -> bool:
 
 
 def supervise(settings: Settings) -> bool:
-    """Be the supervisor of the home until idle or asked to leave. False if there is one already."""
+    """
+    Be the supervisor of the home until idle or asked to leave. False if there is one already.
+
+    Raises:
+        Unavailable: This process has a limit under which it cannot.
+    """
     import asyncio
     import logging
 
     from .engine.reign import Reign
 
+    refuse_small_files()
     home = Home(settings.home)
     home.prepare()
     _cut_log(home)

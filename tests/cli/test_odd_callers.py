@@ -76,3 +76,32 @@ def test_the_first_callers_limits_are_its_own(cli: Cli) -> None:
     assert "30" == first.stdout.split()[0], first
     assert "30" != soft["Max cpu time"]
     assert "30" != second.stdout.split()[0], second
+
+
+def test_a_limit_of_file_sizes_is_told_as_what_it_is(cli: Cli) -> None:
+    """No supervisor, or no database that fits: the limit and the remedy; and nothing is stored."""
+    alone = _shell(cli, 'ulimit -f 1; "$0" submit --text -- true')
+    small = _shell(cli, 'ulimit -f 1000; "$0" submit --text -- true')
+    by_hand = _shell(cli, 'ulimit -f 1; "$0" supervisor run')
+    cli.ended("--", "true")
+    beside = _shell(cli, 'ulimit -f 1; "$0" submit --text -- true')
+    assert cli("supervisor", "stop").data["stopped"]
+    unread = _shell(cli, 'ulimit -f 1; "$0" job list --text')
+
+    for done in (alone, small, by_hand, beside, unread):
+        assert (1, False) == (done.returncode, "Traceback" in done.stderr)
+        longest = "1,024,000" if done is small else "1,024"
+        assert f"files of {longest} bytes at the most (ulimit -f)" in done.stderr
+        assert "where that limit is not set" in done.stderr
+    assert 1 == len(cli("job", "list").data["items"])
+
+
+def test_a_job_has_its_callers_limit_of_file_sizes(cli: Cli) -> None:
+    """A command that writes more is ended by the kernel, and that is told; its neighbour is not."""
+    cli.ended("--", "true")
+    line = "head -c 3000000 /dev/zero"
+    limited = _shell(cli, f'ulimit -f 2000; "$0" run --wait none -- {line} | wc -c')
+    free = _shell(cli, f'"$0" run --wait none -- {line} | wc -c')
+
+    assert ("2048000\n", "3000000\n") == (limited.stdout, free.stdout), limited
+    assert "is failed: signal 25 (SIGXFSZ)" in limited.stderr

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId, Node, attempt_key
-from ..errors import InvalidRequest, NotTerminal, Unavailable
+from ..errors import InvalidRequest, NotTerminal
 from ..shim import spool
 from . import verbs
 from .public import Address, public_job
@@ -67,20 +67,23 @@ class Service:
             Conflict: A key stands for another spec. Nothing was stored.
 
             Expired: A key stands for a job whose retention is over.
+
+            Unavailable: The home cannot be written, or no supervisor be started. Nothing was stored.
         """
+        from ..home import longest_file, not_written
         from .admission import Admission
 
         admission = Admission(self._home, self._clock, request, self._capabilities)
         self._home.prepare()
+        if longest_file() is not None:
+            # It may be that no supervisor can be started from here: told while nothing is stored.
+            self._supervision.wake()
         try:
             jobs = self._store.add(admission.entries())
         except BaseException as error:
             admission.withdraw()
             if isinstance(error, OSError):
-                raise Unavailable(
-                    f"The home {self._home.path} cannot be written: {error.strerror}",
-                    suggestion="Make room on its disk, or name another home with OUTLAST_HOME",
-                ) from error
+                raise not_written(f"The home {self._home.path}", error) from error
             raise
         admission.withdraw(but={job.id for job in jobs})
         self._supervision.wake()

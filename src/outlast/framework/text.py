@@ -60,10 +60,19 @@ def fate(job: Job) -> str:
     if len(job.nodes) == 1 and why == Reason.EXIT_NONZERO:
         why = f"exit code {node.exit_code}"
     elif len(job.nodes) == 1 and why == Reason.SIGNAL:
-        why = f"signal {node.signal}"
+        why = f"signal {node.signal} ({_name_of(node.signal)})"
     error = next((each.error for each in job.nodes if each.error), None)
     parts = [str(job.status), (why or "").replace("_", " "), plain(error or "")]
     return ": ".join(part for part in parts if part)
+
+
+def _name_of(number: int | None) -> str:
+    import signal
+
+    try:
+        return signal.Signals(number or 0).name
+    except ValueError:  # a real-time one
+        return "real-time"
 
 
 def duration_of(job: Job, now: datetime) -> str:

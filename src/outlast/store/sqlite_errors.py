@@ -13,6 +13,10 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from ..errors import ClientError, HomeRefused, Internal, Unavailable
+from ..home import UNLIMITED, longest_file
+
+GROWS_BYTES: Final = 1 << 20
+"""By so much a file of the database may be about to grow."""
 
 Mapper: TypeAlias = Callable[[str, sqlite3.Error], ClientError]
 
@@ -37,6 +41,26 @@ def _full(path: str, error: sqlite3.Error) -> ClientError:
         f"There is no room left to write the database {path} ({error})",
         suggestion="Make room on its disk, or delete jobs that are no longer needed",
     )
+
+
+def _failed(path: str, error: sqlite3.Error) -> ClientError:
+    longest = longest_file()
+    # SQLite does not say what the system told it. Files of ours that are as long as they may be
+    # grow no further: the index of the log alone has 32 KiB (https://www.sqlite.org/walformat.html).
+    if longest is not None and longest < GROWS_BYTES + max(map(_size, (path, f"{path}-wal"))):
+        return Unavailable(
+            f"The database {path} could not be written ({error}): this process may write files of"
+            f" {longest:,} bytes at the most (ulimit -f)",
+            suggestion=UNLIMITED,
+        )
+    return _unreachable(path, error)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _unreachable(path: str, error: sqlite3.Error) -> ClientError:
@@ -74,7 +98,7 @@ BY_CODE: Final[dict[int, Mapper]] = {
     sqlite3.SQLITE_LOCKED: _busy,
     sqlite3.SQLITE_PROTOCOL: _busy,
     sqlite3.SQLITE_FULL: _full,
-    sqlite3.SQLITE_IOERR: _unreachable,
+    sqlite3.SQLITE_IOERR: _failed,
     sqlite3.SQLITE_NOMEM: _unreachable,
     sqlite3.SQLITE_INTERRUPT: _unreachable,
     sqlite3.SQLITE_CORRUPT: _damaged,
