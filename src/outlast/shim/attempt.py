@@ -19,6 +19,12 @@ LINGER_MS = 2000
 KILL_AGAIN_MS = 20
 """Between two rounds of killing, for what was forked or came out of the kernel meanwhile."""
 
+OTHERS_FIRST_S = 0.03
+"""
+How long a shim whose deadline has passed leaves the processor to others, once it has killed:
+hundreds may have the same one, and each one's paperwork would make the next one's KILL late.
+"""
+
 UNKILLABLE_MS = 5000
 """After so long of being killed, what is left is told as unkillable."""
 
@@ -127,6 +133,7 @@ class Attempt:
             "survives": self.message["survives"],
             "timeout_ms": self.message["timeout_ms"],
             "grace_ms": self.message["grace_ms"],
+            **{name: self.message[name] for name in spool.OUTPUT_LIMITS},
             "v": spool.VERSION,
         }
 
@@ -206,9 +213,12 @@ class Attempt:
 
     def _kill(self) -> None:
         now = _mono_ms()
+        self._containment.kill_at_once(leader_is_there=not self._ended)
         if self._killing_since is None:
             self._killing_since = now
-        self._containment.kill(leader_is_there=not self._ended)
+            if self._cause == "timeout":
+                time.sleep(OTHERS_FIRST_S)
+        self._containment.kill_rest()
         self._arm("kill", now, KILL_AGAIN_MS)
         if not self._told_unkillable and now - self._killing_since > UNKILLABLE_MS:
             self._told_unkillable = True

@@ -93,12 +93,15 @@ class Containment:
             else:
                 tree.signal_all(self.below(), signum)
 
-    def kill(self, *, leader_is_there: bool) -> None:
-        """Kill: the command's group first, so that it dies at its deadline; then all that is left."""
+    def kill_at_once(self, *, leader_is_there: bool) -> None:
+        """Kill what two calls reach: the command's group first, so that it dies at its deadline."""
         if leader_is_there or not self._is_subreaper:
             self._signal_group(signal.SIGKILL)
         if self._cgroup is not None:
             self._cgroup.kill()
+
+    def kill_rest(self) -> None:
+        """Kill whatever is left below the shim."""
         tree.kill_descendants(os.getpid())
 
     def is_empty(self) -> bool:
