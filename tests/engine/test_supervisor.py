@@ -3,75 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from outlast.core.job import Job, JobSpec
-from outlast.engine.captures import Captures
-from outlast.engine.supervisor import Supervisor
-from outlast.home import Home
-from outlast.ports.store import Entry, Query, Store
-from outlast.store import open_store
-from outlast.testing import FakeClock, FakeExecutor, FakeHost, Life
-from outlast.testing.jobs import a_job
+from outlast.testing import Life
 
-SECOND = timedelta(seconds=1)
-PATIENCE_S = 60.0
-
-
-class World:
-    """A home with a store, a clock and a host; supervisors of it come and go."""
-
-    def __init__(self, folder: Path, host: Callable[[FakeClock], FakeHost]) -> None:
-        self.home = Home(str(folder))
-        self.home.prepare()
-        self.clock = FakeClock()
-        self.host = host(self.clock)
-        self.store: Store = open_store(self.home.database)
-
-    def submit(self, *specs: JobSpec) -> None:
-        """Store jobs that inherit nothing."""
-        jobs = (replace(a_job(self.clock), spec=spec, capture=None) for spec in specs)
-        self.store.add([Entry(job=job) for job in jobs])
-
-    def jobs(self) -> tuple[Job, ...]:
-        """Return all jobs as they are stored, oldest first."""
-        return self.store.find(Query(oldest_first=True, limit=5000)).jobs
-
-    @asynccontextmanager
-    async def supervisor(self, max_running: int) -> AsyncIterator[Supervisor]:
-        """A supervisor at work."""
-        supervisor = Supervisor(
-            self.store,
-            {"local": FakeExecutor(self.host)},
-            self.clock,
-            Captures(self.home),
-            boot_id="boot",
-            max_running=max_running,
-            on_change=lambda job_id: None,
-            is_watched=lambda job_id: False,
-        )
-        await supervisor.start()
-        running = asyncio.create_task(supervisor.run())
-        try:
-            yield supervisor
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            await supervisor.stop()
-
-    async def until(self, is_so: Callable[[], bool], *, step: timedelta = timedelta()) -> None:
-        """Let the supervisor work until *is_so*, a *step* of the clock at a time."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not is_so():
-                await asyncio.sleep(0.001)
-                self.clock.advance(step)
-
+from .world import SECOND, World
 
 LIVES = {
     "ends": Life(after=3 * SECOND),
@@ -103,7 +43,7 @@ def end_of(job: Job) -> tuple[object, ...]:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A world of the lives above."""
-    world = World(tmp_path / "home", lambda clock: FakeHost(clock, LIVES))
+    world = World(tmp_path / "home", LIVES)
     yield world
     world.store.close()
 
