@@ -13,7 +13,7 @@ import pytest
 from outlast import Client, settings
 from outlast.errors import ClientError
 from outlast.ports.store import Query
-from outlast.settings import load_settings
+from outlast.settings import JOBS_OWN, load_settings
 from outlast.store import open_store
 from outlast.testing import leaks, no_leaks
 from outlast.wiring import make_link
@@ -49,7 +49,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaves_nothing: None) 
     process, lock, socket, cgroup and no unsettled job of it; what there is, is killed first.
     """
     path = tmp_path / "home"
-    for name in ("OUTLAST_FAILPOINT", "OUTLAST_JOB_ID", "OUTLAST_ATTEMPT", "OUTLAST_PROGRESS"):
+    for name in ("OUTLAST_FAILPOINT", *JOBS_OWN):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OUTLAST_HOME", str(path))
     monkeypatch.setenv("OUTLAST_IDLE_EXIT", "20s")

@@ -68,6 +68,7 @@ NEEDED = {
     "outlast.framework.job.status",
     "outlast.framework.lazy",
     "outlast.framework.many",
+    "outlast.framework.tool",
     "outlast.home",
     "outlast.settings",
     "outlast.shim",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..core.job import Job
+from ..core.state import NodeStatus
 from ..shim import spool
 
 TAIL_BYTES: Final = 4096
@@ -25,8 +26,9 @@ def job_result(job: Job, folder: str) -> dict[str, Any]:
         truncated = truncated or start > 0 or size < recorded
         data = spool.read_output(folder, stream, start, TAIL_BYTES)
         tails[stream] = _from_whole_character(data, cut=start > 0)
+    is_complete = node.status == NodeStatus.COMPLETE
     return {
-        "value": None,
+        "value": spool.read_outcome(folder).get("value") if is_complete else None,
         "exit_code": node.exit_code if len(job.nodes) == 1 else None,
         **tails,
         "truncated": truncated,

@@ -1,4 +1,4 @@
-"""One call of `outlast`, from its arguments to its exit code, whatever comes in between."""
+"""One call of a command of ours, from its arguments to its exit code, whatever comes in between."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import click
 
 from ..errors import ClientError
 from .caller import Caller
+from .tool import OUTLAST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .tool import Tool
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -21,9 +24,13 @@ OURS_BESIDE_THE_COMMANDS = 125
 """What `--exit-status` gives for anything that is not the command's own verdict."""
 
 
-def run(cli: click.Group, arguments: Sequence[str]) -> int:
-    """Do what *arguments* say to *cli*, answer on stdout and stderr, and return the exit code."""
-    caller = Caller()
+def run(cli: click.Command, arguments: Sequence[str], tool: Tool | None = None) -> int:
+    """
+    Do what *arguments* say to *cli*, answer on stdout and stderr, and return the exit code.
+
+    *cli* is all of `outlast`, or a command below *tool*.
+    """
+    caller = Caller(tool)
     caller.glance(arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -34,17 +41,20 @@ def run(cli: click.Group, arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _die_of_a_broken_pipe()
     except OSError as error:  # a full disk, say
-        sys.stderr.write(f"outlast: the answer cannot be written to stdout: {error.strerror}\n")
+        sys.stderr.write(f"{caller.tool.name}: stdout cannot be written: {error.strerror}\n")
         return OURS_BESIDE_THE_COMMANDS if caller.exit_status else 1
     return code
 
 
-def _run(cli: click.Group, caller: Caller, arguments: list[str]) -> int:
-    if "_OUTLAST_COMPLETE" in os.environ:
-        cli.main(arguments, prog_name="outlast")  # a shell asks what could come next
+def _run(cli: click.Command, caller: Caller, arguments: list[str]) -> int:
+    above = None
+    if caller.tool.name != OUTLAST:
+        above = click.Context(click.Group(), info_name=caller.tool.name)
+    elif "_OUTLAST_COMPLETE" in os.environ:
+        cli.main(arguments, prog_name=OUTLAST)  # a shell asks what could come next
     try:
         # Not `cli.main`: it would make its own of an interrupt and of a broken pipe.
-        with cli.make_context("outlast", arguments, obj=caller) as context:
+        with cli.make_context(cli.name, arguments, parent=above, obj=caller) as context:
             answer = cli.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code

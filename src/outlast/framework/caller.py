@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from .tool import OUTLAST, Tool
+
 if TYPE_CHECKING:
     from ..core.job import JobId
     from ..engine.link import Link
@@ -19,10 +21,11 @@ SCHEMA_VERSION: Final = 1
 
 
 class Caller:
-    """One call of the command line. The settings and the service are made when first asked for."""
+    """One call of *tool*, `outlast` by default. The settings and the service are made when first asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, tool: Tool | None = None) -> None:
         self._begun = time.perf_counter()
+        self.tool = tool or Tool.outlast()
         self.home: str | None = None
         self.output: str | None = None
         """`json` or `text`, where the arguments say so."""
@@ -65,7 +68,7 @@ class Caller:
             from ..wiring import make_address, make_service
 
             options = ("--json",) if self.output == "json" and self._default_is_text else ()
-            address = make_address(self.settings, program(), options)
+            address = make_address(self.settings, self.tool.argv, options)
             self._service = make_service(self.settings, address)
         return self._service
 
@@ -124,7 +127,7 @@ class Caller:
         """Tell a person something, on stderr."""
         from .plain import plain
 
-        sys.stderr.write(f"outlast: {plain(line)}\n")
+        sys.stderr.write(f"{self.tool.name}: {plain(line)}\n")
         sys.stderr.flush()
 
     def _say_error(self, error: ClientError) -> None:
@@ -136,7 +139,29 @@ class Caller:
         else:
             self.say(error.message)
         if error.suggestion:
-            self.say(error.suggestion)
+            self.say(self._in_its_name(error.suggestion))
+
+    def _in_its_name(self, suggestion: str) -> str:
+        """Return a suggestion with the command that this program has for it."""
+        if self.tool.name == OUTLAST:
+            return suggestion
+        from shlex import join
+
+        return suggestion.replace(f"{OUTLAST} job ", f"{join(self.tool.argv)} job ")
+
+    def _as_json(self, error: ClientError) -> Mapping[str, Any]:
+        told: dict[str, Any] = {
+            "code": error.code,
+            "message": error.message,
+            "retryable": error.retryable,
+            "suggestion": error.suggestion and self._in_its_name(error.suggestion),
+        }
+        faults = getattr(error, "faults", ())
+        if len(faults) > 1:
+            told["faults"] = list(faults)
+        if error.job_id is not None:
+            told["job_id"] = error.job_id
+        return told
 
     def _print_envelope(
         self, data: Any, error: ClientError | None, warnings: Sequence[str]
@@ -148,7 +173,7 @@ class Caller:
         envelope = {
             "ok": error is None,
             "data": data,
-            "error": None if error is None else as_json(error),
+            "error": None if error is None else self._as_json(error),
             "warnings": list(warnings),
             "meta": {
                 "schema_version": SCHEMA_VERSION,
@@ -159,37 +184,6 @@ class Caller:
         # ASCII throughout: control characters and bytes that are no UTF-8 come as escapes.
         sys.stdout.write(dumps(envelope, separators=(",", ":")) + "\n")
         sys.stdout.flush()
-
-
-def as_json(error: ClientError) -> Mapping[str, Any]:
-    """Return *error* as the envelope has it."""
-    told: dict[str, Any] = {
-        "code": error.code,
-        "message": error.message,
-        "retryable": error.retryable,
-        "suggestion": error.suggestion,
-    }
-    faults = getattr(error, "faults", ())
-    if len(faults) > 1:
-        told["faults"] = list(faults)
-    if error.job_id is not None:
-        told["job_id"] = error.job_id
-    return told
-
-
-def program() -> tuple[str, ...]:
-    """Return how this program is called again: by its name, where PATH leads to it."""
-    own = sys.argv[0]
-    if os.path.basename(own) != "outlast":  # python -m outlast
-        own = os.path.join(os.path.dirname(sys.executable), "outlast")
-    own = os.path.abspath(own)
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        found = os.path.join(folder, "outlast")
-        if os.path.isabs(folder) and os.access(found, os.X_OK):
-            if found == own or (os.path.exists(own) and os.path.samefile(found, own)):
-                return ("outlast",)
-            break
-    return (own,) if os.access(own, os.X_OK) else (sys.executable, "-m", "outlast")
 
 
 def job_ids(given: Sequence[str]) -> tuple[JobId, ...]:

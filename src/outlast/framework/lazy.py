@@ -72,20 +72,24 @@ class Examples(click.Command):
                 error.option_name, possibilities=[near] if near else None, ctx=ctx
             ) from None
 
-    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, unwrapped."""
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, unwrapped, with the name of the program that is asked."""
         if self.epilog:
+            examples = self.epilog.replace("outlast job", f"{ctx.find_root().info_name} job")
             with formatter.section("Examples"):
-                for line in self.epilog.strip().splitlines():
+                for line in examples.strip().splitlines():
                     formatter.write(f"{'':>{formatter.current_indent}}{line.strip()}\n")
 
 
 class Verb(Examples):
-    """One command. *raw*: its stdout is a job's own output."""
+    """One command. *raw*: its stdout is a job's own output. *asynchronous*: it starts a job."""
 
-    def __init__(self, *args: Any, raw: bool = False, **settings: Any) -> None:
+    def __init__(
+        self, *args: Any, raw: bool = False, asynchronous: bool = False, **settings: Any
+    ) -> None:
         super().__init__(*args, **settings)
         self.raw = raw
+        self.asynchronous = asynchronous
         self.params += _shared_options()
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
@@ -186,11 +190,11 @@ class Lazy(Examples, click.Group):
             formatter.write_dl([(name, says) for name, (_, says) in self.table.items()])
 
 
-def verb(name: str, *, raw: bool = False, **settings: Any) -> Callable[[F], Verb]:
+def verb(name: str, **settings: Any) -> Callable[[F], Verb]:
     """Make a command of a function that is given the `Caller` and returns an exit code."""
 
     def decorate(function: F) -> Verb:
-        command = click.command(name, cls=Verb, raw=raw, **settings)
+        command = click.command(name, cls=Verb, **settings)
         return command(click.pass_obj(function))
 
     return decorate

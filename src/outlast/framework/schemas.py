@@ -103,6 +103,18 @@ JOB: Final = object_of(
     },
 )
 
+DESCRIPTOR: Final = object_of(
+    {
+        name: JOB["properties"][name]
+        for name in (
+            *("job_id", "status", "terminal", "status_command", "cancel_command"),
+            *("poll_interval_ms", "timeout_ms", "started_at"),
+        )
+    },
+    {name: JOB["properties"][name] for name in ("status_argv", "cancel_argv")},
+)
+"""What a command that starts a job answers: enough to find it again."""
+
 ENVELOPE: Final = object_of(
     {
         "ok": YES_NO,

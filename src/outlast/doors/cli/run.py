@@ -30,6 +30,7 @@ SECOND_CHANCE: Final = timedelta(seconds=2)
 
 @verb(
     "run",
+    asynchronous=True,
     raw=True,
     context_settings=SETTINGS,
     epilog="""

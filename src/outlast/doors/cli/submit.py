@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 @verb(
     "submit",
+    asynchronous=True,
     context_settings=SETTINGS,
     epilog="""
     outlast submit -- ./migrate.sh --all

@@ -33,6 +33,9 @@ READ_AGAIN_S = 1.0
 LAUNCH_AGAIN_S = 1.0
 """Between two tries where no process can be made."""
 
+RAISED = 1
+"""The exit code of a Python program that raised."""
+
 
 class LocalExecutor:
     """
@@ -256,10 +259,17 @@ class LocalExecutor:
 
     def _mind_orphan(self, key: str, record: spool.Record) -> None:
         if key not in self._orphans and record.began is not None:
+            # Before the first asks for it: what SIGIO does by itself is to end a process.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGIO, self._on_output)
             self._orphans[key] = orphan = Orphan(
                 self._folder(key), (MARK, key), record.began, self._on_orphan_line, self._clock
             )
             orphan.begin()
+
+    def _on_output(self) -> None:
+        """Some orphan's output has changed; the kernel does not say whose (fcntl(2))."""
+        for orphan in tuple(self._orphans.values()):
+            orphan.look_at_output(was_told=True)
 
     def _on_orphan_line(self, folder: str, line: Line | None) -> None:
         key = folder.removeprefix(f"{self._home}/jobs/")
@@ -315,6 +325,9 @@ class LocalExecutor:
         if not line.get("unstarted") and (began := self._began.get(key)) is None:
             record = spool.read_record(self._folder(key))
             began = record.began if record is not None else None
+        reason, error = _reason(line.get("reason")), line.get("error")
+        if reason is None and line["code"] == RAISED and (raised := self._raised(key)):
+            reason, error = Reason.EXCEPTION, raised
         return Exited(
             at=at,
             started_at=None if began is None else from_epoch_ms(began["at"]),
@@ -322,9 +335,14 @@ class LocalExecutor:
             survives=None if began is None else began.get("survives"),
             exit_code=line["code"],
             signal=line["signal"],
-            reason=_reason(line.get("reason")),
-            error=line.get("error"),
+            reason=reason,
+            error=error,
         )
+
+    def _raised(self, key: str) -> str | None:
+        """Return the exception that the command says it ended with."""
+        error = spool.read_outcome(self._folder(key)).get("error")
+        return error if isinstance(error, str) else None
 
     def _put(self, key: str, seen: Sight) -> None:
         self._news.append((key, seen))

@@ -42,6 +42,7 @@ def message_of(launch: Launch, home: str, floor_bytes: int) -> dict[str, Any]:
             "OUTLAST_JOB_ID": job_id,
             MARK: launch.key,
             "OUTLAST_PROGRESS": f"{folder}/{spool.PROGRESS}",
+            "OUTLAST_OUTCOME": f"{folder}/{spool.OUTCOME}",
         },
         "cwd": spec.cwd or captured.cwd,
         "stdin": spec.stdin,

@@ -36,3 +36,21 @@ def job() -> None:
 
     Where an ID is asked for, several can be given, and - reads them from stdin.
     """
+
+
+OF_A_TOOL: Final = ("status", "wait", "result", "logs", "cancel", "list")
+"""The verbs that a tool gets. Removing and repeating are for `outlast`, whoever started the job."""
+
+
+def job_group_of_a_tool() -> Lazy:
+    """Return the group `job` as other programs have it."""
+    return Lazy(
+        "job",
+        table={name: TABLE[name] for name in OF_A_TOOL},
+        help=job.help,
+        epilog="""
+        outlast job status ID
+        outlast job list --status running
+        outlast job list --status running --output id | outlast job wait -
+        """,
+    )

@@ -58,7 +58,7 @@ def list_jobs(
     page = caller.service.list(
         List(
             statuses=frozenset(map(JobStatus, statuses)),
-            labels=chosen,
+            labels=chosen | caller.tool.labels,
             since=begun,
             limit=100 if limit is None else limit,
             cursor=cursor,

@@ -53,5 +53,6 @@ def _print(caller: Caller, job: Job) -> None:
             stream.write(text if not text or text.endswith("\n") else f"{text}\n")
             stream.flush()
         if left["truncated"]:
-            caller.say(f"this is only the end of it; all: outlast job logs {job.id}")
+            logs = caller.service.public(job, with_result=False)["logs_command"]
+            caller.say(f"this is only the end of it; all: {logs}")
     caller.say(f"{job.id} is {fate(job)}")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 @verb(
     "retry",
+    asynchronous=True,
     epilog="""
     outlast job retry ID
     outlast job list --status failed --since 1h --output id | outlast job retry -

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ....framework.caller import program
 from ....framework.lazy import verb
+from ....framework.tool import program
 
 if TYPE_CHECKING:
     from ....framework.caller import Caller
