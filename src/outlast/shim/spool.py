@@ -113,8 +113,32 @@ def _is_sound(line: Line) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    is_int = isinstance(value, int) and not isinstance(value, bool)
-    return is_int and 0 <= value < _MAX_NUMBER  # type: ignore[operator]  # it is an int
+    return _is_count(value) and value < _MAX_NUMBER  # type: ignore[operator]  # it is an int
+
+
+def output_limits(began: Line) -> Line:
+    """
+    Return what a command's output is held to, as its shim was told; whoever minds the command
+    without the shim finds it here. No limit where *began* does not tell of one in its own kind.
+    """
+    numbers: Line = {
+        name: value if _is_count(value) else None
+        for name in ("output_bytes", "idle_timeout_ms")
+        for value in (began.get(name),)
+    }
+    floor, policy = began.get("floor_bytes"), began.get("on_output_limit")
+    return numbers | {
+        "floor_bytes": floor if _is_count(floor) else 0,
+        "on_output_limit": policy if policy in ("stop", "discard") else "stop",
+    }
+
+
+OUTPUT_LIMITS = ("output_bytes", "idle_timeout_ms", "floor_bytes", "on_output_limit")
+"""What a `began` line tells of the limits on output, under the names that the shim was told."""
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def make_folder(folder: str) -> None:
@@ -196,14 +220,18 @@ class Wish(NamedTuple):
 
     grace_ms: int = 0
     reason: str = "cancelled"
+    error: str | None = None
+    """More words about the reason."""
 
 
-def ask_to_stop(folder: str, grace_ms: int, reason: str = "cancelled") -> None:
+def ask_to_stop(
+    folder: str, grace_ms: int, reason: str = "cancelled", error: str | None = None
+) -> None:
     """Leave the wish that everything of this attempt ends. The shim is nudged apart from it."""
     make_folder(folder)
     path = f"{folder}/{STOP}"
     with open(f"{path}.new", "w") as file:
-        json.dump({"grace_ms": grace_ms, "reason": reason}, file)
+        json.dump({"grace_ms": grace_ms, "reason": reason, "error": error}, file)
     os.rename(f"{path}.new", path)
 
 
@@ -219,10 +247,11 @@ def stop_wish(folder: str) -> Wish | None:
         return Wish()
     if not isinstance(wish, dict):
         return Wish()
-    grace, reason = wish.get("grace_ms"), wish.get("reason")
+    grace, reason, error = map(wish.get, ("grace_ms", "reason", "error"))
     return Wish(
         grace if isinstance(grace, int) and _is_number(grace) else 0,
         reason if isinstance(reason, str) else "cancelled",
+        error if isinstance(error, str) else None,
     )
 
 
@@ -235,7 +264,7 @@ def end_line(status: int, at_ms: int, wish: Wish | None, *, by: str) -> Line:
         "code": code if code >= 0 else None,
         "signal": -code if code < 0 else None,
         "reason": None if wish is None else wish.reason,
-        "error": None,
+        "error": None if wish is None else wish.error,
         "by": by,
     }
 

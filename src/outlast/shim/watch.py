@@ -19,22 +19,22 @@ _BLOCK = 4096
 
 class Output:
     """
-    The output of one attempt, looked at when it grows.
+    The output of one attempt, looked at when it grows; that was at *grown_at_ms* for the last time.
 
     The kernel tells of the first change (`F_NOTIFY`, one shot, SIGIO: fcntl(2)); then it is
     looked at every 50 ms until it rests. A tick for each of 2,000 quiet jobs would cost more
     than all the rest, and inotify allows a user only 128 instances.
     """
 
-    def __init__(self, folder: str, message: Message, now_ms: int) -> None:
+    def __init__(self, folder: str, message: Message, grown_at_ms: int) -> None:
         self._folder = folder
         self._limit: int | None = message["output_bytes"]
         self._discards = message["on_output_limit"] == "discard"
         self._floor: int = message["floor_bytes"]
         self._idle_ms: int | None = message["idle_timeout_ms"]
-        self._sizes = (0, 0)
+        self._sizes = self._look_sizes()
         self._punched = {spool.STDOUT: 0, spool.STDERR: 0}
-        self._grown_at = now_ms
+        self._grown_at = grown_at_ms
         self._look_at: int | None = None
         self._is_idle = False
         """Silence has been told: once is enough."""
@@ -42,7 +42,7 @@ class Output:
         if system.LINUX:
             fcntl.fcntl(self._fd, fcntl.F_NOTIFY, fcntl.DN_MODIFY)
         else:  # pragma: no cover - elsewhere than on Linux
-            self._look_at = now_ms + LOOK_BLIND_MS
+            self._look_at = grown_at_ms + LOOK_BLIND_MS
 
     def close(self) -> None:
         """Ask for no more news."""
@@ -62,12 +62,12 @@ class Output:
         *was_told* says that the kernel told of a change, which it does once: of the output, of
         the progress, or of the record that we write beside them.
         """
-        sizes = tuple(spool.output_size(self._folder, s) for s in (spool.STDOUT, spool.STDERR))
+        sizes = self._look_sizes()
         if sizes != self._sizes:
-            self._sizes = (sizes[0], sizes[1])
+            self._sizes = sizes
             self._grown_at = now_ms
             self._look_at = now_ms + LOOK_MS
-            return self._too_much()
+            return self.too_much()
         if self._look_at is not None and now_ms >= self._look_at:
             self._ask_to_be_told(now_ms)
         elif was_told and self._look_at is None:
@@ -84,12 +84,18 @@ class Output:
         if system.LINUX:
             fcntl.fcntl(self._fd, fcntl.F_NOTIFY, fcntl.DN_MODIFY)
             # What grew between the last look and this order must not be missed.
-            sizes = tuple(spool.output_size(self._folder, s) for s in (spool.STDOUT, spool.STDERR))
-            self._look_at = None if sizes == self._sizes else now_ms
+            self._look_at = None if self._look_sizes() == self._sizes else now_ms
         else:  # pragma: no cover - elsewhere than on Linux
             self._look_at = now_ms + LOOK_BLIND_MS
 
-    def _too_much(self) -> tuple[str, str] | None:
+    def _look_sizes(self) -> tuple[int, int]:
+        return (
+            spool.output_size(self._folder, spool.STDOUT),
+            spool.output_size(self._folder, spool.STDERR),
+        )
+
+    def too_much(self) -> tuple[str, str] | None:
+        """Return the reason and words for which what is there by now is too much; None if not."""
         free = system.free_bytes(self._fd)
         if free < self._floor:
             return "disk_full", (

@@ -12,6 +12,7 @@ from typing import Any
 from ...core.limits import to_epoch_ms
 from ...ports.clock import Clock
 from ...shim import cgroup, spool, system, tree
+from ...shim.watch import Output
 
 Line = dict[str, Any]
 
@@ -36,6 +37,7 @@ class Orphan:
 
     Its launcher inherited the command and writes its end; where that was killed too, the
     kernel is asked (Linux 6.15 and newer); where neither knows, *tell* is called with None.
+    Whoever makes one passes SIGIO on to `look_at_output`.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class Orphan:
         self._began = began
         self._tell = tell
         self._pidfd: int | None = None
+        self._output: Output | None = None
+        self._next_look: asyncio.TimerHandle | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._ended_at: float | None = None
         self._killing_since: float | None = None
@@ -77,6 +81,7 @@ class Orphan:
         self._after(max(0.0, left_s), lambda: self._stop("timeout", self._began["grace_ms"]))
         if (wish := spool.stop_wish(self._folder)) is not None:
             self._stop(wish.reason, wish.grace_ms)
+        self._watch_output()
 
     def stop(self, grace_ms: int) -> None:
         """End all its processes, because somebody asked."""
@@ -90,6 +95,7 @@ class Orphan:
     def close(self) -> None:
         """Mind it no more."""
         self._over = True
+        self._forget_output()
         for timer in self._timers:
             timer.cancel()
         if self._pidfd is not None:
@@ -97,14 +103,67 @@ class Orphan:
             os.close(self._pidfd)
             self._pidfd = None
 
+    # Its output -----------------------------------------------------------------------------
+
+    def _watch_output(self) -> None:
+        """Hold its output to the limits that its shim held it to, what came meanwhile included."""
+        try:
+            limits = spool.output_limits(self._began)
+            self._output = Output(self._folder, limits, self._grown_at_ms())
+        except OSError:
+            return  # Its folder cannot be opened: nothing can be seen of its output.
+        if (fault := self._output.too_much()) is not None:
+            self._stop_for(*fault)
+        self.look_at_output(was_told=True)
+
+    def look_at_output(self, *, was_told: bool = False) -> None:
+        """Look whether it prints too much, or nothing; *was_told*: the kernel told of a change."""
+        if self._output is None or self._ended_at is not None:
+            return
+        fault = self._output.look(self._now_ms(), was_told=was_told)
+        if fault is not None:
+            self._stop_for(*fault)
+        if self._next_look is not None:
+            self._next_look.cancel()
+        due = self._output.next_look_ms()
+        if due is not None:
+            self._next_look = self._loop.call_at(due / 1000, self.look_at_output)
+
+    def _grown_at_ms(self) -> int:
+        """Return when it last printed, on the monotonic clock: its files know the time of day."""
+        printed = []
+        for stream in (spool.STDOUT, spool.STDERR):
+            with contextlib.suppress(OSError):
+                printed.append(os.stat(f"{self._folder}/{stream}").st_mtime_ns // 1_000_000)
+        now_ms = self._now_ms()
+        silent_ms = to_epoch_ms(self._clock.now()) - max(printed, default=0)
+        # The time of day may have been set meanwhile: it was neither before its start nor is it
+        # still to come.
+        return min(max(int(self._began["mono_ms"]), now_ms - silent_ms), now_ms)
+
+    def _now_ms(self) -> int:
+        return int(self._loop.time() * 1000)
+
+    def _stop_for(self, reason: str, error: str | None) -> None:
+        # As the shim does: output that must not go on gets no grace.
+        grace_ms = self._began["grace_ms"] if reason == "idle_timeout" else 0
+        self._stop(reason, grace_ms, error)
+
+    def _forget_output(self) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+        if self._output is not None:
+            self._output.close()
+            self._output = None
+
     # Stopping -------------------------------------------------------------------------------
 
-    def _stop(self, cause: str, grace_ms: int) -> None:
+    def _stop(self, cause: str, grace_ms: int, error: str | None = None) -> None:
         if self._over or self._killing_since is not None:
             return
         if self._ended_at is None and spool.stop_wish(self._folder) is None:
             # Whoever writes the end down finds the reason for it here.
-            spool.ask_to_stop(self._folder, grace_ms, cause)
+            spool.ask_to_stop(self._folder, grace_ms, cause, error)
         if grace_ms > 0:
             self._signal_group(signal.SIGTERM)
             self._signal_group(signal.SIGCONT)
@@ -151,6 +210,7 @@ class Orphan:
     def _command_ended(self) -> None:
         if self._pidfd is not None:
             self._loop.remove_reader(self._pidfd)
+        self._forget_output()
         if self._ended_at is None:
             self._ended_at = self._loop.time()
             self._find_end()
