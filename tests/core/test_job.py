@@ -89,7 +89,7 @@ def test_what_is_not_said_is_pinned() -> None:
     """A spec, a node and a job that say nothing have these values; they are public."""
     assert {
         **dict.fromkeys(("shell", "script", "runtime", "name", "cwd", "stdin", "retry_of")),
-        **dict.fromkeys(("idle_timeout", "queue_timeout")),
+        **dict.fromkeys(("idle_timeout", "queue_timeout", "queue", "queue_width")),
         **{key: {} for key in ("labels", "env", "secret_env")},
         "command": (),
         "clean_env": False,

@@ -110,14 +110,16 @@ def test_a_command_that_cannot_be_forked_fails_and_its_shim_goes_on(
 # ------------------------------------------------------------------------------- after a shim died
 
 
+@pytest.mark.parametrize("has_cgroups", [True, False])
 @pytest.mark.parametrize("point", ["shim.after_record_end", "shim.after_emptied"])
 def test_a_shim_that_dies_when_all_is_told_leaves_nothing(
-    point: str, open_rig: Callable[..., Rig], tmp_path: Path
+    point: str, has_cgroups: bool, open_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:
     """The record is whole, and stays as it is; the cgroup that was still there goes."""
     token = tmp_path / "token"
     token.touch()
-    rig = open_rig(**{VARIABLE: f"{point}:{token}"})
+    under = [] if has_cgroups else kernel.no_cgroups()
+    rig = open_rig(under=under, **{VARIABLE: f"{point}:{token}"})
     message = rig.sh("exit 37")
     lines = rig.run(message)
 

@@ -209,5 +209,5 @@ def _explain(error: BaseException, what: str) -> bytes:
         if number == errno.ENOEXEC:
             text += " (a script needs a #! line, or run it with its interpreter)"
         return text.encode("utf-8", "replace")
-    except MemoryError:
+    except MemoryError:  # pragma: no cover - nobody can bring it about here
         return b"12 could not begin: out of memory"
