@@ -9,18 +9,18 @@ import os
 import signal
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from ...core.limits import from_epoch_ms, to_epoch_ms, to_ms
-from ...core.sight import Alive, Emptied, Exited, Gone, Sight, Unkillable
-from ...core.state import Reason
+from ...core.limits import to_epoch_ms, to_ms
+from ...core.sight import Emptied, Gone, Sight
 from ...ports.clock import Clock
 from ...ports.executor import Capabilities, Executor, Handle, Launch
 from ...shim import cgroup, spool, system, tree
 from .message import MARK, message_of
 from .orphan import VOID, Orphan
 from .pool import Line, Pool
+from .sight import sight_of
 
 log = logging.getLogger("outlast.local")
 
@@ -32,9 +32,6 @@ READ_AGAIN_S = 1.0
 
 LAUNCH_AGAIN_S = 1.0
 """Between two tries where no process can be made."""
-
-RAISED = 1
-"""The exit code of a Python program that raised."""
 
 
 class LocalExecutor:
@@ -297,52 +294,11 @@ class LocalExecutor:
         self._put(key, self._sight(key, line))
 
     def _sight(self, key: str, line: Line) -> Sight:
-        at = from_epoch_ms(line["at"])
-        match line["event"]:
-            case "began":
-                return _alive(line, at)
-            case "orphaned":
-                return _alive(line, at, degraded=True)
-            case "ended":
-                return self._exited(key, line, at)
-            case "unkillable":
-                return Unkillable(error=line["error"])
-            case _:
-                percent, message = spool.read_progress(self._folder(key))
-                if left := line.get("leftovers"):
-                    said = f"{left} background processes outlived the command, and are gone"
-                    message = said if message is None else f"{message} ({said})"
-                return Emptied(
-                    at=at,
-                    stdout_bytes=line["stdout_bytes"],
-                    stderr_bytes=line["stderr_bytes"],
-                    progress_pct=percent,
-                    message=message,
-                )
-
-    def _exited(self, key: str, line: Line, at: datetime) -> Exited:
-        began = None
-        if not line.get("unstarted") and (began := self._began.get(key)) is None:
+        began = self._began.get(key)
+        if began is None and line["event"] == "ended" and not line.get("unstarted"):
             record = spool.read_record(self._folder(key))
             began = record.began if record is not None else None
-        reason, error = _reason(line.get("reason")), line.get("error")
-        if reason is None and line["code"] == RAISED and (raised := self._raised(key)):
-            reason, error = Reason.EXCEPTION, raised
-        return Exited(
-            at=at,
-            started_at=None if began is None else from_epoch_ms(began["at"]),
-            containment=None if began is None else began["containment"],
-            survives=None if began is None else began.get("survives"),
-            exit_code=line["code"],
-            signal=line["signal"],
-            reason=reason,
-            error=error,
-        )
-
-    def _raised(self, key: str) -> str | None:
-        """Return the exception that the command says it ended with."""
-        error = spool.read_outcome(self._folder(key)).get("error")
-        return error if isinstance(error, str) else None
+        return sight_of(line, self._folder(key), began)
 
     def _put(self, key: str, seen: Sight) -> None:
         self._news.append((key, seen))
@@ -377,23 +333,6 @@ class LocalExecutor:
         for key in list(self._minds):
             self._forget_shim(key)
         self._pool.close()
-
-
-def _alive(began: Line, at: datetime, *, degraded: bool = False) -> Alive:
-    return Alive(
-        started_at=at,
-        containment=began["containment"],
-        survives=began.get("survives"),  # not told by the shims of an older Outlast
-        degraded=degraded,
-    )
-
-
-def _reason(name: object) -> Reason | None:
-    try:
-        return Reason(str(name)) if name is not None else None
-    except ValueError:
-        # A newer shim's word: that it was not the command's own end is certain.
-        return Reason.SIGNAL
 
 
 def capabilities() -> Capabilities:
