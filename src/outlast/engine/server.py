@@ -194,5 +194,5 @@ async def _read(reader: asyncio.StreamReader) -> object:
     """Return the next line; None where the peer is gone, or speaks another language."""
     try:
         return json.loads(await reader.readline() or b"null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
