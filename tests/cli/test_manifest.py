@@ -60,6 +60,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
                 *("cancel", "list", "delete", "retry"),
             )
         ),
+        *(f"batch {verb}" for verb in ("run", "status", "collect", "cancel")),
         *(f"supervisor {verb}" for verb in ("status", "stop", "install", "run")),
         *("doctor", "manifest"),
     ] == list(commands)
@@ -82,6 +83,8 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli) -> None:
     schemas = manifest["schemas"]
     job_id = cli.ended("--name", "n", "--label", "a=b", "--", "false")
     running = cli.running("--", "sleep", "60")
+    (cli.folder / "input").write_text("text")
+    batch = ("--manifest", "M.json", "input", "--", "true")
     calls = {
         "submit": ("submit", "--", "true"),
         "run": ("run", "--json", "--", "true"),
@@ -93,6 +96,10 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli) -> None:
         "job list": ("job", "list"),
         "job retry": ("job", "retry", job_id),
         "job delete": ("job", "delete", job_id),
+        "batch run": ("batch", *batch),
+        "batch status": ("batch", "status", "M.json"),
+        "batch collect": ("batch", "collect", "--wait", "20s", "M.json"),
+        "batch cancel": ("batch", "cancel", "M.json"),
         "supervisor status": ("supervisor", "status"),
         "supervisor install": ("supervisor", "install", "--print"),
         "doctor": ("doctor",),

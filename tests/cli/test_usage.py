@@ -95,7 +95,7 @@ def test_an_unknown_option_before_the_command_is_explained(cli: Cli) -> None:
         (("sleep",), "To run a program: outlast run -- sleep ..."),
         (("status", "x"), "Did you mean: outlast job status?"),
         (("job", "submit", "true"), "Did you mean: outlast submit?"),
-        (("batch",), "See: outlast --help"),
+        (("batch",), "See: outlast batch --help"),
         (("serve",), "See: outlast --help"),
         (("mcp",), "See: outlast --help"),
         (("job",), "See: outlast job --help"),

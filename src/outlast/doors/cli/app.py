@@ -22,6 +22,7 @@ TABLE: Final = {
     "run": (f"{HERE}.run:run", "Run a command, show its output, stay for a while."),
     "submit": (f"{HERE}.submit:submit", "Start a command and return at once with its id."),
     "job": ("outlast.framework.job:job", "Ask about jobs, read them, end them."),
+    "batch": (f"{HERE}.batch:batch", "Run a command for each of many files; keep a manifest."),
     "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and say what would help."),
     "manifest": (f"{HERE}.manifest:manifest", "Describe every command, option and answer as JSON."),
@@ -35,6 +36,7 @@ Outlast runs work that takes longer than you want to wait, and never loses it.
   outlast job status ID                how it stands: the exit code says it too
   outlast job logs --follow ID         what it prints, from the first byte
   outlast job list                     what there is
+  outlast batch docs -- ./do {input}   one job for each file, and a manifest of them
 
 All commands: outlast --help"""
 

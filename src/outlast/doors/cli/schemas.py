@@ -4,8 +4,46 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...core.state import JobStatus
 from ...framework import schemas as jobs
 from ...framework.schemas import TEXT, WHOLE, YES_NO, Schema, list_of, object_of, or_null
+
+BATCH: Final = object_of(
+    {
+        "manifest": TEXT,
+        "terminal": YES_NO,
+        **dict.fromkeys(("total", "complete", "running", "queued", "failed"), WHOLE),
+        "failures": list_of(
+            object_of(
+                {
+                    "source_file_path": TEXT,
+                    "job_id": or_null("string"),
+                    "status": {"enum": list(map(str, JobStatus))},
+                    "output_path": or_null("string"),
+                    "error_code": TEXT,
+                }
+            )
+        ),
+        "collect_argv": {"type": ["array", "null"], "items": TEXT},
+    },
+    {"submitted": WHOLE, "attached": WHOLE},
+)
+BATCH_PLAN: Final = object_of(
+    {
+        "source_root": TEXT,
+        "output_root": or_null("string"),
+        "plan": list_of(
+            object_of(
+                {
+                    "source_file_path": TEXT,
+                    "output_path": or_null("string"),
+                    "job_id": or_null("string"),
+                    "submit": or_null("string"),
+                }
+            )
+        ),
+    }
+)
 
 SCHEMAS: Final[Schema] = {
     **jobs.SCHEMAS,
@@ -26,6 +64,8 @@ SCHEMAS: Final[Schema] = {
         {"path": or_null("string"), "unit": TEXT},
         {"enable_command": TEXT, "linger_command": TEXT},
     ),
+    "batch": BATCH,
+    "batch_run": {"anyOf": [BATCH, BATCH_PLAN]},
     "doctor": object_of(
         {
             "checks": list_of(
@@ -56,5 +96,9 @@ OF_COMMAND: Final = {
     "supervisor stop": "stopped",
     "supervisor install": "installed",
     "doctor": "doctor",
+    "batch run": "batch_run",
+    "batch status": "batch",
+    "batch collect": "batch",
+    "batch cancel": "batch",
 }
 """Which schema a command's `data` has; none: it prints no envelope, or one about itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
@@ -76,11 +76,15 @@ ROWS: Final = (
 
 def spec_options(function: F) -> F:
     """Give a command every option of a job's spec, and the command to run."""
-    function = click.argument("command", nargs=-1, type=click.UNPROCESSED)(function)
+    return click.argument("command", nargs=-1, type=click.UNPROCESSED)(job_options(function))
+
+
+def job_options(function: F, *, but: Collection[str] = ()) -> F:
+    """Give a command the options of a job's spec, all *but* those of some keys."""
     function = click.option(
         "--clean-env", is_flag=True, help="Do not pass this environment on, but for PATH and such."
     )(function)
-    for row in reversed(ROWS):
+    for row in reversed([row for row in ROWS if row.key not in but]):
         function = click.option(
             row.option,
             row.key.replace(".", "_"),
@@ -134,8 +138,6 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
             continue
         if row.key.startswith("limits."):
             limits[row.key.removeprefix("limits.")] = _number(row.key, value)
-        elif row.key == "queue_width":
-            spec[row.key] = _number(row.key, value)
         elif row.key == "stdin" and value == "-":
             stdin = sys.stdin.buffer.read()
         elif row.key == "stdin":
@@ -145,7 +147,7 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
             # One that cannot be read was told; that it is empty would be told for want of a text.
             spec["script"] = "#!" if text is None else text
         else:
-            spec[row.key] = value
+            spec[row.key] = _number(row.key, value)
     if given["stdin"] == given["script"] == "-":
         faults.append("--stdin - and --script - both want our stdin: give one as a file")
     if given["command"]:

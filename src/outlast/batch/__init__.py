@@ -1,0 +1,1 @@
+"""One job for each input file, and a manifest that tells what became of each."""

@@ -1,0 +1,35 @@
+"""`outlast batch cancel`: end what has not ended of a batch."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from ....framework.lazy import verb
+
+if TYPE_CHECKING:
+    from ....framework.caller import Caller
+
+
+@verb("cancel", epilog="outlast batch cancel M.json")
+@click.argument("manifest", metavar="M.json")
+def cancel(caller: Caller, manifest: str) -> int:
+    """
+    Cancel every job of a batch that has not ended, and write that into the manifest.
+
+    What has ended stays as it is. Exit code: 0 once it is done.
+    """
+    from ....batch.disk import load_manifest, save_manifest
+    from ....batch.later import cancel as cancel_all
+    from ....client import Client
+    from .go import tell_manifest
+
+    path = os.path.abspath(os.path.expanduser(manifest))
+    found = load_manifest(path)
+    with Client(home=caller.settings.home) as client:
+        after = cancel_all(client, found)
+    save_manifest(path, after)
+    tell_manifest(caller, path, after)
+    return 0

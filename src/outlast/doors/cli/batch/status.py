@@ -1,0 +1,32 @@
+"""`outlast batch status`: how a batch stands."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from ....framework.lazy import verb
+
+if TYPE_CHECKING:
+    from ....framework.caller import Caller
+
+
+@verb("status", epilog="outlast batch status M.json")
+@click.argument("manifest", metavar="M.json")
+def status(caller: Caller, manifest: str) -> int:
+    """
+    Tell how a batch stands, at once. The manifest is left as it is.
+
+    Exit codes: 0 if nothing has failed (what still runs has not), 1 if something has.
+    """
+    from ....batch.disk import load_manifest
+    from ....batch.later import look
+    from ....client import Client
+    from .go import tell_manifest
+
+    path = os.path.abspath(os.path.expanduser(manifest))
+    found = load_manifest(path)
+    with Client(home=caller.settings.home) as client:
+        return tell_manifest(caller, path, look(client, found))
