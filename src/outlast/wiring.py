@@ -251,6 +251,7 @@ def supervise(settings: Settings) -> bool:
         version=__version__,
         max_running=settings.max_running,
         idle_exit=settings.idle_exit,
+        in_force=settings.supervisors(),
     )
     try:
         asyncio.run(reign.run(ready))

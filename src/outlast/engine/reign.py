@@ -35,7 +35,8 @@ BUSY_LOOK_S = 1.0
 class Reign:
     """
     Owns a home from *lock* to its release. Leaving, it gives up the lock first and then reads
-    the store once more, so that work that came meanwhile is never left alone.
+    the store once more, so that work that came meanwhile is never left alone. *in_force* are the
+    settings under which it works, as they are told to whoever asks.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Reign:
         version: str,
         max_running: int,
         idle_exit: timedelta,
+        in_force: Mapping[str, int],
     ) -> None:
         self._home = home
         self._take_lock = take_lock
@@ -58,6 +60,7 @@ class Reign:
         self._version = version
         self._max_running = max_running
         self._idle_exit = idle_exit
+        self._in_force = in_force
         self._asked_to_leave = asyncio.Event()
         self._socket_may_be_gone = asyncio.Event()
 
@@ -98,7 +101,9 @@ class Reign:
             is_watched=watchers.__contains__,
         )
         leave = self._asked_to_leave.set
-        server = Server(self._home.path, self._version, supervisor, watchers, leave)
+        server = Server(
+            self._home.path, self._version, supervisor, watchers, leave, in_force=self._in_force
+        )
         retention = Retention(store, self._home, self._clock, boot_id)
         self._home.note_boot()
         await server.start()

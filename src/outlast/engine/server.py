@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
@@ -41,6 +41,8 @@ class Server:
         supervisor: Supervisor,
         watchers: Watchers,
         leave: Callable[[], None],
+        *,
+        in_force: Mapping[str, int],
     ) -> None:
         self._home = home
         self._name = f"{home}/{wire.SOCKET}"
@@ -48,6 +50,7 @@ class Server:
         self._supervisor = supervisor
         self._watchers = watchers
         self._leave = leave
+        self._in_force = in_force
         self._listening: list[asyncio.Server] = []
         self._inode: int | None = None
         self._talks: set[asyncio.Task[Any]] = set()
@@ -187,6 +190,7 @@ class Server:
             "version": self._version,
             "running": self._supervisor.running,
             "queued": self._supervisor.queued,
+            "settings": dict(self._in_force),
         }
 
 

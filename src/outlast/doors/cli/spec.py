@@ -143,9 +143,7 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
         elif row.key == "stdin":
             spec["stdin"] = os.path.expanduser(value)
         elif row.key == "script":
-            text = _text_of(value, faults)
-            # One that cannot be read was told; that it is empty would be told for want of a text.
-            spec["script"] = "#!" if text is None else text
+            spec["script"] = _text_of(value, faults)
         else:
             spec[row.key] = _number(row.key, value)
     if given["stdin"] == given["script"] == "-":
@@ -186,7 +184,8 @@ def _number(key: str, value: str) -> Any:
     return value
 
 
-def _text_of(path: str, faults: list[str]) -> str | None:
+def _text_of(path: str, faults: list[str]) -> str:
+    """Read a script; one that cannot be read is told, and not as an empty one besides."""
     try:
         if path == "-":
             data = sys.stdin.buffer.read()
@@ -195,5 +194,5 @@ def _text_of(path: str, faults: list[str]) -> str | None:
                 data = file.read()
     except OSError as error:
         faults.append(f"--script {path}: {error.strerror}")
-        return None
+        return "#!"
     return data.decode("utf-8", "surrogateescape")
