@@ -187,7 +187,7 @@ def test_the_newest_sound_value_of_each_kind_counts() -> None:
     """A line may tell one of the two; what is cut off or wrong is passed over."""
     lines = b'{"progress_pct": 10, "message": "old"}\n{"progress_pct": 20}\n{"progress_pct": "x"}\n'
 
-    assert (20, "old") == parse_progress(lines + b'{"message": "cut')
+    assert (20, "old") == parse_progress(lines + b'[30]\n{"message": "cut')
 
 
 def test_only_the_end_of_a_long_file_is_read(tmp_path: Path) -> None:
@@ -196,6 +196,30 @@ def test_only_the_end_of_a_long_file_is_read(tmp_path: Path) -> None:
     (tmp_path / spool.PROGRESS).write_bytes(line % b"early" * 10_000 + line % b"late")
 
     assert (1, "late") == spool.read_progress(str(tmp_path))
+
+
+# ------------------------------------------------------------------------------------------ outcome
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"value": [1, 2]}', {"value": [1, 2]}),
+        (b'{"value": [1, 2', {}),
+        (b"[1, 2]", {}),
+        (b"\xff", {}),
+        (b"", {}),
+        (None, {}),
+    ],
+)
+def test_an_outcome_is_read_whole_or_not_at_all(
+    tmp_path: Path, data: bytes | None, expected: dict[str, Any]
+) -> None:
+    """What a command wrote of its own end counts where it makes sense."""
+    if data is not None:
+        (tmp_path / spool.OUTCOME).write_bytes(data)
+
+    assert expected == spool.read_outcome(str(tmp_path))
 
 
 # ------------------------------------------------------------------------------------------- wishes

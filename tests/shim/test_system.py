@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from outlast.shim import system, tree
+from outlast.shim import survival, system, tree
 
 from ..world import eventually, is_alive
 from . import kernel
@@ -84,6 +84,18 @@ def test_what_is_no_process_has_no_end() -> None:
     """A descriptor of anything else tells nothing, and raises nothing."""
     with open(os.devnull) as file:
         assert system.wait_status_of(file.fileno()) is None
+
+
+def test_what_survives_is_told_without_proc_as_well() -> None:
+    """Where no cgroup can be read, nothing is promised beyond the session, or the container."""
+    code = "import json; from outlast.shim.survival import survives; print(json.dumps(survives()))"
+    under = kernel.mounts("mount -t tmpfs none /proc")
+
+    assert survival.told_by("", is_container=is_container()) == kernel.told(code, under=under)
+
+
+def is_container() -> bool:
+    return any(map(os.path.exists, survival.CONTAINER_MARKS))
 
 
 # ------------------------------------------------------------------------------------------- a tree
