@@ -130,3 +130,33 @@ def test_the_end_of_an_orphan_is_written_as_any_other(
     assert (code, number, "timeout", "launcher") == (
         line["code"], line["signal"], line["reason"], line["by"])  # fmt: skip
     assert spool.end_line(status, 5, None, by="kernel")["reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("began", "expected"),
+    [
+        ({}, (None, None, 0, "stop")),
+        ({"output_bytes": 5, "on_output_limit": "discard"}, (5, None, 0, "discard")),
+        ({"idle_timeout_ms": 7, "floor_bytes": 1 << 62}, (None, 7, 1 << 62, "stop")),
+        (
+            {"output_bytes": -1, "idle_timeout_ms": "7", "floor_bytes": True},
+            (None, None, 0, "stop"),
+        ),
+        ({"output_bytes": None, "on_output_limit": ["stop"]}, (None, None, 0, "stop")),
+    ],
+    ids=["an older shim's", "discarded", "silence and the floor", "nonsense", "more of it"],
+)
+def test_the_limits_on_output_are_found_in_the_record(
+    began: spool.Line, expected: tuple[object, ...]
+) -> None:
+    """What is not said, or makes no sense, is no limit: nothing is ended for that."""
+    assert expected == tuple(spool.output_limits(began)[name] for name in spool.OUTPUT_LIMITS)
+
+
+def test_a_wish_says_why(tmp_path: Path) -> None:
+    """Its words stand in the record of the end, whoever writes that."""
+    spool.ask_to_stop(str(tmp_path), 5, "output_limit", "too much")
+    wish = spool.stop_wish(str(tmp_path))
+
+    assert spool.Wish(5, "output_limit", "too much") == wish
+    assert "too much" == spool.end_line(9, 5, wish, by="kernel")["error"]

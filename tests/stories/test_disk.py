@@ -109,3 +109,18 @@ def test_the_limit_of_output_is_a_job_s_own(client: Client, tmp_path: Path) -> N
 
     assert ("output_limit", None) == fate(after)
     assert len(client.output(job.id)) > MIB
+
+
+def test_an_orphan_leaves_room_on_the_disk_too(small_home: Path, tmp_path: Path) -> None:
+    """A command whose shim was killed is ended before it fills the disk, with the same reason."""
+    flood = "while head -c 65536 /dev/zero; do sleep 0.02; done"
+    with fresh_client() as client:
+        shell = f"until [ -e go ]; do sleep 0.02; done; {flood}"
+        job = client.submit(shell=shell, cwd=str(tmp_path))
+        kill(int(began(small_home, job)["shim_pid"]))
+        eventually(lambda: client.get(job.id).nodes[0].degraded)
+        (tmp_path / "go").touch()
+        after = over(client, job)
+
+    assert ("disk_full", None) == fate(after)
+    assert "must stay free" in (after.nodes[0].error or "")
