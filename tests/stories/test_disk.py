@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from outlast import Client
+from outlast.engine.service import UNSTORED_END
 from outlast.errors import ClientError
 
 from ..world import began, eventually, fresh_client, kill, record_of, supervisor_of
@@ -43,9 +44,9 @@ def fill(path: Path) -> None:
             pass
 
 
-def submit_until_refused(client: Client) -> None:
+def submit_until_refused(client: Client, size: int = 60_000) -> None:
     for _ in range(200):
-        client.submit(["true"], env={"LONG": "x" * 60_000})
+        client.submit(["true"], env={"LONG": "x" * size})
 
 
 def test_a_job_that_fills_the_disk_fails_alone(small_home: Path) -> None:
@@ -81,6 +82,30 @@ def test_a_disk_without_any_room_loses_nothing(small_home: Path, tmp_path: Path)
         assert ("exit_nonzero", 37) == fate(over(client, job))
         assert "started\n" == (tmp_path / "starts").read_text()
         assert (None, 0) == fate(over(client, client.submit(["true"])))
+
+
+def test_an_end_that_cannot_be_stored_is_told_as_that(
+    small_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where jobs may fill the disk: the status is what is stored, and the message what is not."""
+    monkeypatch.setenv("OUTLAST_MIN_FREE", "0")
+    with fresh_client() as client:
+        job = client.submit(shell="until [ -e go ]; do sleep 0.02; done", cwd=str(tmp_path))
+        began(small_home, job)
+        eventually(lambda: client.get(job.id).status == "running")
+        assert client.get(job.id).nodes[0].message is None
+        fill(small_home / "filler")
+        for size in (60_000, 0):  # which takes the last of the database's log, too
+            with pytest.raises(ClientError):
+                submit_until_refused(client, size)
+        (tmp_path / "go").touch()
+        eventually(lambda: record_of(small_home, job).ended is not None)
+        told = client.get(job.id)
+        (small_home / "filler").unlink()
+
+        assert ("running", UNSTORED_END) == (told.status, told.nodes[0].message)
+        assert (None, 0) == fate(over(client, job))
+        assert client.get(job.id).nodes[0].message is None
 
 
 def test_a_supervisor_that_dies_on_a_full_disk_is_followed_by_another(

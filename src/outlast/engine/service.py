@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 CATCH_UP: Final = timedelta(milliseconds=200)
 """What a supervisor is given to take in what has happened, before somebody is told."""
 
+UNSTORED_END: Final = "it has ended, which could not be stored yet: is the disk full?"
+"""The message of a job of whose end only its folder knows."""
+
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -104,7 +107,7 @@ class Service:
         if not job.is_settled:
             self._supervision.catch_up(CATCH_UP)
             job = self._stored(request.job_id)
-        return self._with_live_facts(job)
+        return self._with_unstored_end(self._with_live_facts(job))
 
     def list(self, request: verbs.List) -> Page:
         """Return a page of jobs, newest first."""
@@ -346,6 +349,23 @@ class Service:
             progress_pct=percent,
             message=message,
         )
+
+    def _with_unstored_end(self, job: Job) -> Job:
+        """
+        Return *job* with a message where its command is over and nobody could store that.
+
+        Its status stays what is stored: whoever was told an end must find it there ever after.
+        """
+        if job.is_terminal:
+            return job
+        return replace(job, nodes=tuple(self._unstored(job, node) for node in job.nodes))
+
+    def _unstored(self, job: Job, node: Node) -> Node:
+        if node.is_terminal or not node.attempt:
+            return node
+        record = spool.read_record(self.output_folder(job, node))
+        is_over = record is not None and record.ended is not None
+        return replace(node, message=UNSTORED_END) if is_over else node
 
     def _tell_expired(self, job: Job) -> None:
         if job.expires_at is not None and job.expires_at <= self._clock.now():
