@@ -41,7 +41,9 @@ class Served:
         self.world = world
         self.was_asked_to_leave = asyncio.Event()
         leave = self.was_asked_to_leave.set
-        self.server = Server(world.home.path, "1.2.3", supervisor, watchers, leave)
+        self.server = Server(
+            world.home.path, "1.2.3", supervisor, watchers, leave, in_force={"max_running": 9}
+        )
 
     @asynccontextmanager
     async def caller(self) -> AsyncIterator[Caller]:
@@ -120,7 +122,9 @@ def test_who_connects_is_greeted_and_answered(world: World) -> None:
     greeting, status, mode = asyncio.run(live())
 
     assert {"version": "1.2.3", "pid": os.getpid()} == greeting
-    assert {"ok": True, "running": 1, "queued": 0}.items() <= status.items()
+    assert {"ok": True, "running": 1, "queued": 0, "settings": {"max_running": 9}} == {
+        name: status[name] for name in ("ok", "running", "queued", "settings")
+    }
     assert 0o600 == mode
 
 

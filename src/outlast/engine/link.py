@@ -156,7 +156,7 @@ class Link:
             return None
         if may_replace and is_older(str(greeting.get("version")), self._version):
             peer.close()
-            self.leave(START_PATIENCE)
+            self.leave(timedelta(seconds=self._left(deadline)))
             return None
         return peer
 
