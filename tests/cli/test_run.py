@@ -82,14 +82,16 @@ def test_what_children_print_after_the_end_is_shown(cli: Cli) -> None:
     done = cli("run", "--leftovers", "wait", "--shell", line)
 
     assert (0, b"early\nlate\n") == done[:2]
+    assert "outlived" not in done.talk
 
 
 def test_leftovers_are_not_waited_for(cli: Cli) -> None:
-    """By default they are stopped, and the call returns."""
+    """By default they are stopped, that is said, and the call returns."""
     begun = time.monotonic()
     done = cli("run", "--grace", "0", "--shell", "sleep 300 & echo done")
 
     assert (0, b"done\n") == done[:2]
+    assert "); 1 background process outlived the command, and is gone\n" in done.talk
     assert time.monotonic() - begun < 15
 
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from .state import Reason
+
+OUTLIVED: Final = "outlived the command"
+"""What a message says of background processes that were still there when their command ended."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,14 +101,22 @@ def _watch(caller: Caller, job: Job, stay: timedelta | None, offsets: dict[str, 
 
 
 def _tell_end(caller: Caller, job: Job) -> None:
-    """Say how it ended; a job that is complete needs no words, but on a terminal."""
-    if job.status == "complete" and not sys.stderr.isatty():
+    """
+    Say how it ended, and what was still there then; a job that is complete and has left nothing
+    needs no words, but on a terminal.
+    """
+    from ...core.sight import OUTLIVED
+
+    message = job.nodes[0].message or ""
+    left = message if OUTLIVED in message and job.spec.leftovers == "stop" else None
+    if job.status == "complete" and not left and not sys.stderr.isatty():
         return
     from ...clock import SystemClock
     from ...framework.text import duration_of, fate
 
     took = duration_of(job, SystemClock().now())
-    caller.say(f"{job.id} is {fate(job)}" + (f" (after {took})" if took else ""))
+    after = f" (after {took})" if took else ""
+    caller.say(f"{job.id} is {fate(job)}{after}" + (f"; {left}" if left else ""))
 
 
 def _tell_way_back(caller: Caller, job: Job, offsets: dict[str, int]) -> None:

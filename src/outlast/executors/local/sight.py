@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ...core.limits import from_epoch_ms
-from ...core.sight import Alive, Emptied, Exited, Sight, Unkillable
+from ...core.sight import OUTLIVED, Alive, Emptied, Exited, Sight, Unkillable
 from ...core.state import Reason
 from ...shim import spool
 
@@ -67,7 +67,8 @@ def _reason(name: object) -> Reason | None:
 def _emptied(line: Line, folder: str, at: datetime) -> Emptied:
     percent, message = spool.read_progress(folder)
     if left := line.get("leftovers"):
-        said = f"{left} background processes outlived the command, and are gone"
+        who = "1 background process" if left == 1 else f"{left} background processes"
+        said = f"{who} {OUTLIVED}, and {'is' if left == 1 else 'are'} gone"
         message = said if message is None else f"{message} ({said})"
     return Emptied(
         at=at,
