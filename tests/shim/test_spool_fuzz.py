@@ -71,6 +71,20 @@ def test_a_record_cut_at_any_byte_says_what_was_whole(cut: int) -> None:
     assert expected == parse_record(data[:cut])
 
 
+@given(
+    st.lists(
+        st.dictionaries(
+            st.text(),
+            st.none() | st.booleans() | st.integers() | st.text(st.characters(codec=None)),
+        ),
+        max_size=3,
+    )
+)
+def test_lines_are_written_as_json(lines: list[dict[str, Any]]) -> None:
+    """Whatever words and numbers stand in a flat line, it is what `json.dumps` makes of it."""
+    assert "".join(json.dumps(line) + "\n" for line in lines).encode() == spool.encode(*lines)
+
+
 @given(st.lists(garbage, min_size=5, max_size=5))
 def test_what_is_damaged_between_the_lines_hides_none(between: list[bytes]) -> None:
     """Whatever stands between two lines, both are read."""

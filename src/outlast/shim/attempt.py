@@ -117,6 +117,7 @@ class Attempt:
         tell_began()
         self._arm("timeout", began["mono_ms"], self.message["timeout_ms"])
         self._obey_wish()
+        self._watch_output(was_told=False)
 
     def _began(self, child: Child) -> spool.Line:
         return {
@@ -190,6 +191,11 @@ class Attempt:
         # Output that must not go on gets no grace: a flood fills the disk in that time.
         grace = self.message["grace_ms"] if reason == "idle_timeout" else 0
         self._stop(reason, grace, error)
+
+    def _watch_no_more(self) -> None:
+        if self._output is not None:
+            self._output.close()
+            self._output = None
 
     # Stopping -------------------------------------------------------------------------------
 
@@ -327,14 +333,12 @@ class Attempt:
     def _finish(self, lines: list[spool.Line]) -> None:
         self._finished = True
         self._deadlines.clear()
+        self._watch_no_more()
         self._journal.publish(*lines)
         reach("shim.after_record_end")
 
     def _leave_nothing(self) -> None:
         """Once the last child is reaped: give back what was held for the attempt."""
-        if self._output is not None:
-            self._output.close()
-            self._output = None
         self._containment.remove()
         self._save()
 

@@ -30,8 +30,8 @@ def descendants(root: int) -> list[int]:
 def own_children() -> list[int]:
     """Return the children of this process, which has one thread; the dead ones too."""
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
-            return [int(pid) for pid in file.read().split()]
+        children = system.read_small(f"/proc/self/task/{os.getpid()}/children")
+        return [int(pid) for pid in children.split()]
     except OSError:
         return descendants(os.getpid())
 

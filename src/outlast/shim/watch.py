@@ -35,14 +35,11 @@ class Output:
         self._sizes = self._look_sizes()
         self._punched = {spool.STDOUT: 0, spool.STDERR: 0}
         self._grown_at = grown_at_ms
-        self._look_at: int | None = None
+        self._look_at: int | None = grown_at_ms
+        """The first look orders the news: until then the record is written beside the output."""
         self._is_idle = False
         """Silence has been told: once is enough."""
         self._fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        if system.LINUX:
-            fcntl.fcntl(self._fd, fcntl.F_NOTIFY, fcntl.DN_MODIFY)
-        else:  # pragma: no cover - elsewhere than on Linux
-            self._look_at = grown_at_ms + LOOK_BLIND_MS
 
     def close(self) -> None:
         """Ask for no more news."""
