@@ -1,13 +1,14 @@
 """
-An agent's loop: start a command, ask now and then, read the result. Against the JSON alone.
+An agent's loop: start a job, ask now and then, read the result. Against the JSON alone.
 
-It knows one command, `outlast submit`. All others are in the answers: `status_command` asks
-again, `result_command` reads the end, `cancel_command` gives up. `poll_interval_ms` says how soon to
-ask, `terminal` when to stop. Each question is a process of its own and takes no longer than a
-moment, so that no limit of the agent's shell is ever reached. Exits with the command's own code,
-or with 1 where there is none.
+It knows one command, the one that it is given: `outlast submit -- make`, or an asynchronous
+command of any tool. All others are in the answers: `status_command` asks again, `result_command`
+reads the end, `cancel_command` gives up. `poll_interval_ms` says how soon to ask, `terminal` when to
+stop. Each question is a process of its own and takes no longer than a moment, so that no limit of
+the agent's shell is ever reached. Exits with the job's own code, or with 1 where there is none.
 
-    python examples/agent_loop.py COMMAND...
+    python examples/agent_loop.py outlast submit -- make
+    python examples/agent_loop.py TOOL COMMAND...
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def ask(command: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Do what the arguments say, as a job."""
-    job = ask(f"outlast submit --json -- {shlex.join(sys.argv[1:])}")
+    """Start what the arguments say, and see it through."""
+    job = ask(shlex.join(sys.argv[1:]))
     print(f"started {job['job_id']}", flush=True)
     while not job["terminal"]:
         time.sleep(job["poll_interval_ms"] / 1000)
@@ -46,6 +47,8 @@ def main() -> None:
 
     result = ask(job["result_command"])["result"]
     print(f"ended: {job['status']}, {job['reason']}, exit code {job['exit_code']}")
+    if result["value"] is not None:
+        print(json.dumps(result["value"]))
     print(result["stdout"], end="")
     sys.exit(1 if result["exit_code"] is None else result["exit_code"])
 

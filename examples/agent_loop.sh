@@ -1,8 +1,9 @@
 #!/bin/sh
-# An agent's loop in POSIX sh: start a command, ask now and then, read the result. Against the JSON alone.
-# Exits with the command's own code, or with 1 where there is none. Takes JSON apart with jq, or else Python.
+# An agent's loop in POSIX sh: start a job, ask now and then, read the result. Against the JSON alone.
+# Exits with the job's own code, or with 1 where there is none. Takes JSON apart with jq, or else Python.
 #
-#   sh examples/agent_loop.sh COMMAND...
+#   sh examples/agent_loop.sh outlast submit -- make
+#   sh examples/agent_loop.sh TOOL COMMAND...
 set -u
 
 # field NAME: print one field of $answer; nothing where it is null or false.
@@ -25,7 +26,7 @@ check() {
     exit 1
 }
 
-answer=$(outlast submit --json -- "$@")
+answer=$("$@")
 check
 printf 'started %s\n' "$(field data.job_id)"
 while [ "$(field data.terminal)" != true ]; do

@@ -82,7 +82,7 @@ def follow_through(
     loop: str, *command: str, path: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*LOOPS[loop], *command],
+        [*LOOPS[loop], "outlast", "submit", "--", *command],
         env=os.environ | {"PATH": path or search_path()},
         capture_output=True,
         text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Sequence
@@ -27,8 +28,8 @@ RAW: Final[dict[str, Any]] = {
 }
 """What stands behind the name of a command of ours is ours to take apart."""
 
-WAIT: Final = "Stay so long for the end; none: to the end.  [default: not at all]"
-JSON: Final = "Answer with one line of JSON; the default when stdout is no terminal."
+WAIT: Final = "Stay so long for the end, or none: to the end. By default, not at all."
+JSON: Final = "Answer with one line of JSON, as it does where stdout is no terminal."
 KEY: Final = "Asked again with the same key, it is the same job."
 
 MARK: Final = "_outlast_asynchronous"
@@ -182,7 +183,7 @@ def returns_a_job(callback: Callable[..., Any] | None) -> bool:
         try:
             hint = typing.get_type_hints(alone, getattr(function, "__globals__", {}))["return"]
         except Exception:  # noqa: BLE001 - whatever it names, it cannot be found: told by its name
-            return "AsyncJob" in str(hint).replace("|", " ").replace(".", " ").split()
+            return re.search(r"\bAsyncJob\b", str(hint)) is not None
     kinds = (hint, *typing.get_args(hint))
     return any(isinstance(kind, type) and issubclass(kind, AsyncJob) for kind in kinds)
 

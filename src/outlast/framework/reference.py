@@ -60,7 +60,7 @@ def _place_of_main(name: str) -> str:
     path: str | None = getattr(main, "__file__", None)
     if spec is not None and spec.name != "__main__":
         return str(spec.name)  # python -m tool
-    if path is None or sys.flags.interactive or hasattr(sys, "ps1"):
+    if path is None or path.startswith("<") or sys.flags.interactive or hasattr(sys, "ps1"):
         raise _refused(name, "was typed in, by -c, stdin or a REPL, and is in no file")
     path = os.path.abspath(path)
     if not os.path.isfile(path):
