@@ -61,6 +61,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
             )
         ),
         *(f"batch {verb}" for verb in ("run", "status", "collect", "cancel")),
+        "convert",
         *(f"supervisor {verb}" for verb in ("status", "stop", "install", "run")),
         *("doctor", "manifest"),
     ] == list(commands)
@@ -100,6 +101,7 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli) -> None:
         "batch status": ("batch", "status", "M.json"),
         "batch collect": ("batch", "collect", "--wait", "20s", "M.json"),
         "batch cancel": ("batch", "cancel", "M.json"),
+        "convert": ("convert", "--routes"),
         "supervisor status": ("supervisor", "status"),
         "supervisor install": ("supervisor", "install", "--print"),
         "doctor": ("doctor",),

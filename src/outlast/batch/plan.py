@@ -126,7 +126,9 @@ def collisions(order: Order, paths: Iterable[str]) -> list[str]:
     for path in inputs.values():
         output = output_of(order, path) or ""
         if (other := by_output.setdefault(output, path)) != path:
-            faults.append(f"{other} and {path} would both be written to {output}")
+            faults.append(
+                f"{other} and {path} would both be written to {output}: --keep-name keeps them apart"
+            )
         whole = os.path.join(order.output_root, output)
         if whole in inputs:
             faults.append(f"the output of {path} would be written over the input {inputs[whole]}")

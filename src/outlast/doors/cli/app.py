@@ -23,6 +23,7 @@ TABLE: Final = {
     "submit": (f"{HERE}.submit:submit", "Start a command and return at once with its id."),
     "job": ("outlast.framework.job:job", "Ask about jobs, read them, end them."),
     "batch": (f"{HERE}.batch:batch", "Run a command for each of many files; keep a manifest."),
+    "convert": (f"{HERE}.batch.convert:convert", "Convert documents, each in a job of its own."),
     "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and say what would help."),
     "manifest": (f"{HERE}.manifest:manifest", "Describe every command, option and answer as JSON."),

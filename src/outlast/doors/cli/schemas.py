@@ -44,6 +44,21 @@ BATCH_PLAN: Final = object_of(
         ),
     }
 )
+ROUTES: Final = object_of(
+    {
+        "routes": list_of(
+            object_of(
+                {
+                    "from": TEXT,
+                    "to": TEXT,
+                    "by": list_of(TEXT),
+                    "missing": list_of(TEXT),
+                }
+            )
+        ),
+        "install_command": or_null("string"),
+    }
+)
 
 SCHEMAS: Final[Schema] = {
     **jobs.SCHEMAS,
@@ -66,6 +81,7 @@ SCHEMAS: Final[Schema] = {
     ),
     "batch": BATCH,
     "batch_run": {"anyOf": [BATCH, BATCH_PLAN]},
+    "convert": {"anyOf": [BATCH, BATCH_PLAN, ROUTES]},
     "doctor": object_of(
         {
             "checks": list_of(
@@ -100,5 +116,6 @@ OF_COMMAND: Final = {
     "batch status": "batch",
     "batch collect": "batch",
     "batch cancel": "batch",
+    "convert": "convert",
 }
 """Which schema a command's `data` has; none: it prints no envelope, or one about itself."""

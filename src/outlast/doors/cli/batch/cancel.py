@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import click
 
 from ....framework.lazy import verb
+from .options import whole
 
 if TYPE_CHECKING:
     from ....framework.caller import Caller
@@ -26,7 +26,7 @@ def cancel(caller: Caller, manifest: str) -> int:
     from ....client import Client
     from .go import tell_manifest
 
-    path = os.path.abspath(os.path.expanduser(manifest))
+    path = whole(manifest)
     found = load_manifest(path)
     with Client(home=caller.settings.home) as client:
         after = cancel_all(client, found)

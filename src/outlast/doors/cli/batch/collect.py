@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import click
 
 from ....framework.lazy import verb
 from ....framework.patience import FOREVER, patience
+from .options import whole
 
 if TYPE_CHECKING:
     from ....batch.manifest import Entry
@@ -43,7 +43,7 @@ def collect(caller: Caller, manifest: str, wait: str | None) -> int:
     from .show import shown
 
     stay = patience("--wait", wait, timedelta())
-    path = os.path.abspath(os.path.expanduser(manifest))
+    path = whole(manifest)
     found = load_manifest(path)
     clock = SystemClock()
     progress = Progress(len(found.entries))

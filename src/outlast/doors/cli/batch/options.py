@@ -87,7 +87,7 @@ def width(max_parallel: int | None) -> int | None:
 def manifest_path(given: str | None, output_dir: str | None) -> str:
     """Return where the manifest goes: in the folder of the outputs, where nothing else is said."""
     if given:
-        return os.path.abspath(os.path.expanduser(given))
+        return whole(given)
     if output_dir is None:
         raise InvalidRequest("say where the manifest goes: --manifest M.json")
     return os.path.join(output_dir, MANIFEST_NAME)
@@ -105,7 +105,25 @@ def inputs_of(given: Sequence[str], *, null: bool, but: Sequence[str], **how: An
     return find_inputs(names, but=but, **how)
 
 
-def folder_fault(path: str) -> str | None:
+def check_places(faults: Faults, manifest: str, output_root: str | None) -> None:
+    """See that the manifest and the outputs can be written where they are to go."""
+    from ....batch.disk import check_manifest_place
+
+    if output_root is not None and (fault := _folder_fault(output_root)):
+        faults.found.append(f"outputs cannot go to {output_root}: {fault}")
+    elif manifest and output_root is not None and os.path.dirname(manifest) == output_root:
+        if os.path.lexists(manifest):
+            faults(lambda: check_manifest_place(manifest))
+    elif manifest:
+        faults(lambda: check_manifest_place(manifest))
+
+
+def whole(path: str) -> str:
+    """Return *path* absolute, as a shell would have understood it."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def _folder_fault(path: str) -> str | None:
     """Return what keeps *path* from being a folder to write to; None if nothing."""
     there = path
     while not os.path.lexists(there):

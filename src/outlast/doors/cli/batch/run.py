@@ -13,10 +13,11 @@ from ..spec import job_options, read
 from .options import (
     Faults,
     batch_options,
-    folder_fault,
+    check_places,
     inputs_of,
     manifest_path,
     stay,
+    whole,
     width,
 )
 
@@ -106,7 +107,7 @@ def _asked(caller: Caller, given: dict[str, Any]) -> Asked:
     if command and shell:
         faults.found.append("command and shell exclude each other: give one")
 
-    output_root = _folder(given["output_dir"])
+    output_root = whole(given["output_dir"]) if given["output_dir"] else None
     manifest = faults(lambda: manifest_path(given["manifest"], output_root), "")
     words = [*command, shell or "", str(options.get("stdin", ""))]
     if output_root is None and manifest and places_in(words) & OUTPUT_PLACES:
@@ -161,26 +162,9 @@ def _options(given: dict[str, Any], faults: Faults) -> dict[str, Any]:
     return options
 
 
-def check_places(faults: Faults, manifest: str, output_root: str | None) -> None:
-    """See that the manifest and the outputs can be written where they are to go."""
-    from ....batch.disk import check_manifest_place
-
-    if output_root is not None and (fault := folder_fault(output_root)):
-        faults.found.append(f"outputs cannot go to {output_root}: {fault}")
-    elif manifest and output_root is not None and os.path.dirname(manifest) == output_root:
-        if os.path.lexists(manifest):
-            faults(lambda: check_manifest_place(manifest))
-    elif manifest:
-        faults(lambda: check_manifest_place(manifest))
-
-
 def dotted(ext: str | None) -> str | None:
     """Return an extension with its dot."""
     return ext if not ext or ext.startswith(".") else f".{ext}"
-
-
-def _folder(given: str | None) -> str | None:
-    return None if given is None else os.path.abspath(os.path.expanduser(given))
 
 
 def _codes(given: tuple[str, ...]) -> dict[int, str]:

@@ -1,0 +1,1 @@
+"""Documents into others: what leads where, and the process that converts one of them."""
