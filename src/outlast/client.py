@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -12,7 +13,7 @@ from .core.limits import parse_duration
 from .core.state import JobStatus
 from .engine import verbs
 from .engine.secrets import resolve_secrets
-from .errors import InvalidRequest, WaitTimeout
+from .errors import InvalidRequest, NotTerminal, WaitTimeout
 from .settings import capture_caller, load_settings
 from .wiring import capabilities, make_service
 
@@ -36,10 +37,14 @@ class Client:
     def __init__(self, *, home: str | os.PathLike[str] | None = None) -> None:
         self._settings = load_settings(home=home)
         self._service = make_service(self._settings)
+        self._let_go = weakref.finalize(self, self._service.close)
 
     def close(self) -> None:
-        """Let go of the store. No job is touched; idempotent. Or use it as a context manager."""
-        self._service.close()
+        """
+        Let go of the store. No job is touched; idempotent. Or use it as a context manager; one
+        that is forgotten lets go by itself.
+        """
+        self._let_go()
 
     def __enter__(self) -> Self:
         return self
@@ -158,6 +163,23 @@ class Client:
         """
         ids = tuple(map(JobId, job_ids))
         return self._service.watch(verbs.Wait(job_ids=ids, timeout=_duration(timeout)))
+
+    def result(self, job_id: str) -> dict[str, Any]:
+        """
+        Return what an ended job left, as JSON has it: `exit_code`, the last 4 KiB of `stdout` and of
+        `stderr` as text (`truncated` says if there is more), and a Python job's `value`.
+
+        Raises:
+            NotTerminal: It has not ended: `wait` for it.
+        """
+        job = self.get(job_id)
+        if not job.is_terminal:
+            raise NotTerminal(
+                f"{job.id} is {job.status}: there is no result yet",
+                job_id=job.id,
+                suggestion="Wait for its end first",
+            )
+        return self._service.result(job)
 
     def output(self, job_id: str, *, stream: str = "stdout", node: int = 0) -> bytes:
         """Return what a node has printed so far."""

@@ -47,6 +47,14 @@ def test_every_verb_is_on_every_door() -> None:
     assert set(verbs.VERBS) == set(AS_COMMANDS)
 
 
+def test_every_job_command_is_in_the_library() -> None:
+    """Under the verb's name, or under its own where it shows what a verb has found."""
+    methods = {command: verb for verb, command in AS_COMMANDS.items()}
+    for name in tree():
+        if name.startswith("job "):
+            assert callable(getattr(Client, methods.get(name, name.removeprefix("job ")))), name
+
+
 def test_every_verb_is_documented() -> None:
     """Each command stands in the reference, and each has examples of its own."""
     page = (DOCS / "reference" / "cli.md").read_text()

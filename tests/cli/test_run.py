@@ -44,7 +44,9 @@ def test_ending_the_caller_ends_no_job(cli: Cli) -> None:
 
 def test_when_the_wait_ends_the_job_goes_on(cli: Cli) -> None:
     """3, how to ask again, and from which byte to read on."""
-    done = cli("run", "--wait", "0.5s", "--shell", "echo first; sleep 1.5; echo second")
+    line = "echo first; until [ -e go ]; do sleep 0.05; done; echo second"
+    done = cli("run", "--wait", "4s", "--shell", line)
+    (cli.folder / "go").touch()
     job_id = cli("job", "list", "--output", "id").text.strip()
     rest = cli("job", "logs", "--follow", "--since-byte", "6", job_id)
 

@@ -144,6 +144,11 @@ class Job:
     """Counts the writes: a write names the version it read."""
 
     @property
+    def name(self) -> str | None:
+        """The name that it was given for people."""
+        return self.spec.name
+
+    @property
     def is_terminal(self) -> bool:
         return self.status in TERMINAL_JOB
 
