@@ -48,6 +48,41 @@ def test_a_group_is_asked_to_leave_after_the_command_that_led_it(tmp_path: Path)
     assert expected == kernel.told(GROUP, tmp_path)
 
 
+WITHOUT_SUBREAPER = """
+import json, os, sys, time
+from outlast.shim import spool
+from outlast.shim.attempt import Attempt
+from outlast.shim.worker import deafen
+deafen()
+folder, leftovers = sys.argv[1:3]
+script = "(for i in 1 2 3 4; do sleep 0.1; done; echo done) & exit 3"
+message = {"subreaper": False, "argv": ["/bin/sh", "-c", script], "cwd": folder, "folder": folder,
+           "env": {"PATH": os.environ["PATH"]}, "floor_bytes": 0, "output_bytes": None,
+           "on_output_limit": "stop", "idle_timeout_ms": None, "timeout_ms": 60_000,
+           "grace_ms": 0, "leftovers": leftovers, "shim_start": 1, "boot": "b",
+           "survives": "session", "key": "k/0/1"}
+told = []
+attempt = Attempt(message, told.append)
+assert attempt.start() is None
+while not attempt.is_over:
+    time.sleep(min(attempt.timeout_ms() / 1000, 0.02))
+    attempt.on_wake(b"")
+events = [json.loads(line)["event"] for data in told for line in data.splitlines()]
+with open(f"{folder}/stdout") as output:
+    print(json.dumps([events, spool.read_record(folder).ended["code"], output.read()]))
+"""
+
+
+@pytest.mark.parametrize("leftovers", ["wait", "stop"])
+def test_without_a_subreaper_an_attempt_lasts_as_long_as_its_group(
+    tmp_path: Path, leftovers: str
+) -> None:
+    """What the command left behind is nobody's child of ours, and is waited for all the same."""
+    expected = [["began", "ended", "emptied"], 3, "done\n"]
+
+    assert expected == kernel.told(WITHOUT_SUBREAPER, tmp_path, leftovers)
+
+
 # -------------------------------------------------------------------------------- no right to do it
 
 OTHER_USER = """

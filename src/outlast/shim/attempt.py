@@ -25,6 +25,9 @@ How long a shim whose deadline has passed leaves the processor to others, once i
 hundreds may have the same one, and each one's paperwork would make the next one's KILL late.
 """
 
+LOOK_AGAIN_MS = 100
+"""Between two looks at a process group whose members are no children of ours."""
+
 UNKILLABLE_MS = 5000
 """After so long of being killed, what is left is told as unkillable."""
 
@@ -174,7 +177,7 @@ class Attempt:
     def _passed(self, name: str) -> None:
         if name == "kill":
             self._kill()
-        else:
+        elif name != "look":
             self._stop("timeout", self.message["grace_ms"])
 
     def _obey_wish(self) -> None:
@@ -254,9 +257,8 @@ class Attempt:
                 os.waitpid(dead.si_pid, 0)
         except ChildProcessError:
             self._has_no_child()
-        else:
-            if has_ended_now:
-                self._care_for_leftovers()
+        if has_ended_now and not self._finished:
+            self._care_for_leftovers()
 
     def _has_no_child(self) -> None:
         if self._ended and not self._finished and self._containment.is_empty():
@@ -272,8 +274,12 @@ class Attempt:
             self._journal.publish(ended)
 
     def _is_alone(self) -> bool:
-        """Whether the command, ended and not reaped yet, is all that is left."""
-        return self._child is not None and tree.own_children() == [self._child.pid]
+        """Whether the command, ended and not reaped yet, is provably all that is left."""
+        return (
+            self._containment.keeps_orphans
+            and self._child is not None
+            and tree.own_children() == [self._child.pid]
+        )
 
     def _verdict(self, how: int, status: int) -> spool.Line:
         """Return the line for an end as waitid(2) tells it: *status* is a code, or a signal."""

@@ -29,6 +29,11 @@ class Containment:
         return "subreaper" if self._is_subreaper else "group"
 
     @property
+    def keeps_orphans(self) -> bool:
+        """Whether all that the command leaves behind comes to the shim."""
+        return self._is_subreaper
+
+    @property
     def path(self) -> str | None:
         """The cgroup's folder, for whoever has to end it without this shim."""
         return None if self._cgroup is None else self._cgroup.path

@@ -176,9 +176,7 @@ class Launcher:
         wish = spool.stop_wish(folder)
         ended = spool.end_line(status, time.time_ns() // 1_000_000, wish, by="launcher")
         try:
-            record = spool.parse_record(os.pread(fd, spool.MAX_RECORD_BYTES, 0))
-            if record.began is not None:  # pragma: no branch - voided before we had the lock
-                spool.append(fd, spool.encode(ended))
+            spool.append(fd, spool.encode(ended))
         except OSError:
             pass  # A full disk: the supervisor asks the kernel instead.
         finally:
