@@ -35,7 +35,15 @@ Answer = dict[str, Any] | None
 class Supervisor:
     """A scripted end of the socket. Greets, and answers one line after another as it is told."""
 
-    def __init__(self, home: Path, *answers: Answer, greeting: Answer | str = "own") -> None:
+    def __init__(
+        self,
+        home: Path,
+        *answers: Answer,
+        greeting: Answer | str = "own",
+        is_in_a_hurry: bool = False,
+    ) -> None:
+        self.hung_up = 0
+        self._is_in_a_hurry = is_in_a_hurry
         self.heard: list[Any] = []
         self.answers = list(answers)
         self._greeting = {"version": "1.2.3"} if greeting == "own" else greeting
@@ -62,6 +70,10 @@ class Supervisor:
             return
         if self._greeting != "mute":
             peer.sendall(wire.encode(self._greeting))  # type: ignore[arg-type]  # a line
+        if self._is_in_a_hurry:
+            peer.close()
+            self.hung_up += 1
+            return
         reader = wire.Reader(peer)
         while self.answers and (line := reader.read(None)) is not None:
             self.heard.append(line)
@@ -250,6 +262,26 @@ def test_a_wake_over_a_broken_connection_goes_over_another(link: Link, listen: L
     link.wake()
 
     eventually(lambda: [{"op": "wake"}] == supervisor.heard)
+
+
+def test_nobody_who_hangs_up_at_once_is_woken(home: Path, listen: Listen, starter: Starter) -> None:
+    """After two tries somebody else is started."""
+    supervisor = listen(is_in_a_hurry=True)
+
+    class Clock(SystemClock):
+        """Asked three times for each connection: the last time when that has been made."""
+
+        asked = 0
+
+        def monotonic(self) -> float:
+            self.asked += 1
+            eventually(lambda: supervisor.hung_up == self.asked // 3)
+            return super().monotonic()
+
+    Link(str(home), "1.2.3", starter, Clock()).wake()
+
+    assert 2 == supervisor.hung_up
+    assert 1 == starter.started
 
 
 def test_a_forked_child_makes_its_own_connection(link: Link, listen: Listen) -> None:

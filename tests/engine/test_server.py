@@ -240,6 +240,17 @@ def test_who_watches_is_told_of_each_change_and_of_no_other_job(world: World) ->
     assert "cancelled" == world.job(other).status
 
 
+def test_who_asks_it_to_leave_is_heard(world: World) -> None:
+    """It answers, and leaves in its own time."""
+
+    async def live() -> None:
+        async with served(world) as there, there.caller() as caller:
+            assert {"ok": True} == await caller.ask({"op": "leave"})
+            assert there.was_asked_to_leave.is_set()
+
+    asyncio.run(live())
+
+
 def test_a_cancel_of_nothing_is_told_as_such(world: World) -> None:
     """With the code of the error and its words."""
 

@@ -343,18 +343,22 @@ def test_what_somebody_else_changed_is_read_again(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing begins on the strength of what could not be stored."""
-    (first, job) = world.submit(JobSpec(shell="takes a second"), JobSpec(shell="ends"))
+    first, second, job = world.submit(
+        JobSpec(shell="takes a second"), JobSpec(shell="stays"), JobSpec(shell="ends")
+    )
 
     async def live() -> None:
-        async with world.supervisor(max_running=1) as supervisor:
+        async with world.supervisor(max_running=2) as supervisor:
             cancelled_by_somebody_else(world, job)
-            await world.until(lambda: supervisor.is_idle, step=SECOND)
+            await world.until(lambda: world.job(first).is_settled, step=SECOND)
+            await supervisor.cancel(second.id, frozenset(), timedelta())
+            await world.until(lambda: supervisor.is_idle)
 
     asyncio.run(live())
 
     assert ("complete", None) == fate(world.job(first))
     assert ("cancelled", "cancelled") == fate(world.job(job))
-    assert [attempt_key(first.id, 0, 1)] == world.host.started
+    assert [attempt_key(each.id, 0, 1) for each in (first, second)] == world.host.started
     assert "changed by somebody else" in caplog.text
 
 
@@ -397,6 +401,28 @@ def test_what_ran_under_another_boot_is_gone(world: World) -> None:
 
 
 # -------------------------------------------------------------------------------------- cancelling
+
+
+def test_the_next_supervisor_goes_on_stopping(world: World) -> None:
+    """What was cancelled and is not gone is no less cancelled for a change of supervisors."""
+    (job,) = world.submit(JobSpec(shell="ignores SIGTERM", grace=SECOND))
+
+    async def cancel() -> None:
+        async with world.supervisor() as supervisor:
+            await world.until(lambda: world.job(job).status == "running")
+            await supervisor.cancel(job.id, frozenset(), HOUR)
+
+    async def go_on() -> None:
+        async with world.supervisor() as supervisor:
+            assert 0 == supervisor.running
+            await world.until(lambda: supervisor.is_idle, step=SECOND)
+
+    asyncio.run(cancel())
+    assert not world.job(job).is_settled
+    asyncio.run(go_on())
+
+    assert ("cancelled", "cancelled") == fate(world.job(job))
+    assert world.job(job).is_settled
 
 
 def test_a_cancel_meets_each_node_where_it_is(world: World) -> None:

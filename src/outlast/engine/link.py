@@ -129,10 +129,8 @@ class Link:
                 peer.sendall(wire.encode({"op": "leave"}))
                 while reader.read(max(0.0, deadline - self.clock.monotonic())) is not None:
                     pass
-            except TimeoutError:
-                return False
-            except OSError:
-                pass
+            except OSError as error:
+                return not isinstance(error, TimeoutError)
         return True
 
     # Connecting -----------------------------------------------------------------------------
@@ -191,13 +189,11 @@ class Link:
                     return False
                 self._kept = kept = (os.getpid(), peer)
             peer = kept[1]
-            try:
+            with suppress(OSError, ValueError):
                 # Nothing is ever sent to this end: being readable means that it was hung up.
                 if not select.select([peer], [], [], 0)[0]:
                     peer.sendall(wire.encode(line))
                     return True
-            except (OSError, ValueError):
-                pass
             peer.close()
             self._kept = None
         return False

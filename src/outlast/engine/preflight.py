@@ -72,7 +72,7 @@ def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[s
     if not os.path.isdir(cwd):
         there = os.path.lexists(cwd)
         faults.append(f"cwd {cwd} is {'no directory' if there else 'not there'}")
-    elif not os.access(cwd, os.X_OK):  # pragma: no cover - root, as whom tests may run, may
+    elif not os.access(cwd, os.X_OK):  # pragma: no cover: root, as whom tests may run, may
         faults.append(f"cwd {cwd} may not be entered by this user")
     if spec.command:
         program = spec.command[0]

@@ -15,7 +15,7 @@ from ..core.job import Job, JobId, Node, attempt_key
 from ..core.sight import Alive, Gone, Sight
 from ..core.state import NodeStatus, Reason
 from ..core.transition import settle, transition
-from ..errors import IllegalMove, NotFound, Unavailable
+from ..errors import NotFound, Unavailable
 from ..ports.executor import Executor
 from ..ports.store import Query
 from ..shim.failpoint import reach
@@ -260,20 +260,17 @@ class Supervisor:
 
     def _follow(self, job: Job, node: Node, actions: tuple[planning.Action, ...]) -> None:
         for action in actions:
-            try:
-                match action:
-                    case ev.Event():
-                        node = transition(node, action)
-                    case ev.Aftermath():
-                        node = settle(node, action)
-                    case planning.Launch():
-                        self._hands.launch(job, node, is_stored=False)
-                    case planning.Watch():
-                        self._hands.watch(job, node)
-                    case planning.Stop():
-                        self._hands.stop(job, node, action.grace)
-            except IllegalMove as error:
-                log.warning("%s: %s", job.id, error)
+            match action:
+                case ev.Event():
+                    node = transition(node, action)
+                case ev.Aftermath():
+                    node = settle(node, action)
+                case planning.Launch():
+                    self._hands.launch(job, node, is_stored=False)
+                case planning.Watch():
+                    self._hands.watch(job, node)
+                case _:
+                    self._hands.stop(job, node, action.grace)
         self._note(job, node)
 
     def _note(self, job: Job, node: Node) -> None:

@@ -50,7 +50,7 @@ def peer_uid(peer: socket.socket) -> int:
     import socket
     import struct
 
-    if not hasattr(socket, "SO_PEERCRED"):
+    if not hasattr(socket, "SO_PEERCRED"):  # pragma: no cover: Linux has it
         return os.getuid()  # elsewhere the home's mode, 0700, is what keeps others out
     _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     return int(uid)
