@@ -50,6 +50,8 @@ def a_full_job(clock: FakeClock) -> Job:
         limits=Limits(output_bytes=None, memory_bytes=1 << 40, cpus=0.5, pids=7),
         on_output_limit="discard",
         leftovers="wait",
+        queue="nightly",
+        queue_width=2,
         retry_of=JobId("job_before"),
     )
     node = Node(
