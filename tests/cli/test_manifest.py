@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .conftest import Cli
+from .conftest import PROGRAM, Cli
 
 
 def fits(value: Any, schema: Any, schemas: dict[str, Any]) -> str | None:
@@ -63,6 +63,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
         *(f"batch {verb}" for verb in ("run", "status", "collect", "cancel")),
         "convert",
         *(f"supervisor {verb}" for verb in ("status", "stop", "install", "run")),
+        "framework check",
         *("doctor", "manifest"),
     ] == list(commands)
     assert [0, 1, 2, 3, 4, 5, 6, 7, 8] == commands["job status"]["exit_codes"]
@@ -102,6 +103,7 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli) -> None:
         "batch collect": ("batch", "collect", "--wait", "20s", "M.json"),
         "batch cancel": ("batch", "cancel", "M.json"),
         "convert": ("convert", "--routes"),
+        "framework check": ("framework", "check", PROGRAM, "submit", "--", "sleep", "1"),
         "supervisor status": ("supervisor", "status"),
         "supervisor install": ("supervisor", "install", "--print"),
         "doctor": ("doctor",),

@@ -25,6 +25,7 @@ TABLE: Final = {
     "batch": (f"{HERE}.batch:batch", "Run a command for each of many files; keep a manifest."),
     "convert": (f"{HERE}.batch.convert:convert", "Convert documents, each in a job of its own."),
     "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
+    "framework": (f"{HERE}.app:framework", "For whoever writes tools with job commands."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and say what would help."),
     "manifest": (f"{HERE}.manifest:manifest", "Describe every command, option and answer as JSON."),
 }
@@ -67,6 +68,20 @@ def cli(context: click.Context) -> None:
     """
     if context.invoked_subcommand is None:
         click.echo(SHORT_HELP)
+
+
+@click.group(
+    "framework",
+    cls=Lazy,
+    table={
+        "check": (f"{HERE}.framework.check:check", "Score a tool's asynchronous command, 0 to 3."),
+    },
+    epilog="""
+    outlast framework check shipit deploy staging
+    """,
+)
+def framework() -> None:
+    """For whoever writes command-line tools whose commands outlast their callers."""
 
 
 @click.group(

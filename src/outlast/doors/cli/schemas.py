@@ -62,6 +62,16 @@ ROUTES: Final = object_of(
 
 SCHEMAS: Final[Schema] = {
     **jobs.SCHEMAS,
+    "check": object_of(
+        {
+            "score": {"enum": [0, 1, 2, 3]},
+            "command": list_of(TEXT),
+            "job_id": or_null("string"),
+            "checks": list_of(
+                object_of({"level": WHOLE, "check": TEXT, "passed": YES_NO, "says": TEXT})
+            ),
+        }
+    ),
     "supervisor": object_of(
         {
             "pid": or_null("integer"),
@@ -108,6 +118,7 @@ OF_COMMAND: Final = {
     **jobs.OF_COMMAND,
     "run": "job",
     "submit": "job",
+    "framework check": "check",
     "supervisor status": "supervisor",
     "supervisor stop": "stopped",
     "supervisor install": "installed",
