@@ -283,3 +283,28 @@ def test_counts_are_of_entries() -> None:
     ]
 
     assert {"total": 4, "complete": 1, "running": 0, "queued": 1, "failed": 2} == counts(entries)
+
+
+def test_two_runs_that_write_at_once_tear_nothing(tmp_path: Path) -> None:
+    """The file is always one of theirs, whole."""
+    path = str(tmp_path / "M.json")
+    manifests = [
+        EMPTY.with_entries(Entry(source_file_path=f"{size}") for size in range(size))
+        for size in (3, 300)
+    ]
+    whole = {manifest.to_bytes() for manifest in manifests}
+    writers = []
+    for manifest in manifests:
+        if (pid := os.fork()) == 0:
+            for _ in range(100):
+                save_manifest(path, manifest)
+            os._exit(0)
+        writers.append(pid)
+    seen = set()
+    while writers:
+        if os.path.exists(path):
+            seen.add(Path(path).read_bytes())
+        writers = [pid for pid in writers if os.waitpid(pid, os.WNOHANG)[0] == 0]
+
+    assert seen <= whole
+    assert ["M.json"] == os.listdir(tmp_path)

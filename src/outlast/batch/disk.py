@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 from typing import Final
@@ -68,20 +70,32 @@ def save_manifest(path: str, manifest: Manifest) -> None:
     try:
         if _is_already(path, data):
             return
-        # Not `tempfile`: a name that a killed run may leave behind, and that the next one takes.
+        # One name, and no random one: what a killed run leaves behind, the next one takes.
         beside = os.path.join(folder, f".{name}.new")
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        with os.fdopen(fd, "wb") as file:
+        with os.fdopen(_open_alone(beside), "wb") as file:
+            file.truncate()
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
+            os.replace(beside, path)
         _sync(folder)
     except OSError as error:
         raise Unavailable(
             f"the manifest {path} cannot be written: {error.strerror}",
             suggestion="The jobs go on. Make room, and run the same again: it attaches to them",
         ) from error
+
+
+def _open_alone(path: str) -> int:
+    """Return a descriptor of the file at *path* that nobody else writes, until it is closed."""
+    while True:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        # Another run may have made it the manifest meanwhile: that one is not for us to write.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(fd), os.stat(path)):
+                return fd
+        os.close(fd)
 
 
 def _is_already(path: str, data: bytes) -> bool:
