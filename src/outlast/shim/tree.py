@@ -55,11 +55,9 @@ def _has_children_file() -> bool:
 
 
 def _descendants_by_scan(root: int) -> list[int]:
-    below: dict[int, list[int]] = {}
+    below: dict[int | None, list[int]] = {}  # below None: what has ended by now
     for pid in all_pids():
-        parent = system.parent_of(pid)
-        if parent is not None:
-            below.setdefault(parent, []).append(pid)
+        below.setdefault(system.parent_of(pid), []).append(pid)
     found: list[int] = []
     todo = [root]
     while todo:
