@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +16,8 @@ from outlast.engine.captures import Captures
 from outlast.home import Home
 from outlast.ports.executor import Captured
 from outlast.testing import FakeClock
+
+from .world import no_room_to_write
 
 CAPTURED = Captured(
     env={"A": "1", SECRET_MARK + "env:PW": "hunter2", "caf\u00e9": "\udcff"},
@@ -40,17 +39,6 @@ def home(tmp_path: Path) -> Home:
     home = Home(str(tmp_path))
     home.prepare()
     return home
-
-
-@contextmanager
-def no_room_to_write() -> Iterator[None]:
-    """Let no file of this process grow, as on a full disk (RLIMIT_FSIZE, setrlimit(2))."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def files(home: Home) -> list[str]:

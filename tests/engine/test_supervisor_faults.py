@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +21,7 @@ from outlast.errors import NotFound, Unavailable
 from outlast.ports.executor import Captured, Handle, Launch
 from outlast.testing import FakeExecutor, FakeHost, Life
 
-from .world import HOUR, SECOND, World
+from .world import HOUR, SECOND, World, no_room_to_write
 
 LIVES = {
     "ends": Life(),
@@ -61,17 +59,6 @@ class Reluctant(FakeExecutor):
     async def stop(self, handle: Handle, *, grace: timedelta) -> None:
         self._try("stop")
         await super().stop(handle, grace=grace)
-
-
-@contextmanager
-def no_room_to_write() -> Iterator[None]:
-    """Let no file of this process grow, as on a full disk (RLIMIT_FSIZE, setrlimit(2))."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def is_there(path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -23,6 +24,17 @@ from outlast.testing.jobs import a_job
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 PATIENCE_S = 60.0
+
+
+@contextmanager
+def no_room_to_write() -> Iterator[None]:
+    """Let no file of this process grow, as on a full disk (RLIMIT_FSIZE, setrlimit(2))."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class World:

@@ -1,0 +1,310 @@
+"""The verbs over a store, with a supervisor that does what the test says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outlast.core.job import Job, JobId, JobSpec
+from outlast.core.transition import with_node
+from outlast.engine import verbs
+from outlast.engine.public import Address
+from outlast.engine.service import Service
+from outlast.errors import Conflict, InvalidRequest, NotFound, NotTerminal, Unavailable
+from outlast.ports.executor import Captured
+from outlast.ports.store import Entry
+from outlast.testing.jobs import a_job, cancelled, claimed, ended
+from outlast.wiring import capabilities
+
+from .world import World, no_room_to_write
+
+CAPTURED = Captured(env={"PATH": "/usr/bin:/bin"}, cwd="/")
+TRUE = JobSpec(command=("true",))
+
+
+class Scripted:
+    """A `Supervision` of one who does what the test says, when he is asked to."""
+
+    def __init__(self) -> None:
+        self.wakes = 0
+        self.when_asked: Callable[[], object] = lambda: None
+
+    def wake(self) -> None:
+        self.wakes += 1
+
+    def catch_up(self, timeout: timedelta) -> bool:
+        self.when_asked()
+        return True
+
+    def cancel(self, job_id: JobId, *, nodes: frozenset[int], grace: timedelta | None) -> None:
+        self.when_asked()
+
+    def news(self, job_ids: frozenset[JobId], *, timeout: timedelta | None = None) -> Scripted:
+        return self
+
+    def wait_changed(self, timeout: timedelta | None) -> bool:
+        self.when_asked()
+        return True
+
+    def changed(self, timeout: timedelta | None) -> frozenset[JobId] | None:
+        self.when_asked()
+        return None
+
+    def fileno(self) -> int | None:
+        return None
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A home in which nothing runs."""
+    world = World(tmp_path / "home", {})
+    yield world
+    world.store.close()
+
+
+@pytest.fixture
+def supervisor() -> Scripted:
+    return Scripted()
+
+
+@pytest.fixture
+def service(world: World, supervisor: Scripted) -> Service:
+    """The verbs."""
+    return Service(
+        world.store,
+        supervisor,
+        world.clock,
+        world.home,
+        Address(("outlast",)),
+        capabilities=capabilities,
+    )
+
+
+def submit(service: Service, *specs: JobSpec, **request: Any) -> tuple[Job, ...]:
+    return service.submit(verbs.Submit(specs=specs or (TRUE,), captured=CAPTURED, **request))
+
+
+def files(world: World) -> list[str]:
+    """Return what submissions have put into the home."""
+    return sorted(
+        str(path.relative_to(world.home.path))
+        for name in ("jobs", "captures")
+        for path in Path(world.home.path, name).rglob("*")
+        if path.is_file()
+    )
+
+
+def running(world: World) -> Job:
+    """Return a job that runs."""
+    job = a_job(world.clock)
+    world.store.add([Entry(job=job)])
+    world.store.save([(job, claimed(job, world.clock))])
+    return world.job(job)
+
+
+def ends(world: World, job: Job) -> Callable[[], None]:
+    """Return what a supervisor does to find that *job* has ended, and all of it is gone."""
+
+    def act() -> None:
+        before = world.job(job)
+        after = cancelled(before, world.clock)
+        node = replace(after.nodes[0], stopped_at=world.clock.now())
+        world.store.save([(before, with_node(after, node))])
+
+    return act
+
+
+# ---------------------------------------------------------------------------------------- submitting
+
+
+def test_a_submission_is_stored_with_what_it_needs(
+    world: World, service: Service, supervisor: Scripted
+) -> None:
+    """One environment for all of it, the input of each beside its attempts, and a wake."""
+    one, two = submit(service, TRUE, TRUE, stdin=b"text")
+
+    assert sorted(
+        [f"captures/{one.capture}", f"jobs/{one.id}/stdin", f"jobs/{two.id}/stdin"]
+    ) == files(world)
+    assert one.capture == two.capture
+    assert (f"{world.home.files(one.id)}/stdin", 1) == (one.spec.stdin, supervisor.wakes)
+
+
+def test_a_key_stands_for_one_job(world: World, service: Service) -> None:
+    """Asked for again, it is the job that it was, and what was put aside for another one is not."""
+    (job,) = submit(service, keys=("key",), stdin=b"text")
+    before = files(world)
+
+    assert (job.id,) == tuple(each.id for each in submit(service, keys=("key",), stdin=b"text"))
+    assert before == files(world)
+    for other in ({"stdin": b"other"}, {"specs": (replace(TRUE, name="other"),)}):
+        request = {"specs": (TRUE,), "stdin": b"text", "keys": ("key",), **other}
+        with pytest.raises(Conflict):
+            service.submit(verbs.Submit(captured=CAPTURED, **request))
+    assert before == files(world)
+
+
+def test_of_two_keys_the_new_one_begins(world: World, service: Service) -> None:
+    """What it needs stays."""
+    (old,) = submit(service, keys=("old",), stdin=b"text")
+    same, new = submit(service, TRUE, TRUE, keys=("old", "new"), stdin=b"text")
+
+    assert old.id == same.id
+    assert sorted(
+        f"{name}"
+        for job in (old, new)
+        for name in (f"captures/{job.capture}", f"jobs/{job.id}/stdin")
+    ) == files(world)
+
+
+def test_an_empty_key_is_refused(world: World, service: Service) -> None:
+    """It would stand for everything."""
+    with pytest.raises(InvalidRequest, match="empty"):
+        submit(service, keys=("",))
+    with pytest.raises(InvalidRequest, match="no program"):
+        submit(service, JobSpec(command=("no-such-program-here",)))
+
+    assert [] == files(world)
+
+
+def test_a_submission_from_elsewhere_inherits_nothing(world: World, service: Service) -> None:
+    """Nor is it asked what this machine thinks of it."""
+    (job,) = service.submit(verbs.Submit(specs=(JobSpec(command=("no-such-program",)),)))
+
+    assert (None, []) == (job.capture, files(world))
+
+
+def test_a_full_disk_refuses_a_submission_whole(world: World, service: Service) -> None:
+    """With words, and without a trace."""
+    submit(service)
+    before = files(world), world.jobs()
+    with no_room_to_write(), pytest.raises(Unavailable):
+        submit(service, stdin=b"text")
+    with world.store_is_out_of_reach(), pytest.raises(Unavailable):
+        submit(service, stdin=b"text")
+
+    assert before == (files(world), world.jobs())
+
+
+# ------------------------------------------------------------------------------------------ reading
+
+
+def test_what_has_not_ended_is_asked_about_first(
+    world: World, service: Service, supervisor: Scripted
+) -> None:
+    """By each verb that tells how a job stands, and of what is settled nobody is asked."""
+    for ask in (
+        lambda job: service.get(verbs.Get(job.id)),
+        lambda job: service.list(verbs.List()).jobs[0],
+    ):
+        job = running(world)
+        supervisor.when_asked = ends(world, job)
+        assert "cancelled" == ask(job).status
+        supervisor.when_asked = lambda: pytest.fail("asked for nothing")
+        assert "cancelled" == ask(job).status
+        service.delete(verbs.Delete((job.id,)))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [{"stream": "stdin"}, {"offset": -1}, {"limit": -1}, {"node": 1}, {"node": -1}],
+)
+def test_output_that_cannot_be_is_refused(
+    world: World, service: Service, request_: dict[str, Any]
+) -> None:
+    """In words; of a command that never began there is none."""
+    job = ended(world.store, world.clock, a_job(world.clock))
+    assert b"" == service.read_output(verbs.ReadOutput(job.id))
+
+    with pytest.raises(InvalidRequest):
+        service.read_output(verbs.ReadOutput(job.id, **request_))
+
+
+def test_a_wait_ends_with_all_or_any_or_in_time(
+    world: World, service: Service, supervisor: Scripted
+) -> None:
+    """Whatever comes first; the jobs as they stand then, in the order asked for."""
+    one, two = running(world), running(world)
+    both = (two.id, one.id)
+    supervisor.when_asked = lambda: world.clock.advance(timedelta(seconds=1))
+    waited = service.wait(verbs.Wait(both, timeout=timedelta(seconds=3)))
+    assert [(two.id, "running"), (one.id, "running")] == [(job.id, job.status) for job in waited]
+
+    supervisor.when_asked = ends(world, one)
+    waited = service.wait(verbs.Wait(both, any=True))
+    assert ["running", "cancelled"] == [job.status for job in waited]
+
+    supervisor.when_asked = ends(world, two)
+    assert ["cancelled", "cancelled"] == [job.status for job in service.wait(verbs.Wait(both))]
+    with pytest.raises(NotFound):
+        service.wait(verbs.Wait((JobId("job_none"),)))
+
+
+# --------------------------------------------------------------------------- cancelling and deleting
+
+
+def test_a_cancel_tells_whether_it_changed_anything(
+    world: World, service: Service, supervisor: Scripted
+) -> None:
+    """The second one does not; and it stays until all is gone only where it is asked to."""
+    job = running(world)
+    with pytest.raises(InvalidRequest, match="no node 7"):
+        service.cancel(verbs.Cancel(job.id, nodes=frozenset({7})))
+
+    def cancel() -> None:
+        world.store.save([(job, cancelled(job, world.clock))])
+        supervisor.when_asked = ends_now
+
+    def ends_now() -> None:
+        before = world.job(job)
+        node = replace(before.nodes[0], stopped_at=world.clock.now())
+        world.store.save([(before, with_node(before, node))])
+
+    supervisor.when_asked = cancel
+    after, changed = service.cancel(verbs.Cancel(job.id, wait_stopped=timedelta(seconds=9)))
+    assert ("cancelled", True, True) == (after.status, after.is_settled, changed)
+    after, changed = service.cancel(verbs.Cancel(job.id))
+
+    assert ("cancelled", False) == (after.status, changed)
+
+
+def test_only_what_is_gone_is_deleted(world: World, service: Service, supervisor: Scripted) -> None:
+    """All of it or nothing; of what has just ended the supervisor knows."""
+    job, done = running(world), ended(world.store, world.clock, a_job(world.clock))
+    for each in (job, done):
+        os.makedirs(world.home.files(each.id))
+    with pytest.raises(NotTerminal, match="only what has ended") as refused:
+        service.delete(verbs.Delete((done.id, job.id)))
+    assert f"outlast job cancel {job.id}" in str(refused.value.suggestion)
+    assert os.path.exists(world.home.files(done.id))
+    with pytest.raises(NotTerminal, match="tried again"):
+        service.retry(verbs.Retry(job.id))
+
+    supervisor.when_asked = ends(world, job)
+    assert (done.id, job.id) == service.delete(verbs.Delete((done.id, job.id)))
+    for each in (job, done):
+        assert not os.path.exists(world.home.files(each.id))
+        with pytest.raises(NotFound):
+            service.get(verbs.Get(each.id))
+
+
+def test_a_clock_that_jumped_ahead_forgets_no_key_at_a_deletion(
+    world: World, service: Service
+) -> None:
+    """How long a key stays taken is not for whoever deletes something to say."""
+    old, job = (ended(world.store, world.clock, a_job(world.clock)) for _ in range(2))
+    service.delete(verbs.Delete((old.id,)))
+    world.clock.jump(timedelta(days=3000))
+    service.delete(verbs.Delete((job.id,)))
+
+    with pytest.raises(NotFound, match="was deleted"):
+        service.get(verbs.Get(old.id))
