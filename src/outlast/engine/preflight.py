@@ -109,6 +109,8 @@ def _about(path: str) -> str:
     name = os.path.basename(path)
     if " " in name:
         return ": give the program and its arguments apart, or the whole line with --shell"
+    if name.startswith("python") and not os.path.isdir(os.path.dirname(path)):
+        return ": was its virtual environment moved or removed?"
     return f": for the file in this directory write ./{name}" if _is_executable(path) else ""
 
 

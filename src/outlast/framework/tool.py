@@ -59,6 +59,8 @@ def own_argv() -> tuple[str, ...]:
     if spec is not None and spec.name != "__main__":
         return _as_module(spec.name.removesuffix(".__main__"), spec.origin or "")
     own = os.path.abspath(sys.argv[0])
+    if not os.path.isfile(own):  # python -c, say: `outlast` can be asked in its stead
+        return program()
     if _is_on_path(own):
         return (os.path.basename(own),)
     return (own,) if _names_this_interpreter(own) else (sys.executable, own)
@@ -68,7 +70,7 @@ def _own_name() -> str:
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if spec is not None and spec.name != "__main__":
         return str(spec.name.removesuffix(".__main__"))
-    return os.path.basename(sys.argv[0]).removesuffix(".py")
+    return os.path.basename(sys.argv[0]).removesuffix(".py").strip("-") or "python"
 
 
 def _as_module(name: str, origin: str) -> tuple[str, ...]:
