@@ -38,7 +38,7 @@ def test_a_full_stdout_is_told_in_one_line(cli: Cli) -> None:
     """No traceback; exit code 1, for the answer was not given."""
     done = _shell(cli, '"$0" job list --json > /dev/full')
 
-    expected = "outlast: the answer cannot be written to stdout: No space left on device\n"
+    expected = "outlast: stdout cannot be written: No space left on device\n"
     assert (1, expected) == (done.returncode, done.stderr)
 
 

@@ -38,7 +38,7 @@ def captured(tmp_path: Path) -> Captured:
         ({"script": "x", "runtime": "  "}, "no program ' '"),
         ({"command": ("true",), "cwd": "/nonexistent"}, "cwd /nonexistent is not there"),
         ({"command": ("true",), "cwd": "/etc/passwd"}, "cwd /etc/passwd is no directory"),
-        ({"command": ("true",), "stdin": "gone"}, "stdin gone cannot be read"),
+        ({"command": ("true",), "stdin": "gone"}, "stdin gone is not there"),
         ({"command": ("true",), "stdin": "."}, "stdin . is a directory"),
         ({"command": ("true",), "stdin": "data"}, None),
     ],

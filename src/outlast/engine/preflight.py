@@ -87,7 +87,8 @@ def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[s
         if os.path.isdir(path):
             faults.append(f"stdin {spec.stdin} is a directory")
         elif not os.access(path, os.R_OK):
-            faults.append(f"stdin {spec.stdin} cannot be read")
+            there = os.path.lexists(path)
+            faults.append(f"stdin {spec.stdin} {'cannot be read' if there else 'is not there'}")
     return faults + _limit_faults(spec, capabilities)
 
 

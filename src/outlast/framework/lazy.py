@@ -172,17 +172,21 @@ class Lazy(Examples, click.Group):
 
         from .near import nearest
 
+        program = f"To run a program: outlast run -- {word} ..." if shutil.which(word) else None
         if near := nearest(word, self.table):
             return f"Did you mean: {ctx.command_path} {near}?"
+        if any(f"--{word}" in param.opts for param in self.get_params(ctx)):
+            return f"Did you mean: {ctx.command_path} --{word}?"
         if ctx.parent is not None:
             above = ctx.parent.command
             there = isinstance(above, Lazy) and word in above.table
             return f"Did you mean: {ctx.parent.command_path} {word}?" if there else None
         for name in self.table:
             group = self.get_command(ctx, name)
-            if isinstance(group, Lazy) and word in group.table:
-                return f"Did you mean: {ctx.command_path} {name} {word}?"
-        return f"To run a program: outlast run -- {word} ..." if shutil.which(word) else None
+            if isinstance(group, Lazy) and (near := nearest(word, group.table)):
+                meant = f"Did you mean: {ctx.command_path} {name} {near}?"
+                return f"{meant} {program}" if program else meant
+        return program
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table, without importing what it lists."""

@@ -1,4 +1,4 @@
-"""What somebody may have meant who slipped on the keyboard: only what is really near."""
+"""What somebody may have meant: another program's word for it, or what is really near."""
 
 from __future__ import annotations
 
@@ -12,8 +12,28 @@ SHORT: Final = 5
 """Up to here one slip is allowed, and two beyond."""
 
 
+ELSEWHERE: Final = {
+    **dict.fromkeys(("jobs", "ls", "ps"), "list"),
+    **dict.fromkeys(("kill", "stop"), "cancel"),
+    **dict.fromkeys(("remove", "rm"), "delete"),
+    **dict.fromkeys(("info", "inspect", "show"), "status"),
+    **dict.fromkeys(("output", "tail"), "logs"),
+    "exec": "run",
+    "rerun": "retry",
+    "start": "submit",
+}
+"""What our commands are called in shells, in git and by container engines."""
+
+
 def nearest(word: str, names: Iterable[str]) -> str | None:
-    """Return the one of *names* that *word* is a beginning of, or at most a slip or two away."""
+    """
+    Return the one of *names* that *word* is called elsewhere, is but for its case, is a beginning
+    of, or is at most a slip or two away from.
+    """
+    names = list(names)
+    for name in names:
+        if name in (word, ELSEWHERE.get(word)) or name.lower() == word.lower():
+            return name
     if len(word.strip("-")) < SHORTEST:
         return None
     near = [(0, name) for name in names if name.startswith(word)]

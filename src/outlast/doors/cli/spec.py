@@ -106,15 +106,23 @@ def submit(caller: Caller, given: dict[str, Any]) -> Job:
     Raises:
         InvalidRequest: Something is wrong with it; every fault is listed.
     """
+    from ...core.spec import RUN_BY
     from ...engine import verbs
     from ...engine.preflight import read_request
+    from ...errors import InvalidRequest
     from ...settings import capture_caller
     from ...shim.failpoint import reach
     from ...wiring import capabilities
 
     spec, key, stdin, faults = read(given)
     captured = capture_caller(clean=bool(given["clean_env"]))
-    specs, secrets = read_request([spec], captured, capabilities, faults)
+    try:
+        specs, secrets = read_request([spec], captured, capabilities, faults)
+    except InvalidRequest as error:
+        if not RUN_BY.keys() & spec.keys():
+            here = click.get_current_context().command_path
+            error.suggestion = f"Put it behind --, as in: {here} -- make -j8"
+        raise
     request = verbs.Submit(
         specs=specs, captured=captured, secrets=secrets, stdin=stdin, keys=(key,)
     )
