@@ -28,6 +28,9 @@ MAX_BYTES = 256 << 20
 HEAP_SHARE = 0.75
 """What Pandoc may use of the memory: the rest is what it reads and writes."""
 
+TITLE_APART = frozenset({"docx", "latex", "odt", "org", "rst"})
+"""Formats whose title Pandoc takes out of the text; Markdown and plain text would be without it."""
+
 OUT_OF_HEAP = 251
 """Pandoc's exit code when its heap is full (GHC's runtime, EXIT_HEAPOVERFLOW)."""
 
@@ -111,6 +114,8 @@ def _pandoc(source: str, reader: str, to: str, made: str, *, work: str, memory: 
     argv += ["--output", made, "--wrap", "none"]
     if to in ("html", "docx", "pdf"):
         argv.append("--standalone")
+    if to in ("md", "txt") and reader in TITLE_APART:
+        argv += ["--lua-filter", os.path.join(os.path.dirname(__file__), "title.lua")]
     if to == "html":
         title = os.path.splitext(os.path.basename(source))[0]
         argv += ["--embed-resources", "--metadata", f"pagetitle={title}"]
