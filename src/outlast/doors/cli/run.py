@@ -108,7 +108,9 @@ def _tell_end(caller: Caller, job: Job) -> None:
     from ...core.sight import OUTLIVED
 
     message = job.nodes[0].message or ""
-    left = message if OUTLIVED in message and job.spec.leftovers == "stop" else None
+    # Where we ended the command, its children's end is no news; nor is it where they may stay.
+    by_itself = job.reason in (None, "exit_nonzero", "signal") and job.spec.leftovers == "stop"
+    left = message if by_itself and OUTLIVED in message else None
     if job.status == "complete" and not left and not sys.stderr.isatty():
         return
     from ...clock import SystemClock
