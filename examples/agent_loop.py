@@ -14,6 +14,7 @@ the agent's shell is ever reached. Exits with the job's own code, or with 1 wher
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -27,7 +28,11 @@ SHELL_LIMIT_S = 120
 def ask(command: str) -> dict[str, Any]:
     """Run one of our commands, and return the `data` of its answer."""
     done = subprocess.run(
-        shlex.split(command), stdout=subprocess.PIPE, timeout=SHELL_LIMIT_S, check=False
+        shlex.split(command),
+        env=os.environ | {"OUTLAST_OUTPUT": "json"},  # whatever this shell's user has set
+        stdout=subprocess.PIPE,
+        timeout=SHELL_LIMIT_S,
+        check=False,
     )
     answer = json.loads(done.stdout)
     if not answer["ok"]:  # the request could not be answered; how a job fared is in `data`

@@ -26,6 +26,7 @@ check() {
     exit 1
 }
 
+export OUTLAST_OUTPUT=json    # whatever this shell's user has set
 answer=$("$@")
 check
 printf 'started %s\n' "$(field data.job_id)"

@@ -177,6 +177,7 @@ def call(argv: Sequence[str], patience: timedelta, *, cwd: str | None = "/") -> 
         done = subprocess.run(
             argv,
             cwd=cwd,
+            env=os.environ | {"OUTLAST_OUTPUT": "json"},  # as a program that asks would have it
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=patience.total_seconds(),
