@@ -68,6 +68,12 @@ def test_a_job_that_never_started_has_no_start() -> None:
     assert a_job().expires_at is None
 
 
+def test_a_job_has_the_name_that_its_spec_gives() -> None:
+    """Without one it has none."""
+    assert "nightly" == a_job(spec=JobSpec(command=("true",), name="nightly")).name
+    assert a_job().name is None
+
+
 def test_a_job_of_one_node_has_that_one_s_exit_code() -> None:
     """Of several none is the job's."""
     assert 3 == a_job(Node(index=0, exit_code=3)).exit_code

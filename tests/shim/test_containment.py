@@ -99,9 +99,9 @@ def no_right() -> list[str]:
     return [kernel.tool("setpriv"), "--bounding-set", "-kill"]
 
 
-def other_user_s(rig: Rig, tmp_path: Path) -> tuple[Line, Channel, int]:
+def other_user_s(rig: Rig, tmp_path: Path, code: str = OTHER_USER) -> tuple[Line, Channel, int]:
     """Start a command that becomes another user; return its order, its shim, and its pid."""
-    message = rig.message(sys.executable, "-ISc", OTHER_USER, str(tmp_path / "pid"))
+    message = rig.message(sys.executable, "-ISc", code, str(tmp_path / "pid"))
     channel = rig.shim()
     channel.send(message)
     channel.until("began")
@@ -133,3 +133,25 @@ def test_what_cannot_be_killed_is_told(open_rig: Callable[..., Rig], tmp_path: P
     assert line == rig.record(message).unkillable
     kill(pid)
     assert (None, signal.SIGKILL, "cancelled") == ended(channel.until())
+
+
+LEADER = f"""
+import os, sys, time
+if os.fork() == 0:
+    exec({OTHER_USER!r})
+time.sleep(1000)
+"""
+
+
+def test_what_is_left_of_a_killed_command_is_killed_again(
+    open_rig: Callable[..., Rig], tmp_path: Path
+) -> None:
+    """The command died of the KILL, a child of it did not: its end is told, the child's awaited."""
+    rig = open_rig(under=[*kernel.no_cgroups(), *no_right()])
+    message, channel, pid = other_user_s(rig, tmp_path, LEADER)
+    rig.wish(message, 0)
+
+    assert (None, signal.SIGKILL, "cancelled") == ended(channel.until("ended"))
+    assert is_alive(pid)
+    kill(pid)
+    assert 1 == channel.until("emptied")[-1]["leftovers"]
