@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import (
+    batch,
     cancel,
     deadlines,
     idle,
@@ -39,7 +40,7 @@ from .peers import all_peers, install_missing
 
 MEASURES: Mapping[str, Callable[[Plan], Figure]] = {
     module.NAME: module.measure
-    for module in (startup, latency, throughput, cancel, deadlines, idle, scale)
+    for module in (startup, latency, throughput, batch, cancel, deadlines, idle, scale)
 }
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work"
