@@ -261,9 +261,12 @@ class Attempt:
             self._care_for_leftovers()
 
     def _has_no_child(self) -> None:
-        if self._ended and not self._finished and self._containment.is_empty():
-            self._finish([self._emptied()])
-        if self._finished:  # pragma: no branch - a group, elsewhere than on Linux, may not be
+        if self._ended and not self._finished:
+            if self._containment.is_empty():
+                self._finish([self._emptied()])
+            else:
+                self._arm("look", _mono_ms(), LOOK_AGAIN_MS)
+        if self._finished:
             self._leave_nothing()
 
     def _command_ended(self, ended: spool.Line) -> None:
