@@ -69,7 +69,7 @@ class Supervisor:
             peer.close()
             return
         if self._greeting != "mute":
-            peer.sendall(wire.encode(self._greeting))  # type: ignore[arg-type]  # a line
+            peer.sendall(wire.encode(self._greeting))  # type: ignore[arg-type]  # it is a line
         if self._is_in_a_hurry:
             peer.close()
             self.hung_up += 1

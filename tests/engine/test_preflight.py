@@ -40,6 +40,7 @@ def captured(tmp_path: Path) -> Captured:
         ({"command": ("true",), "cwd": "/etc/passwd"}, "cwd /etc/passwd is no directory"),
         ({"command": ("true",), "stdin": "gone"}, "stdin gone is not there"),
         ({"command": ("true",), "stdin": "."}, "stdin . is a directory"),
+        ({"command": (".venv/bin/python3",)}, "virtual environment moved or removed"),
         ({"command": ("true",), "stdin": "data"}, None),
     ],
 )

@@ -206,7 +206,8 @@ def test_who_leaves_in_the_middle_of_a_word_is_forgotten(world: World) -> None:
                 assert {"ok": True} == await caller.ask({"op": "watch", "jobs": [job.id]})
                 caller.writer.write(b'{"op": "lea')
                 caller.writer.write_eof()
-                assert await caller.hear() is None
+                while await caller.hear() is not None:
+                    pass  # what had changed by then
             async with there.caller() as caller:
                 caller.writer.write(b'{"op": "status"}\n' * 1000)
                 caller.writer.transport.abort()

@@ -249,6 +249,33 @@ def test_a_wait_ends_with_all_or_any_or_in_time(
         service.wait(verbs.Wait((JobId("job_none"),)))
 
 
+def test_jobs_that_are_watched_are_told_as_they_change(
+    world: World, service: Service, supervisor: Scripted
+) -> None:
+    """Each once as it stands, and then as its status changes; until all have ended, or in time."""
+    one, two = running(world), running(world)
+    both = (one.id, two.id)
+    acts = [ends(world, one), lambda: None, ends(world, two)]
+
+    def act() -> None:
+        acts.pop(0)()
+
+    supervisor.when_asked = act
+    told = [(job.id, str(job.status)) for job in service.watch(verbs.Wait(both))]
+    assert [
+        (one.id, "running"),
+        (two.id, "running"),
+        (one.id, "cancelled"),
+        (two.id, "cancelled"),
+    ] == told
+
+    assert 2 == len(list(service.watch(verbs.Wait(both)))), "nobody is asked about what has ended"
+    still = running(world)
+    supervisor.when_asked = lambda: world.clock.advance(timedelta(seconds=1))
+    wait = verbs.Wait((still.id,), timeout=timedelta(seconds=3))
+    assert ["running"] == [job.status for job in service.watch(wait)]
+
+
 # --------------------------------------------------------------------------- cancelling and deleting
 
 

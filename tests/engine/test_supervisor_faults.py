@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from outlast.core.job import Job, JobId, JobSpec, attempt_key
-from outlast.core.sight import Sight
+from outlast.core.sight import Gone, Sight
 from outlast.core.state import NodeStatus
 from outlast.core.transition import with_node
 from outlast.engine.capture import SECRET_MARK, write_capture
@@ -257,6 +257,35 @@ def test_a_supervisor_that_hears_nothing_more_gives_up(
 
     with pytest.raises(RuntimeError if fault is None else ValueError):
         asyncio.run(live())
+
+
+class Gossip(FakeExecutor):
+    """An executor that tells of attempts that nobody asked it about, too."""
+
+    def __init__(self, host: FakeHost, *keys: str) -> None:
+        super().__init__(host)
+        self.keys = keys
+
+    async def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
+        async for key, seen in super().watch(handles):
+            for other in self.keys:
+                yield other, Gone()
+            yield key, seen
+
+
+def test_news_of_an_attempt_that_is_not_the_current_one_changes_nothing(world: World) -> None:
+    """Nor does news of a job that nobody knows."""
+    (job,) = world.submit(JobSpec(shell="takes a second"))
+    executor = Gossip(world.host, attempt_key(job.id, 0, 7), "job_none/0/1")
+
+    async def live() -> None:
+        async with world.supervisor(executor=executor) as supervisor:
+            await world.until(lambda: world.job(job).status == "running")
+            await world.until(lambda: supervisor.is_idle, step=SECOND)
+
+    asyncio.run(live())
+
+    assert ("complete", None) == fate(world.job(job))
 
 
 # ------------------------------------------------------------------------------- what is inherited

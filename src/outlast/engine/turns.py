@@ -82,9 +82,8 @@ class Turns:
             self._whole.pop(job.id, None)
         else:
             lane = self._enter(job, place)
-        if place not in self._running:
-            self._running.add(place)
-            lane.running += 1
+        lane.running += place not in self._running
+        self._running.add(place)
 
     def leave(self, place: Place) -> bool:
         """Forget a node. Returns whether it was running; silent if it is not known."""
