@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import functools
+import json
 import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import click
+import click.testing
 import pytest
+import typer
+import typer.testing
 
 from outlast.framework import AsyncJob, attach
 from outlast.framework.attachment import returns_a_job
@@ -220,6 +226,104 @@ attach(app)
         + TAIL
     )
     assert ["{}"] == tool("post", "--json", "{}", "--wait", "50s").data["result"]["value"]
+
+
+def test_a_wrong_call_is_told_in_an_envelope(script: Callable[..., Program]) -> None:
+    """To a program; a person reads what the parser says."""
+    tool = script(
+        HEAD
+        + """
+@app.command()
+@click.argument("env")
+def deploy(env: str) -> AsyncJob:
+    return AsyncJob(work, env)
+attach(app)
+"""
+        + TAIL
+    )
+    done = tool("deploy", "x", "--nope")
+    assert (2, "invalid_request", "No such option '--nope'.", "See: tool.py deploy --help") == (
+        done.code,
+        *(done.error[name] for name in ("code", "message", "suggestion")),
+    )
+    tool.env["OUTLAST_OUTPUT"] = "text"
+    spoken = tool("deploy")
+    assert (2, "") == (spoken.code, spoken.out)
+    assert "Missing argument 'ENV'." in spoken.err
+    assert "Missing argument 'ENV'." == tool("deploy", "--json").error["message"]
+
+
+def test_a_refused_job_is_told_in_an_envelope(script: Callable[..., Program]) -> None:
+    """What cannot run is no traceback: exit code 2, and what would be right."""
+    tool = script(
+        HEAD
+        + """
+@app.command()
+def deploy() -> AsyncJob:
+    return AsyncJob(lambda: 1)
+@app.command()
+def missing() -> AsyncJob:
+    return AsyncJob.command(["no-such-program"])
+attach(app)
+"""
+        + TAIL
+    )
+    for name, words in {"deploy": "a lambda cannot run", "missing": "there is no program"}.items():
+        done = tool(name)
+        assert (2, "invalid_request") == (done.code, done.error["code"])
+        assert done.error["message"].startswith(words)
+
+
+def test_whoever_waits_has_the_id_at_once(example: Program) -> None:
+    """On stderr, before the waiting: it survives a kill of the caller."""
+    done = example("deploy", "staging", "--seconds", "0.1", "--wait", "50s")
+    line = done.err.splitlines()[0]
+
+    assert f"{done.data['job_id']} is yours to ask for at any time: " in line
+    assert line.endswith(done.data["status_command"])
+
+
+@pytest.mark.parametrize("kind", ["click", "typer"])
+def test_an_author_tests_a_tool_as_ever(home: Path, kind: str) -> None:
+    """By the runner of the framework it is written with, in the same process."""
+    if kind == "click":
+        runner: Any = click.testing.CliRunner()
+        app: Any = click.Group()
+    else:
+        runner, app = typer.testing.CliRunner(), typer.Typer()
+
+    @app.command("go")
+    def go() -> AsyncJob:
+        return AsyncJob.command(["true"])
+
+    attach(app, name="mine")
+    done = runner.invoke(app, ["go", "--wait", "50s"])
+    job = json.loads(done.stdout)["data"]
+    listed = runner.invoke(app, ["job", "list"])
+
+    assert (0, "complete", {"outlast.tool": "mine"}) == (
+        done.exit_code,
+        job["status"],
+        job["labels"],
+    )
+    assert [job["job_id"]] == [
+        each["job_id"] for each in json.loads(listed.stdout)["data"]["items"]
+    ]
+    missing = runner.invoke(app, ["job", "status", "job_00000000000000000000000000"])
+    assert 5 == missing.exit_code
+
+
+@pytest.mark.parametrize("kind", [click.Group, typer.Typer])
+def test_a_command_of_ours_takes_no_others_name(kind: Callable[[], Any]) -> None:
+    """One called `job` is a mistake, or a second call; the author's own `manifest` stays."""
+    app = kind()
+
+    @app.command("manifest")
+    def manifest() -> None: ...
+
+    attach(app)
+    with pytest.raises(ValueError, match="has a command called job already"):
+        attach(app)
 
 
 def test_text_is_for_people(example: Program) -> None:

@@ -6,11 +6,12 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
-from ..errors import ClientError
+from ..errors import ClientError, InvalidRequest
 from .asyncjob import AsyncJob
+from .caller import Caller
 from .tool import Tool
 
 App = TypeVar("App")
@@ -47,6 +48,8 @@ def attach(app: App, *, name: str | None = None) -> App:
 
     Raises:
         TypeError: *app* is neither.
+
+        ValueError: It has a command `job` of its own. One called `manifest` stays.
     """
     if hasattr(app, "registered_commands"):
         _attach_typer(app, name)
@@ -56,7 +59,7 @@ def attach(app: App, *, name: str | None = None) -> App:
     if not isinstance(app, click.Group):
         raise TypeError(f"attach takes a click.Group or a typer.Typer, not {app!r:.80}")
     _adopt(app, _click_params, lambda below: Tool.running(name, below))
-    for ours, says in OURS.items():
+    for ours, says in _free(app.commands):
         app.add_command(
             click.Command(
                 ours,
@@ -74,6 +77,8 @@ def _attach_typer(app: Any, name: str | None) -> None:
     import typer
     from typer.core import TyperGroup
 
+    named = [*app.registered_commands, *app.registered_groups]
+    free = list(_free({info.name or getattr(info.callback, "__name__", "") for info in named}))
     above = [info for info in (app.registered_callback, app.info) if info is not None]
     base = next((info.cls for info in above if isinstance(info.cls, type)), TyperGroup)
 
@@ -85,10 +90,17 @@ def _attach_typer(app: Any, name: str | None) -> None:
     for info in above:
         if info is app.info or isinstance(info.cls, type):
             info.cls = Attached
-    for ours, says in OURS.items():
+    for ours, says in free:
         call = _command(ours, name)
         call.__annotations__ = {"context": typer.Context}
         app.command(ours, help=says, context_settings=RAW, add_help_option=False)(call)
+
+
+def _free(taken: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield our commands that the program has no other of."""
+    if "job" in taken:
+        raise ValueError("the program has a command called job already: was it attached before?")
+    return ((ours, says) for ours, says in OURS.items() if ours not in taken)
 
 
 def _command(ours: str, name: str | None) -> Callable[[Any], None]:
@@ -154,6 +166,7 @@ def _make_asynchronous(command: Any, params: Params, tool: Callable[[], Tool]) -
             *command.params,
             *(param for param in params() if not taken & set(param.opts)),
         ]
+        _tell_faults_as_json(command, tool)
     invoke = command.invoke
 
     def invoke_and_start(context: Any) -> Any:
@@ -169,6 +182,30 @@ def _make_asynchronous(command: Any, params: Params, tool: Callable[[], Tool]) -
         return context.exit(start(result, tool=tool(), **given))
 
     command.invoke = invoke_and_start
+
+
+def _tell_faults_as_json(command: Any, tool: Callable[[], Tool]) -> None:
+    """Have a wrong call of *command* answered in an envelope, where a program is calling."""
+    make_context = command.make_context
+
+    def make_or_refuse(word: str, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        given = list(args)
+        try:
+            return make_context(word, args, parent=parent, **extra)
+        except Exception as error:
+            # By its manner: newer Typers have a class of their own for it.
+            if getattr(error, "exit_code", None) != 2 or not hasattr(error, "format_message"):
+                raise
+            caller = Caller(tool())
+            caller.glance(given)
+            caller.output = caller.guess
+            if not caller.is_json or parent is None:
+                raise
+            see = f"See: {parent.command_path} {word} --help"
+            caller.refuse(InvalidRequest(error.format_message(), suggestion=see))
+            return parent.exit(2)
+
+    command.make_context = make_or_refuse
 
 
 def returns_a_job(callback: Callable[..., Any] | None) -> bool:
@@ -189,8 +226,6 @@ def returns_a_job(callback: Callable[..., Any] | None) -> bool:
 
 
 def _refuse(error: ClientError, tool: Tool, *, json: bool) -> int:
-    from .caller import Caller
-
     caller = Caller(tool)
     caller.output = "json" if json else None
     caller.refuse(error)

@@ -66,11 +66,12 @@ def _start(caller: Caller, job: AsyncJob, stay: timedelta | None, key: str | Non
     )
     reach("cli.after_submit")
     if stay != AT_ONCE:
+        way_back = caller.service.public(stored, with_result=False)["status_command"]
+        caller.say(f"{stored.id} is yours to ask for at any time: {way_back}")
         try:
             (stored,) = caller.service.wait(verbs.Wait((stored.id,), timeout=stay))
         except KeyboardInterrupt:
-            caller.say(f"{stored.id} goes on")
-            stay = timedelta.min
+            caller.say("no longer waited for; it goes on")
     public = caller.service.public(stored)
     caller.answer(lambda: descriptor(public), lambda: _told(stored, public))
     if stored.is_terminal and sys.stderr.isatty() and not caller.is_json:
