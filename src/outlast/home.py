@@ -20,6 +20,7 @@ from .shim import system
 
 DATABASE: Final = "outlast.db"
 LOCK: Final = "supervisor.lock"
+STARTING: Final = "supervisor.starting"
 LOG: Final = "supervisor.log"
 IDENTITY: Final = "home.json"
 JOBS: Final = "jobs"
@@ -61,6 +62,19 @@ class Home:
     def capture(self, name: str) -> str:
         """Return the file that holds the captured environment *name*."""
         return f"{self.path}/{CAPTURES}/{name}"
+
+    def claim_start(self) -> int | None:
+        """
+        Return a descriptor that holds the right to start a supervisor: free again when all its
+        copies are closed, the one that is inherited by who is started too. None: somebody has it.
+        """
+        fd = os.open(f"{self.path}/{STARTING}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        return fd
 
     def prepare(self) -> None:
         """

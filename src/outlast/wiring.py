@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import sys
@@ -29,8 +30,9 @@ TAKE_OVER: Final = timedelta(seconds=15)
 """How long an older supervisor is given to leave, before a migration."""
 
 MAX_LOG_BYTES: Final = 1 << 20
-READY_VARIABLE: Final = "OUTLAST_READY_FD"
+READY_VARIABLE: Final = "OUTLAST_TELLS_STARTER"
 READY_FD: Final = 3
+STARTING_FD: Final = 4
 
 
 def make_service(settings: Settings, address: Address | None = None) -> Service:
@@ -102,9 +104,10 @@ def _patient_lock(home: Home) -> Lock:
 # The supervisor ---------------------------------------------------------------------------------
 
 
-def start_supervisor(settings: Settings, tells: int) -> None:
+def start_supervisor(settings: Settings, tells: int) -> bool:
     """
     Start a supervisor that outlives this process, its group, its session and its terminal.
+    False where one is on its way up: two would compete, and the loser serve later, for nothing.
 
     *tells* is a descriptor to which it writes a byte once it is ready; it is closed without one
     where another supervisor owns the home already.
@@ -113,7 +116,19 @@ def start_supervisor(settings: Settings, tells: int) -> None:
         Unavailable: It would have a limit of this process's, under which it cannot work.
     """
     refuse_small_files()
-    Home(settings.home).prepare()
+    home = Home(settings.home)
+    home.prepare()
+    starting = home.claim_start()
+    if starting is None:
+        return False
+    try:
+        _spawn_supervisor(settings, tells, starting)
+    finally:
+        os.close(starting)
+    return True
+
+
+def _spawn_supervisor(settings: Settings, tells: int, starting: int) -> None:
     env = supervisor_environment(settings)
     # By way of a shell that leaves at once, so that it is nobody's child here: no zombie, and
     # no surprise for a caller that waits for its own children.
@@ -121,21 +136,23 @@ def start_supervisor(settings: Settings, tells: int) -> None:
     opened = [
         os.open(os.devnull, os.O_RDWR),
         os.open(Home(settings.home).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-        os.dup(tells) if tells == READY_FD else tells,
+        # Above those that they are put at: what is not there yet cannot be overwritten.
+        fcntl.fcntl(tells, fcntl.F_DUPFD_CLOEXEC, STARTING_FD + 1),
+        fcntl.fcntl(starting, fcntl.F_DUPFD_CLOEXEC, STARTING_FD + 1),
     ]
-    null, log, ready = opened
-    targets = [(null, 0), (log, 1), (log, 2), (ready, READY_FD)]
+    null, log, ready, starts = opened
+    targets = [(null, 0), (log, 1), (log, 2), (ready, READY_FD), (starts, STARTING_FD)]
     try:
         pid = os.posix_spawn(
             argv[0],
             argv,
-            env | {READY_VARIABLE: str(READY_FD)},
+            env | {READY_VARIABLE: "1"},
             file_actions=[
                 *((os.POSIX_SPAWN_DUP2, source, target) for source, target in targets),
                 # What is beyond the limit is refused here, and closed by the supervisor itself.
                 *(
                     (os.POSIX_SPAWN_CLOSE, fd)
-                    for fd in _inheritable_above(READY_FD)
+                    for fd in _inheritable_above(STARTING_FD)
                     if fd < os.sysconf("SC_OPEN_MAX")
                 ),
             ],
@@ -146,7 +163,7 @@ def start_supervisor(settings: Settings, tells: int) -> None:
         with contextlib.suppress(ChildProcessError):  # a caller that ignores SIGCHLD has no dead
             os.waitpid(pid, 0)
     finally:
-        for fd in set(opened) - {tells}:
+        for fd in opened:
             os.close(fd)
 
 
@@ -229,19 +246,21 @@ def supervise(settings: Settings) -> bool:
     _raise_limits()
     os.chdir("/")
     os.umask(0o077)
-    ready_fd = os.environ.pop(READY_VARIABLE, None)
+    tells_starter = os.environ.pop(READY_VARIABLE, None) is not None
     clock = SystemClock()
+    if tells_starter:
+        for fd in (READY_FD, STARTING_FD):
+            os.set_inheritable(fd, False)
 
     def ready() -> None:
-        nonlocal ready_fd
-        if ready_fd is not None:
+        nonlocal tells_starter
+        if tells_starter:
+            tells_starter = False
             with contextlib.suppress(OSError):
-                os.write(int(ready_fd), b"r")
-                os.close(int(ready_fd))
-            ready_fd = None
+                os.write(READY_FD, b"r")
+            os.close(READY_FD)
+            os.close(STARTING_FD)
 
-    if ready_fd is not None:
-        os.set_inheritable(int(ready_fd), False)
     reign = Reign(
         home,
         lambda: Lock(home),
@@ -319,7 +338,7 @@ def _raise_limits() -> None:
 
 def main() -> None:
     """Be a supervisor; the arguments are those of `supervisor_argv`."""
-    for fd in _inheritable_above(READY_FD):
+    for fd in _inheritable_above(STARTING_FD):
         os.close(fd)
     home, max_running, idle_exit, min_free = sys.argv[1:5]
     supervise(

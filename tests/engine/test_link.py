@@ -113,12 +113,13 @@ class Starter:
         self.start = start
         self.is_ready = True
 
-    def __call__(self, tells: int) -> None:
+    def __call__(self, tells: int) -> bool:
         self.started += 1
         if self.start is not None:
             self.start()
             if self.is_ready:
                 os.write(tells, b"r")
+        return True
 
 
 @pytest.fixture
@@ -364,8 +365,9 @@ def test_one_that_never_comes_up_is_not_waited_for_longer_than_asked(
     starter.start, starter.is_ready = (lambda: kept.append(0)), False
 
     class Silent(Starter):
-        def __call__(self, tells: int) -> None:
+        def __call__(self, tells: int) -> bool:
             kept.append(os.dup(tells))
+            return True
 
     silent = Link(link._home, "1.2.3", Silent(), SystemClock())
     assert not silent.catch_up(SOON)

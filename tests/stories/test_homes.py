@@ -21,7 +21,7 @@ from outlast import Client
 from outlast.errors import ClientError, HomeRefused
 from outlast.settings import load_settings
 from outlast.testing import leaks
-from outlast.wiring import supervisor_argv
+from outlast.wiring import start_supervisor, supervisor_argv
 
 from ..world import eventually, fresh_client, is_alive, kill, supervisor_of, words_of
 from .conftest import TRUE_CODE, Command, fate, over
@@ -64,6 +64,22 @@ def test_of_many_supervisors_started_at_once_one_owns_the_home(client: Client, h
     client._service._supervision.leave(timedelta(seconds=15))
     for process in started:
         process.wait(30)
+
+
+def test_while_one_comes_up_no_other_is_started(client: Client, home: Path) -> None:
+    """The right to start goes to who is started, until it is ready or gone, however it went."""
+    settings = load_settings(home=home)
+    ready, tells = os.pipe()
+    assert start_supervisor(settings, tells)
+    assert not start_supervisor(settings, tells)
+    os.close(tells)
+    assert b"r" == os.read(ready, 1)
+    os.close(ready)
+    (pid,) = supervisors(home)
+    assert pid == supervisor_of(client)
+
+    kill(pid)
+    assert "complete" == client.wait(client.submit(["true"]).id, timeout="30s").status
 
 
 def test_submits_from_everywhere_at_once_meet_in_one_supervisor(home: Path, tmp_path: Path) -> None:

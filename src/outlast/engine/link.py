@@ -25,8 +25,11 @@ START_PATIENCE: Final = timedelta(seconds=15)
 ANSWER_PATIENCE: Final = timedelta(seconds=60)
 GREETING_PATIENCE: Final = timedelta(seconds=5)
 
-Start = Callable[[int], None]
-"""Starts a supervisor that writes to the given descriptor once it is ready, or closes it."""
+Start = Callable[[int], bool]
+"""
+Starts a supervisor that writes to the given descriptor once it is ready, or closes it. False
+where one is on its way up already: its look at the store is still to come.
+"""
 
 
 class Link:
@@ -202,12 +205,14 @@ class Link:
         """Start a supervisor; with a *deadline*, stay until it is ready, or another one is."""
         ready, tells = os.pipe()
         try:
-            self._start(tells)
+            is_ours = self._start(tells)
         finally:
             os.close(tells)
         try:
             if deadline is None:
                 return True
+            if not is_ours:
+                return self._is_coming_up(deadline)
             readable, _, _ = select.select([ready], [], [], self._left(deadline))
             if not readable:
                 return False
