@@ -96,3 +96,31 @@ def read(path: Path) -> str:
         return path.read_text(errors="replace")
     except OSError:
         return ""  # it has ended meanwhile
+
+
+def test_a_nightly_batch_minds_only_failures(home: Path, tmp_path: Path) -> None:
+    """What became of each file, counted by the manifest's own words."""
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "in" / name).write_text(name)
+    line = "test $(cat {input}) != b -o -e fixed && cp {input} {output}"
+    argv = [sys.executable, str(EXAMPLES / "nightly_batch.py"), "in", "out", "sh", "-c", line]
+    nights = []
+    for _ in range(2):
+        nights.append(
+            subprocess.run(
+                argv,
+                cwd=tmp_path,
+                env=os.environ
+                | {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "LC_ALL": "C.UTF-8"},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=110,
+            )
+        )
+        (tmp_path / "fixed").touch()
+
+    assert [(1, "     1 complete\n     1 exit_nonzero\n"), (0, "     2 complete\n")] == [
+        (night.returncode, night.stdout) for night in nights
+    ]
