@@ -55,7 +55,8 @@ def test_a_start_is_answered_at_once_and_to_the_letter(example: Program) -> None
     assert ("queued", False, 600_000) == tuple(
         done.data[name] for name in ("status", "terminal", "timeout_ms")
     )
-    assert 0 == example("job", "cancel", "--grace", "0", done.data["job_id"]).code
+    cancel = ("job", "cancel", "--grace", "0", "--wait-stopped", "20s")
+    assert 0 == example(*cancel, done.data["job_id"]).code
 
 
 def test_the_commands_in_an_answer_are_the_tools_own(example: Program) -> None:
@@ -120,7 +121,7 @@ attach(app)
     )
     timed_out = tool("slow", "--wait", "50s")
     cancelled = tool("ever").data["job_id"]
-    tool("job", "cancel", cancelled)
+    tool("job", "cancel", "--wait-stopped", "20s", cancelled)
 
     assert (7, "timeout") == (timed_out.code, timed_out.data["reason"])
     assert 7 == tool("job", "status", timed_out.data["job_id"]).code

@@ -154,7 +154,7 @@ def test_a_moved_environment_is_told_as_such(
     first = outlast("submit", "--", "sleep", "1000").data["job_id"]
     waiting = tool("deploy", "staging", "--seconds", "0").data["job_id"]
     before.rename(after)
-    outlast("job", "cancel", "--grace", "0", first)
+    outlast("job", "cancel", "--grace", "0", "--wait-stopped", "20s", first)
     failed = ended(outlast, waiting)
     retried = outlast("job", "retry", waiting)
     tool.argv[0] = str(after / "bin" / "python")

@@ -43,6 +43,9 @@ def run(cli: click.Command, arguments: Sequence[str], tool: Tool | None = None) 
     except OSError as error:  # a full disk, say
         sys.stderr.write(f"{caller.tool.name}: stdout cannot be written: {error.strerror}\n")
         return OURS_BESIDE_THE_COMMANDS if caller.exit_status else 1
+    finally:
+        if caller.tool.name != OUTLAST:  # which ends at once
+            caller.close()
     return code
 
 

@@ -83,6 +83,12 @@ class Caller:
     def _default_is_text(self) -> bool:
         return os.environ.get("OUTLAST_OUTPUT") == "text" or sys.stdout.isatty()
 
+    def close(self) -> None:
+        """Let go of the service, where this process goes on after the call. Idempotent."""
+        if self._service is not None:
+            self._service.close()
+            self._service = None
+
     # Answering ------------------------------------------------------------------------------
 
     @property

@@ -43,6 +43,8 @@ def start(
     except ClientError as error:
         caller.refuse(error)
         return error.exit_code
+    finally:
+        caller.close()
 
 
 def _start(caller: Caller, job: AsyncJob, stay: timedelta | None, key: str | None) -> int:
