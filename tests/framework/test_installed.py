@@ -15,6 +15,8 @@ import pytest
 from .conftest import EXAMPLES, SCRIPTS, Program, ask, ended
 
 ROOT = EXAMPLES.parent
+pytestmark = pytest.mark.slow
+
 DAY_MS = 24 * 60 * 60 * 1000
 
 

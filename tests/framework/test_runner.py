@@ -285,8 +285,8 @@ def test_a_cleanup_that_raises_is_told(script: Callable[..., Program]) -> None:
 
 def test_a_signal_of_somebody_elses_is_told_as_one(script: Callable[..., Program]) -> None:
     """The hook is called, and the job ends by that signal, which we did not send."""
-    tool = script(CLEANED.format(more="pass", spec='grace="60s"').replace("begun", "{os.getpid()}")
-                  .replace('print("{', 'print(f"{'))  # fmt: skip
+    text = CLEANED.format(more="pass", spec='grace="60s"')
+    tool = script(text.replace('"begun"', "os.getpid()"))
     job_id = tool("work").data["job_id"]
     pid = eventually(lambda: tool("job", "logs", job_id).out, "its begin")
     os.kill(int(pid), signal.SIGTERM)
