@@ -104,6 +104,23 @@ def test_what_is_no_input_is_told(tree: Path, name: str, words: str) -> None:
         find_inputs([name], cwd=str(tree))
 
 
+def test_a_folder_that_cannot_be_read_is_told(tree: Path) -> None:
+    """What is in it would be missing in silence."""
+    name = "x" * 255
+    fd = os.open(tree, os.O_RDONLY)
+    try:
+        for _ in range(17):  # deeper than a path can be long (PATH_MAX is 4,096)
+            os.mkdir(name, dir_fd=fd)
+            below = os.open(name, os.O_RDONLY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+    finally:
+        os.close(fd)
+
+    with pytest.raises(InvalidRequest, match="cannot be read: File name too long"):
+        find_inputs([str(tree)], recursive=True)
+
+
 def test_every_fault_is_told_at_once(tree: Path) -> None:
     """Not the first alone."""
     with pytest.raises(InvalidRequest) as caught:

@@ -48,7 +48,10 @@ def find_inputs(
         for path in _named(each, cwd, faults):
             if os.path.isdir(path):
                 folders.append(path)
-                found.update(dict.fromkeys(_within(path, recursive, include, left_out)))
+                try:
+                    found.update(dict.fromkeys(_within(path, recursive, include, left_out)))
+                except OSError as error:
+                    faults.append(f"folder {error.filename} cannot be read: {error.strerror}")
             elif fault := _file_fault(path):
                 faults.append(f"input {each!r:.200} {fault}")
             else:
