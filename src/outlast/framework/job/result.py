@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,9 @@ def result(caller: Caller, ids: tuple[str, ...]) -> int:
     """
     Tell how a job ended and what it printed last.
 
-    As text: the last 4 KiB of its stdout on stdout, of its stderr on stderr, then its fate. Exit
-    codes are those of job status; 3 says that there is no result yet.
+    As text: the last 4 KiB of its stdout on stdout, of its stderr on stderr, what it returned as
+    JSON on stdout, then its fate. Exit codes are those of job status; 3 says that there is no
+    result yet.
     """
     from ...engine.verbs import Get
 
@@ -52,6 +54,9 @@ def _print(caller: Caller, job: Job) -> None:
             text = left["stdout" if stream is sys.stdout else "stderr"]
             stream.write(text if not text or text.endswith("\n") else f"{text}\n")
             stream.flush()
+        if left["value"] is not None:
+            sys.stdout.write(f"{json.dumps(left['value'], ensure_ascii=False)}\n")
+            sys.stdout.flush()
         if left["truncated"]:
             logs = caller.service.public(job, with_result=False)["logs_command"]
             caller.say(f"this is only the end of it; all: {logs}")

@@ -146,7 +146,7 @@ def _lines(
     kinds = ", ".join(
         f"{told[kind]} {kind}" for kind in ("complete", "running", "queued", "failed") if told[kind]
     )
-    yield f"{told['total']} inputs: {kinds or 'nothing to do'}"
+    yield f"{told['total']} input{'s' * (told['total'] != 1)}: {kinds or 'nothing to do'}"
     for entry in failures[:SHOWN]:
         yield plain(
             f"  {entry.error_code:<18} {entry.source_file_path}  {entry.job_id or ''}"
