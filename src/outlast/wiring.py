@@ -34,6 +34,17 @@ READY_VARIABLE: Final = "OUTLAST_TELLS_STARTER"
 READY_FD: Final = 3
 STARTING_FD: Final = 4
 
+SCOPE: Final = (
+    *("systemd-run", "--user", "--scope", "--quiet", "--collect"),
+    *("--property=Delegate=yes", "--"),
+)
+"""
+What runs a command in a scope of its own, below the user manager.
+
+Delegated, it is ours to make cgroups in, and has all controllers that the user manager was given;
+else it lacks `cpu` (systemd.resource-control(5)).
+"""
+
 
 def make_service(settings: Settings, address: Address | None = None) -> Service:
     """
@@ -132,7 +143,7 @@ def _spawn_supervisor(settings: Settings, tells: int, starting: int) -> None:
     env = supervisor_environment(settings)
     # By way of a shell that leaves at once, so that it is nobody's child here: no zombie, and
     # no surprise for a caller that waits for its own children.
-    argv = ["/bin/sh", "-c", '"$@" & ', "sh", *_scope(), *supervisor_argv(settings)]
+    argv = ["/bin/sh", "-c", '"$@" & ', "sh", *scope(), *supervisor_argv(settings)]
     opened = [
         os.open(os.devnull, os.O_RDWR),
         os.open(Home(settings.home).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
@@ -195,7 +206,7 @@ def supervisor_argv(settings: Settings) -> list[str]:
     ]
 
 
-def _scope() -> list[str]:
+def scope() -> tuple[str, ...]:
     """
     Return what to put before the command so that it leaves the caller's systemd scope.
 
@@ -204,8 +215,8 @@ def _scope() -> list[str]:
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if not os.path.exists(f"{runtime}/systemd/private") or not _find("systemd-run"):
-        return []
-    return ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"]
+        return ()
+    return SCOPE
 
 
 def survives() -> str:
@@ -216,7 +227,7 @@ def survives() -> str:
     """
     from .shim import survival
 
-    return "logout" if _scope() else survival.survives()
+    return "logout" if scope() else survival.survives()
 
 
 def _find(program: str) -> bool:

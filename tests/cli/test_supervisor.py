@@ -90,7 +90,8 @@ def test_a_unit_is_written_and_nothing_else(cli: Cli) -> None:
 
     assert str(path) == data["path"]
     assert path.read_text() == data["unit"] == printed.text
-    assert f"ExecStart={PROGRAM} supervisor run --home {cli.home}\n" in data["unit"]
+    assert "systemd-run --user --scope" in data["unit"]
+    assert f" -- {PROGRAM} supervisor run --home {cli.home}\n" in data["unit"]
     assert "systemctl --user enable --now outlast.service" in data["enable_command"]
     assert [path] == [each for each in config.rglob("*") if each.is_file()]
 

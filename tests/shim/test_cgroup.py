@@ -417,3 +417,21 @@ def test_a_job_with_limits_does_not_begin_outside_its_cgroup(
 
     assert (None, None, "spawn_failed") == ended(lines)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("run-1.scope", {"memory", "pids"}), ("outlast.service", set())],
+    ids=["a scope's", "a service's"],
+)
+def test_a_services_own_cgroup_hands_nothing_down(
+    tmp_path: Path, name: str, expected: set[str]
+) -> None:
+    """systemd could not start the service again: it puts processes there itself."""
+    base = tmp_path / name
+    base.mkdir()
+    (base / "cgroup.controllers").write_text("memory pids rdma\n")
+    (base / "cgroup.subtree_control").touch()
+
+    assert expected == cgroup.enable_controllers(str(base))
+    assert bool(expected) == bool((base / "cgroup.subtree_control").read_text())

@@ -43,11 +43,15 @@ def find_base() -> str | None:
 
 def available_controllers() -> frozenset[str]:
     """Return the version 2 controllers of this machine, delegated to us or not."""
-    mount = _mount_point()
-    if mount is None:
+    return controllers(_mount_point())
+
+
+def controllers(path: str | None) -> frozenset[str]:
+    """Return the controllers that the cgroup *path* has and may hand down; none without one."""
+    if path is None:
         return frozenset()
     try:
-        with open(f"{mount}/cgroup.controllers") as file:
+        with open(f"{path}/cgroup.controllers") as file:
             return frozenset(file.read().split())
     except OSError:
         return frozenset()
@@ -59,12 +63,16 @@ def enable_controllers(base: str) -> frozenset[str]:
 
     A cgroup that has processes of its own cannot hand controllers down, so those in *base*
     move to a leaf of it first (the root cgroup is exempt from this rule).
+
+    A systemd service's own cgroup is left as it is, delegated or not: systemd puts each new main
+    process into it, and where it hands controllers down the service fails with 219/CGROUP.
     """
+    if base.endswith(".service"):
+        return frozenset()
+    wanted = controllers(base) & frozenset(CONTROLLERS.values())
+    if not wanted:
+        return frozenset()
     try:
-        with open(f"{base}/cgroup.controllers") as file:
-            wanted = frozenset(file.read().split()) & frozenset(CONTROLLERS.values())
-        if not wanted:
-            return frozenset()
         order = " ".join(f"+{name}" for name in sorted(wanted))
         try:
             _write(f"{base}/cgroup.subtree_control", order)

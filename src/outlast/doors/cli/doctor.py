@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -175,10 +176,28 @@ def _python(_: Caller) -> Check:
     return Check("python", OK, told)
 
 
-def _containment(_: Caller) -> Check:
+@functools.cache
+def _cgroups_of_jobs() -> tuple[bool, frozenset[str]]:
+    """Return whether a job would get a cgroup, and which controllers: told from where it would run."""
     from ...shim import cgroup
+    from ...wiring import scope
 
-    if cgroup.find_base() is not None:
+    if not (before := scope()):
+        return cgroup.find_base() is not None, cgroup.available_controllers()
+    import subprocess
+
+    look = "from outlast.shim import cgroup; base = cgroup.find_base(); print(base is not None, *cgroup.controllers(base))"
+    done = subprocess.run(
+        [*before, sys.executable, "-P", "-c", look], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise OSError(f"no systemd scope can be made: {done.stderr.strip()}")
+    has_cgroup, *controllers = done.stdout.split()
+    return has_cgroup == "True", frozenset(controllers)
+
+
+def _containment(_: Caller) -> Check:
+    if _cgroups_of_jobs()[0]:
         return Check("containment", OK, "cgroup: every process of a job can be ended at once")
     return Check(
         "containment",
@@ -191,7 +210,7 @@ def _containment(_: Caller) -> Check:
 def _limits(_: Caller) -> Check:
     from ...shim import cgroup
 
-    there = cgroup.available_controllers()
+    there = _cgroups_of_jobs()[1]
     missing = sorted(set(cgroup.CONTROLLERS.values()) - there)
     if not missing:
         return Check("limits", OK, "--memory, --cpus and --pids can be kept")

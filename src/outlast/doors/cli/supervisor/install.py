@@ -22,7 +22,8 @@ Description=Outlast: carries on with the jobs in {home}
 
 [Service]
 ExecStart={command}
-# Jobs are not the supervisor's to end: they go on when it leaves or is replaced.
+# The supervisor leaves this service's cgroup for a scope of its own, and its jobs run there: they go
+# on when it is stopped or replaced, and may have limits.
 KillMode=process
 Restart=on-failure
 
@@ -46,9 +47,11 @@ def install(caller: Caller, print_only: bool) -> int:
     Writes that one file and does nothing else; tells the command that enables it.
     """
     from ....errors import Unavailable
+    from ....wiring import SCOPE
 
     home = caller.settings.home
-    argv = [*_absolute(program()), "supervisor", "run", "--home", home]
+    run = [*_absolute(program()), "supervisor", "run", "--home", home]
+    argv = [*_absolute(SCOPE), *run]
     unit = UNIT.format(home=home.replace("%", "%%"), command=" ".join(map(_quoted, argv)))
     if print_only:
         caller.answer(lambda: {"path": None, "unit": unit}, lambda: unit)
