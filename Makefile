@@ -5,6 +5,7 @@
 #
 #   make check    the checks alone: lint, format, types, which way the imports point
 #   make chaos    the long chaos run; `make chaos SEED=...` runs one again
+#   make rig-systemd   the stories under a real systemd, on an emulated machine: minutes, and root
 #   make cover    the tests, with the branches of core, engine and shim that none of them took
 #   make bench    our figures beside our peers'
 #   make docs     the documentation, into site/
@@ -14,7 +15,7 @@
 # PYTHON=... chooses the interpreter, VENV=... the environment's folder, ARGS=... is passed on.
 
 .DEFAULT_GOAL := help
-.PHONY: help run venv test check suite chaos cover bench docs lock clean
+.PHONY: help run venv test check suite chaos rig-systemd cover bench docs lock clean
 .DELETE_ON_ERROR:
 
 VENV ?= .venv
@@ -87,6 +88,9 @@ test: check
 
 chaos: venv
 	OUTLAST_CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos -m long --capture=no $(ARGS)
+
+rig-systemd: venv
+	$(BIN)/python -m pytest tests/stories/test_systemd.py -m long $(ARGS)
 
 cover: venv
 	$(BIN)/coverage erase
