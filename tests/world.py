@@ -63,13 +63,25 @@ def shims_of(home: Path) -> list[int]:
 
 
 def shim_processes(home: Path) -> list[int]:
-    """Return the pids of launchers and shims: forks keep the arguments they were started with."""
+    """
+    Return the pids of launchers and shims: forks keep the arguments they were started with.
+
+    A command that was let go and has not executed yet looks like one of them, above all where its
+    shim is dead; its record tells that it is none.
+    """
     found = []
     for pid in leaks.processes(home):
         words = words_of(pid)
         if "-S" in words and words[-1] == str(home):
             found.append(pid)
-    return found
+    commands = commands_of(home) if found else set()
+    return [pid for pid in found if pid not in commands]
+
+
+def commands_of(home: Path) -> set[int]:
+    """Return the pids of all commands that are on record, those that have ended too."""
+    records = map(spool.read_record, map(str, (home / "jobs").glob("*/*/*")))
+    return {each.began["pid"] for each in records if each is not None and each.began is not None}
 
 
 def words_of(pid: int) -> list[str]:
