@@ -142,8 +142,9 @@ def start_supervisor(settings: Settings, tells: int) -> bool:
 def _spawn_supervisor(settings: Settings, tells: int, starting: int) -> None:
     env = supervisor_environment(settings)
     # By way of a shell that leaves at once, so that it is nobody's child here: no zombie, and
-    # no surprise for a caller that waits for its own children.
-    argv = ["/bin/sh", "-c", '"$@" & ', "sh", *scope(), *supervisor_argv(settings)]
+    # no surprise for a caller that waits for its own children. The scope comes first: once that
+    # shell has left, the caller may log out, and what had not reached its scope would be killed.
+    argv = [*scope(), "/bin/sh", "-c", '"$@" & ', "sh", *supervisor_argv(settings)]
     opened = [
         os.open(os.devnull, os.O_RDWR),
         os.open(Home(settings.home).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
@@ -154,7 +155,7 @@ def _spawn_supervisor(settings: Settings, tells: int, starting: int) -> None:
     null, log, ready, starts = opened
     targets = [(null, 0), (log, 1), (log, 2), (ready, READY_FD), (starts, STARTING_FD)]
     try:
-        pid = os.posix_spawn(
+        pid = os.posix_spawnp(
             argv[0],
             argv,
             env | {READY_VARIABLE: "1"},

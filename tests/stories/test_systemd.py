@@ -80,7 +80,10 @@ def end(machine: Guest, arguments: str) -> dict[str, Any]:
 
 
 def test_a_job_survives_the_logout(machine: Guest) -> None:
-    """systemd kills what a session leaves behind, in whatever session of its own; not the job."""
+    """
+    systemd kills what a session leaves behind, in whatever session of its own; not the job, nor
+    the supervisor that was only just started for it.
+    """
     job_id = submit(machine, "--shell 'until [ -e go ]; do sleep 0.1; done; exit 37'")
     session = machine.log_in(
         "setsid sleep 4711 </dev/null >/dev/null 2>&1 & echo $XDG_SESSION_ID"
@@ -91,7 +94,16 @@ def test_a_job_survives_the_logout(machine: Guest) -> None:
         "the end of the session's process",
         within_s=MACHINE_S,
     )
-    before = ask(machine, f"outlast job status {job_id}")
+    assert machine.log_in("pgrep -f 'outlast.wirin[g]'", user="root")
+    before = eventually(
+        lambda: (
+            job
+            if (job := ask(machine, f"outlast job status {job_id}"))["status"] != "queued"
+            else None
+        ),
+        "the command's start",
+        within_s=MACHINE_S,
+    )
     machine.log_in("touch go")
     node = ask(machine, f"outlast job wait --timeout 60s {job_id}")["nodes"][0]
 
