@@ -112,6 +112,7 @@ class Starter:
         self.started = 0
         self.start = start
         self.is_ready = True
+        self.is_first = True
 
     def __call__(self, tells: int) -> bool:
         self.started += 1
@@ -119,7 +120,7 @@ class Starter:
             self.start()
             if self.is_ready:
                 os.write(tells, b"r")
-        return True
+        return self.is_first
 
 
 @pytest.fixture
@@ -345,15 +346,19 @@ def test_to_leave_is_to_be_gone(link: Link, listen: Listen) -> None:
 # ------------------------------------------------------------------------------------- starting one
 
 
-def test_one_that_is_coming_up_is_waited_for(link: Link, listen: Listen, starter: Starter) -> None:
-    """Another one has the lock and does not listen yet: ours left, and its peer is found."""
+@pytest.mark.parametrize("is_first", [True, False])
+def test_one_that_is_coming_up_is_waited_for(
+    link: Link, listen: Listen, starter: Starter, is_first: bool
+) -> None:
+    """Another one does not listen yet: ours left since it has the lock, or was not even started."""
 
     def start() -> None:
         threading.Timer(0.1, lambda: listen(OK)).start()
 
-    starter.start, starter.is_ready = start, False
+    starter.start, starter.is_ready, starter.is_first = start, False, is_first
 
     assert link.catch_up(LATER)
+    assert 1 == starter.started
 
 
 def test_one_that_never_comes_up_is_not_waited_for_longer_than_asked(

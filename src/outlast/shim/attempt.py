@@ -177,7 +177,7 @@ class Attempt:
     def _passed(self, name: str) -> None:
         if name == "kill":
             self._kill()
-        elif name != "look":
+        else:
             self._stop("timeout", self.message["grace_ms"])
 
     def _obey_wish(self) -> None:
