@@ -178,6 +178,19 @@ def test_too_many_errors_stop_the_submission(folder: Folder) -> None:
     assert (0, 40) == (later.code, later.data["complete"])
 
 
+def test_a_retry_that_is_stopped_loses_no_id(folder: Folder) -> None:
+    """What failed before, and was not tried again, is still the job that failed."""
+    folder.write(**{f"f{number:02}": str(number) for number in range(20)})
+    folder.copy(line="false {input}")
+    before = folder.column("job_id")
+    options = ("--retry-failed", "--max-errors", "1", "--max-parallel", "1")
+    done = folder.copy(*options, line="false {input}")
+    kept = [path for path, job_id in folder.column("job_id").items() if job_id == before[path]]
+
+    assert 20 - done.data["submitted"] == len(kept) > 0
+    assert {"exit_nonzero"} == set(folder.column("error_code").values())
+
+
 def test_errors_are_counted_while_the_caller_stays_and_all_is_submitted_when_it_leaves(
     folder: Folder,
 ) -> None:
@@ -230,6 +243,7 @@ def test_nothing_happens_where_anything_is_wrong(folder: Folder) -> None:
 
     assert 2 == done.code
     assert 3 == len(done.error["faults"])
+    assert 2 == folder.copy("--ext", "html", "--keep-name", "--max-errors", "").code
     assert not folder.out.exists()
     assert not folder.file.exists()
     assert [] == folder.cli("job", "list").data["items"]

@@ -41,7 +41,7 @@ ENTRIES = st.builds(
     status=st.sampled_from(list(map(str, JobStatus))),
     output_path=st.none() | PATHS,
     error_code=WHY,
-)
+).filter(lambda entry: entry.job_id is not None or entry.status == JobStatus.FAILED)
 MANIFESTS = st.builds(
     Manifest,
     source_root=PATHS,
@@ -242,6 +242,7 @@ def test_what_says_the_same_is_not_written_again(tmp_path: Path) -> None:
         '{"schema_version": 1, "source_root": "/", "output_root": null, "entries": [{}]}',
         '{"schema_version": 2, "source_root": "/", "output_root": null, "entries": []}',
         "[" * 5000,
+        EMPTY.with_entries([Entry(source_file_path="a", status="running")]).to_bytes().decode(),
     ],
 )
 def test_somebody_elses_file_is_not_written_over(tmp_path: Path, text: str) -> None:

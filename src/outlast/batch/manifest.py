@@ -110,6 +110,8 @@ def read_manifest(data: bytes, name: str) -> Manifest:
 def _entry(found: Any) -> Entry:
     if set(found) != _ENTRY_KEYS:
         raise ValueError(found)
+    if found["job_id"] is None and found["status"] != JobStatus.FAILED:
+        raise ValueError(found)
     return Entry(
         source_file_path=_text(found["source_file_path"]),
         job_id=_text_or_none(found["job_id"]),

@@ -246,6 +246,9 @@ class Submit:
     replaces: tuple[str, ...] = ()
     """Jobs that would write to the same output: they are ended first."""
 
+    failed: Seen | None = None
+    """The job that did not do it. Where no new one is submitted after all, it is what there is."""
+
 
 def idempotency_key(item: Item, number: int) -> str:
     """Return what makes two callers who both think that a job is needed submit one."""
@@ -270,7 +273,7 @@ def decide(
     if latest.code is None and output is not None and not is_there:
         return Submit(number=number, why="output missing")
     if latest.code not in (None, STILL_RUNNING) and retry_failed:
-        return Submit(number=number, why="failed")
+        return Submit(number=number, why="failed", failed=latest)
     return Attach(seen=latest)
 
 

@@ -175,8 +175,11 @@ class Run:
     def _submit(self, planned: list[tuple[Item, Submit]]) -> None:
         """Submit what needs a job, in one transaction where there is nothing in its way."""
         if self.is_stopped:
-            for item, _ in planned:
-                self._keeper.note(Entry(source_file_path=item.path))
+            for item, what in planned:
+                if what.failed is not None:
+                    self._note(item, what.failed, is_news=False)
+                else:
+                    self._keeper.note(Entry(source_file_path=item.path))
             return
         ready: list[tuple[Item, Submit, dict[str, Any]]] = []
         for item, what in planned:

@@ -140,7 +140,9 @@ def _asked(caller: Caller, given: dict[str, Any]) -> Asked:
     manner = Manner(
         wait=faults(lambda: stay(given["wait"])),
         retry_failed=given["retry_failed"],
-        max_errors=max_errors and faults(lambda: parse_max_errors(max_errors, total)),
+        max_errors=None
+        if max_errors is None
+        else faults(lambda: parse_max_errors(max_errors, total)),
         window=2 * (order.max_parallel or caller.settings.max_running),
     )
     faults.tell()
