@@ -275,6 +275,69 @@ attach(app)
         assert done.error["message"].startswith(words)
 
 
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", ">&-", "<&- >&- 2>&-"])
+def test_a_stream_that_the_caller_closed_changes_nothing(
+    script: Callable[..., Program], closed: str
+) -> None:
+    """What would go there goes nowhere; the job is started and waited for all the same."""
+    tool = script(
+        HEAD
+        + """
+@app.command()
+def deploy() -> AsyncJob:
+    return AsyncJob(work)
+attach(app)
+"""
+        + TAIL
+    )
+    shell = Program("sh", "-c", f'exec "$@" {closed}', "sh", *tool.argv, cwd=tool.cwd)
+    done = shell("deploy", "--wait", "50s", "--json")
+
+    assert (0, ">&-" in closed.split()) == (done.code, not done.out), done
+    assert ["complete"] == [job["status"] for job in tool("job", "list").data["items"]]
+    assert 5 == shell("job", "status", "nope").code
+
+
+@pytest.mark.parametrize("kind", ["click", "typer"])
+def test_an_async_command_is_refused(script: Callable[..., Program], kind: str) -> None:
+    """Nothing would await it: no job, and an exit code of 0, would be a lie."""
+    group = {"click": "click.Group()", "typer": "typer.Typer()\napp.callback()(lambda: None)"}
+    tool = script(
+        f"import {kind}\nfrom outlast.framework import AsyncJob, attach\napp = {group[kind]}\n"
+        "@app.command()\n"
+        "async def deploy() -> AsyncJob: return AsyncJob.command(['true'])\n"
+        "attach(app)\n"
+        "app()\n"
+    )
+    done = tool("deploy")
+
+    assert (2, "invalid_request") == (done.code, done.error["code"])
+    assert done.error["message"].startswith("deploy is async")
+    assert "" == done.err
+
+
+def test_a_folder_that_is_a_program_is_called_by_its_own_name(
+    script: Callable[..., Program],
+) -> None:
+    """`python FOLDER` runs its `__main__.py`, and is what the answer's commands run again."""
+    tool = script(
+        HEAD
+        + """
+@app.command()
+def deploy() -> AsyncJob:
+    return AsyncJob(work)
+attach(app)
+"""
+        + TAIL,
+        "__main__.py",
+    )
+    folder = Program(sys.executable, "there", cwd=tool.cwd)
+    line = folder("deploy", "--wait", "50s").data["status_command"]
+
+    assert line.startswith(shlex.join([sys.executable, str(tool.cwd / "there")]) + " job status ")
+    assert 0 == ask(shlex.split(line)).code
+
+
 def test_whoever_waits_has_the_id_at_once(example: Program) -> None:
     """On stderr, before the waiting: it survives a kill of the caller."""
     done = example("deploy", "staging", "--seconds", "0.1", "--wait", "50s")

@@ -122,6 +122,11 @@ def test_a_tool_that_does_not_start_has_nothing(home: Path, tmp_path: Path) -> N
     done = check(tmp_path, "no-such-tool", "start")
 
     assert (4, 0, None) == (done.code, done.data["score"], done.data["job_id"])
+    first = done.data["checks"][0]
+    assert ("it returns", "it cannot be started: No such file or directory") == (
+        first["check"],
+        first["says"],
+    )
     assert (2, "invalid_request") == (check(tmp_path).code, check(tmp_path).error["code"])
 
 

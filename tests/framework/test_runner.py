@@ -307,6 +307,18 @@ def test_a_signal_of_somebody_elses_is_told_as_one(script: Callable[..., Program
     assert ("signal", signal.SIGTERM) == (node["reason"], node["signal"])
 
 
+def test_an_exception_whose_text_cannot_be_told_is_one_all_the_same(
+    run: Callable[..., Any],
+) -> None:
+    """Its type is known, and so is that the job failed by it."""
+    job = run(
+        "class Odd(Exception):\n    def __str__(self): raise RuntimeError('no text')\nraise Odd"
+    )
+
+    assert ("failed", "exception") == (job["status"], job["reason"])
+    assert job["error"].endswith("Odd: <exception str() failed>")
+
+
 def test_what_is_not_there_any_more_is_an_exception(script: Callable[..., Program]) -> None:
     """The code was changed between the start and the run: told as such, by type and message."""
     tool = script(

@@ -175,6 +175,10 @@ def _make_asynchronous(command: Any, params: Params, tool: Callable[[], Tool]) -
             result = invoke(context)
         except ClientError as error:
             context.exit(_refuse(error, tool(), json=bool(given["json"])))
+        if getattr(command, MARK) and inspect.iscoroutine(result):
+            result.close()
+            fault = InvalidRequest(f"{command.name} is async, and nothing awaits it: use plain def")
+            context.exit(_refuse(fault, tool(), json=bool(given["json"])))
         if not isinstance(result, AsyncJob):
             return result
         from .submission import start

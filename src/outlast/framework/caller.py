@@ -25,6 +25,7 @@ class Caller:
 
     def __init__(self, tool: Tool | None = None) -> None:
         self._begun = time.perf_counter()
+        _open_what_was_closed()
         self.tool = tool or Tool.outlast()
         self.home: str | None = None
         self.output: str | None = None
@@ -190,6 +191,19 @@ class Caller:
         # ASCII throughout: control characters and bytes that are no UTF-8 come as escapes.
         sys.stdout.write(dumps(envelope, separators=(",", ":")) + "\n")
         sys.stdout.flush()
+
+
+def _open_what_was_closed() -> None:
+    """
+    Have what is written to a stream that the caller closed go nowhere.
+
+    By another number than its own: that may be a file of the program's by now.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="ascii")  # noqa: SIM115 - it is open to the end
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as above
 
 
 def job_ids(given: Sequence[str]) -> tuple[JobId, ...]:

@@ -92,7 +92,7 @@ class Examination:
         start = call(self._argv, AT_ONCE, cwd=None)
         self.job_id, asking = _id_in(start), _status_argv_in(start, self._argv)
         returned = start.code is not None
-        self._note(1, "it returns", returned, f"it did not within {AT_ONCE.seconds} s")
+        self._note(1, "it returns", returned, start.text)
         self._note(1, "an id", self.job_id is not None, "the answer names none")
         self._note(1, "a status command", asking is not None, "the answer has none")
         first = call(asking, ASKING) if asking else Answer(None, {}, "")
@@ -183,8 +183,10 @@ def call(argv: Sequence[str], patience: timedelta, *, cwd: str | None = "/") -> 
             timeout=patience.total_seconds(),
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Answer(None, {}, str(error))
+    except OSError as error:
+        return Answer(None, {}, f"it cannot be started: {error.strerror}")
+    except subprocess.TimeoutExpired:
+        return Answer(None, {}, f"it did not within {patience.seconds} s")
     out, err = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))
     return Answer(done.returncode, _object_in(out), out + err)
 

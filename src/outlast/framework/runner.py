@@ -127,7 +127,11 @@ def write_outcome(outcome: dict[str, Any]) -> None:
 
 def described(error: BaseException) -> str:
     """Return an exception as one line would tell it: type and message."""
-    name, text = type(error).__qualname__, str(error)
+    name = type(error).__qualname__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - it is the author's own, and may raise whatever it likes
+        text = "<exception str() failed>"  # as in a traceback
     if type(error).__module__ not in ("builtins", "__main__", SCRIPT):
         name = f"{type(error).__module__}.{name}"
     return (f"{name}: {text}" if text else name)[:MAX_ERROR]

@@ -59,6 +59,8 @@ def own_argv() -> tuple[str, ...]:
     if spec is not None and spec.name != "__main__":
         return _as_module(spec.name.removesuffix(".__main__"), spec.origin or "")
     own = os.path.abspath(sys.argv[0])
+    if sys.argv[0] and os.path.isfile(os.path.join(own, "__main__.py")):  # python FOLDER
+        return (sys.executable, own)
     if not os.path.isfile(own):  # python -c, say: `outlast` can be asked in its stead
         return program()
     if _is_on_path(own):
