@@ -18,6 +18,7 @@ from outlast.store import open_store
 from outlast.testing import leaks, no_leaks
 from outlast.wiring import make_link
 
+from .ssh.farm import SSHD, Farm
 from .world import fresh_client
 
 MEASURED = "COVERAGE_PROCESS_CONFIG"
@@ -73,6 +74,19 @@ def client(home: Path) -> Iterator[Client]:
     """The library's door to the test's home."""
     with fresh_client() as client:
         yield client
+
+
+@pytest.fixture
+def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
+    """Two hosts that let this user in, by a configuration that is theirs alone."""
+    if SSHD is None and not os.environ.get("CI"):
+        pytest.skip("no sshd here: apt-get install openssh-server")  # CI has it: `.ci/run`
+    farm = Farm(tmp_path / "farm")
+    monkeypatch.setenv("OUTLAST_SSH_CONFIG", str(farm.config))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    farm.start()
+    yield farm
+    farm.stop()
 
 
 def unsettled(home: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,17 @@ max_running = 3
 idle_exit = "10m"
 min_free = "2g"
 """
+
+NAMES = (
+    "output",
+    "max_running",
+    "idle_exit",
+    "min_free",
+    "job_command_timeout_sec",
+    "job_connect_timeout_sec",
+    "ssh_config",
+)
+"""Every key of the file."""
 
 
 def load(
@@ -51,7 +63,8 @@ def test_the_home_s_file_is_read(tmp_path: Path) -> None:
     )
     path = str(tmp_path / CONFIG)
     names = ("output", "max_running", "idle_exit", "min_free")
-    assert {"home": "OUTLAST_HOME"} | dict.fromkeys(names, path) == settings.sources
+    others = dict.fromkeys(NAMES, "default")
+    assert {"home": "OUTLAST_HOME"} | others | dict.fromkeys(names, path) == settings.sources
 
 
 def test_the_file_holds_numbers_as_numbers(tmp_path: Path) -> None:
@@ -125,9 +138,9 @@ def test_a_value_that_makes_no_sense_is_told_by_file_and_key(
 
 def test_an_unknown_key_is_told_with_those_there_are(tmp_path: Path) -> None:
     """A slip of the pen is not passed over."""
-    assert [
-        "FILE: 'max_runing' is no setting: there are output, max_running, idle_exit, min_free"
-    ] == faults(tmp_path, "max_runing = 3")
+    assert [f"FILE: 'max_runing' is no setting: there are {', '.join(NAMES)}"] == faults(
+        tmp_path, "max_runing = 3"
+    )
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
@@ -137,7 +150,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     assert [
         "FILE: max_running: 'x' is not a whole number above 0",
         "OUTLAST_MAX_RUNNING: '-1' is not a whole number above 0",
-        "FILE: 'home' is no setting: there are output, max_running, idle_exit, min_free",
+        f"FILE: 'home' is no setting: there are {', '.join(NAMES)}",
     ] == told
 
 
@@ -156,3 +169,32 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidRequest, match=r"config\.toml cannot be read: Is a directory"):
         load_settings({"OUTLAST_HOME": str(tmp_path)})
+
+
+def test_the_clocks_of_hosts_have_names_of_their_own(tmp_path: Path) -> None:
+    """`JOB_..._SEC` says what `OUTLAST_JOB_..._SEC` says, which wins where both are there."""
+    short = {"JOB_CONNECT_TIMEOUT_SEC": "5", "JOB_COMMAND_TIMEOUT_SEC": "50"}
+    both = {**short, "OUTLAST_JOB_CONNECT_TIMEOUT_SEC": "7"}
+
+    assert (5, 50) == clocks(load(tmp_path, "", short))
+    assert (7, 50) == clocks(load(tmp_path, "", both))
+    assert (30, 600) == clocks(load(tmp_path, "", {}))
+
+
+def clocks(settings: Settings) -> tuple[int, int]:
+    return (settings.connect_timeout_s, settings.command_timeout_s)
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        pytest.param({"JOB_CONNECT_TIMEOUT_SEC": "0"}, "'0' is not a whole number above 0", id="0"),
+        pytest.param({"JOB_COMMAND_TIMEOUT_SEC": "1.5"}, "'1.5' is not a whole", id="a fraction"),
+        pytest.param({"JOB_COMMAND_TIMEOUT_SEC": "-1"}, "'-1' is not a whole", id="negative"),
+        pytest.param({"JOB_COMMAND_TIMEOUT_SEC": "29"}, "is below", id="less than to connect"),
+    ],
+)
+def test_the_clocks_of_hosts_make_sense(tmp_path: Path, environ: dict[str, str], told: str) -> None:
+    """Positive whole seconds, and to run takes no less than to connect."""
+    with pytest.raises(InvalidRequest, match=re.escape(told)):
+        load(tmp_path, "", environ)

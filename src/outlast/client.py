@@ -14,7 +14,7 @@ from .core.state import JobStatus
 from .engine import verbs
 from .engine.secrets import resolve_secrets
 from .errors import InvalidRequest, NotTerminal, WaitTimeout
-from .settings import capture_caller, load_settings
+from .settings import capture_caller, for_hosts, load_settings
 from .wiring import capabilities, make_service
 
 if TYPE_CHECKING:
@@ -250,6 +250,7 @@ class Client:
         if len(clean) > 1:
             raise InvalidRequest("clean_env is the same for all jobs of one submission")
         captured = capture_caller(clean=True in clean)
+        given, captured = for_hosts(given, captured, self._settings)
         specs, secrets = read_request(given, captured, capabilities)
         return self._service.submit(
             verbs.Submit(

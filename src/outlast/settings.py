@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -57,6 +57,15 @@ class Settings:
     min_free_bytes: int = 1 << 30
     """Free space that jobs must leave on the disk that holds the home."""
 
+    command_timeout_s: int = 600
+    """The run limit on each host of a job that gives none."""
+
+    connect_timeout_s: int = 30
+    """How long a host may take to let us in, for a job that does not say; not above the former."""
+
+    ssh_config: str | None = None
+    """The configuration of SSH; None: `~/.ssh/config`, if it is there."""
+
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where each came from: `argument`, a variable's name, the file's path, or `default`."""
 
@@ -73,6 +82,9 @@ class Settings:
             "max_running": str(self.max_running),
             "idle_exit": format_duration(self.idle_exit).replace(" ", ""),
             "min_free": format_size(self.min_free_bytes),
+            "job_command_timeout_sec": str(self.command_timeout_s),
+            "job_connect_timeout_sec": str(self.connect_timeout_s),
+            "ssh_config": self.ssh_config,
         }
 
     def supervisors(self) -> dict[str, int]:
@@ -97,13 +109,23 @@ def _positive(value: object) -> int:
     return number
 
 
+def _path(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.80} is no path")  # noqa: TRY004 told with all that is wrong
+    return os.path.abspath(os.path.expanduser(value))
+
+
 class _Row(NamedTuple):
-    """One setting. *name* is its key in the file and, behind `OUTLAST_`, its variable."""
+    """
+    One setting. *name* is its key in the file and, behind `OUTLAST_`, its variable; *variable* is
+    another name of that one.
+    """
 
     name: str
     field: str
     read: Callable[[object], Any]
     default: Any
+    variable: str | None = None
 
 
 _ROWS: Final = (
@@ -111,6 +133,9 @@ _ROWS: Final = (
     _Row("max_running", "max_running", _positive, 4 * (os.cpu_count() or 1)),
     _Row("idle_exit", "idle_exit", parse_duration, Settings.idle_exit),
     _Row("min_free", "min_free_bytes", parse_size, Settings.min_free_bytes),
+    _Row("job_command_timeout_sec", "command_timeout_s", _positive, 600, "JOB_COMMAND_TIMEOUT_SEC"),
+    _Row("job_connect_timeout_sec", "connect_timeout_s", _positive, 30, "JOB_CONNECT_TIMEOUT_SEC"),
+    _Row("ssh_config", "ssh_config", _path, None),
 )
 
 
@@ -135,7 +160,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
         values[row.field], sources[row.name] = row.default, "default"
         for source, said, wrong in (
             (path, filed.pop(row.name, None), f"{path}: {row.name}"),
-            (variable, environ.get(variable) or None, variable),
+            *((name, environ.get(name) or None, name) for name in (row.variable, variable) if name),
             ("argument", given.get(row.field), row.field),
         ):
             if said is not None:
@@ -145,6 +170,11 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
                     faults.append(f"{wrong}: {error}")
     names = ", ".join(row.name for row in _ROWS)
     faults += [f"{path}: {key!r:.80} is no setting: there are {names}" for key in filed]
+    if not faults and values["command_timeout_s"] < values["connect_timeout_s"]:
+        faults.append(
+            f"job_command_timeout_sec ({values['command_timeout_s']}) is below"
+            f" job_connect_timeout_sec ({values['connect_timeout_s']})"
+        )
     if faults:
         raise InvalidRequest(*faults)
     is_default = home == _default_home(environ)
@@ -208,6 +238,35 @@ def capture_caller(*, clean: bool = False, env: Mapping[str, str] | None = None)
             except (OSError, ValueError):
                 continue
     return Captured(env=own, umask=_umask(), rlimits=rlimits, cwd=_cwd())
+
+
+def for_hosts(
+    specs: Sequence[Mapping[str, Any]], captured: Captured, settings: Settings
+) -> tuple[list[Mapping[str, Any]], Captured]:
+    """Return what a caller asks for, with what the settings say of hosts where it says nothing."""
+    if not any(spec.get("on") for spec in specs):
+        return list(specs), captured
+    clocks = {
+        "timeout": timedelta(seconds=settings.command_timeout_s),
+        "connect_timeout": timedelta(seconds=settings.connect_timeout_s),
+    }
+    specs = [
+        {
+            **{name: of for name, of in clocks.items() if spec.get(f"{name}_ms") is None},
+            **_said(spec),
+        }
+        if spec.get("on")
+        else spec
+        for spec in specs
+    ]
+    if settings.ssh_config is None:
+        return list(specs), captured
+    env = {**captured.env, "OUTLAST_SSH_CONFIG": settings.ssh_config}
+    return list(specs), replace(captured, env=env)
+
+
+def _said(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if value is not None}
 
 
 def _cwd() -> str:

@@ -103,6 +103,9 @@ def test_each_setting_is_shown_with_where_it_comes_from(cli: Cli) -> None:
         "max_running": ("3", path),
         "idle_exit": ("20s", "OUTLAST_IDLE_EXIT"),
         "min_free": ("1536m", "OUTLAST_MIN_FREE"),
+        "job_command_timeout_sec": ("600", "default"),
+        "job_connect_timeout_sec": ("30", "default"),
+        "ssh_config": (None, "default"),
     } == {each["setting"]: (each["value"], each["source"]) for each in done.data["settings"]}
     assert "      max_running 3  (config.toml)\n" in cli("doctor", "--text").text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..ssh.farm import Farm
 from .conftest import PROGRAM, Cli
 
 
@@ -62,6 +63,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
         ),
         *(f"batch {verb}" for verb in ("run", "status", "collect", "cancel")),
         "convert",
+        "hosts trust",
         *(f"supervisor {verb}" for verb in ("status", "stop", "install", "run")),
         "framework check",
         *("doctor", "manifest"),
@@ -79,7 +81,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
         assert command["data_schema"] is None or command["data_schema"] in data["schemas"]
 
 
-def test_real_answers_are_what_the_schemas_say(cli: Cli) -> None:
+def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
     """Of every command that prints an envelope, and of an error."""
     manifest = cli("manifest").data
     schemas = manifest["schemas"]
@@ -104,6 +106,7 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli) -> None:
         "batch cancel": ("batch", "cancel", "M.json"),
         "convert": ("convert", "--routes"),
         "framework check": ("framework", "check", PROGRAM, "submit", "--", "sleep", "1"),
+        "hosts trust": ("hosts", "trust", farm.hosts[0]),
         "supervisor status": ("supervisor", "status"),
         "supervisor install": ("supervisor", "install", "--print"),
         "doctor": ("doctor",),

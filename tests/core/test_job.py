@@ -95,9 +95,12 @@ def test_what_is_not_said_is_pinned() -> None:
     """A spec, a node and a job that say nothing have these values; they are public."""
     assert {
         **dict.fromkeys(("shell", "script", "runtime", "name", "cwd", "stdin", "retry_of")),
-        **dict.fromkeys(("idle_timeout", "queue_timeout", "queue", "queue_width")),
+        **dict.fromkeys(("idle_timeout", "queue_timeout", "queue", "queue_width", "max_parallel")),
         **{key: {} for key in ("labels", "env", "secret_env")},
         "command": (),
+        "on": (),
+        "connect_timeout": timedelta(seconds=30),
+        "reconnect_timeout": timedelta(hours=1),
         "clean_env": False,
         "timeout": timedelta(hours=24),
         "grace": timedelta(seconds=10),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from outlast.core.job import Job, JobId, JobSpec, Node
+from outlast.core.job import Job, JobId, JobSpec, Node, nodes_of
 from outlast.engine.turns import Place, Turns
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,6 +36,52 @@ def waiting(width: int, jobs: list[Job]) -> Turns:
     for each in jobs:
         turns.wait(each, 0)
     return turns
+
+
+def on_hosts(name: str, count: int, **spec: object) -> Job:
+    """A job with so many nodes elsewhere."""
+    made = job(name, on=tuple(f"host{number}" for number in range(count)), **spec)
+    return replace(made, nodes=nodes_of(made.spec))
+
+
+def all_waiting(turns: Turns, each: Job) -> Turns:
+    for node in each.nodes:
+        turns.wait(each, node.index)
+    return turns
+
+
+def test_hosts_take_nothing_of_the_machine_s_width() -> None:
+    """They begin while it is full, and what is here begins while they run."""
+    here, there = [job("a"), job("b")], on_hosts("c", 3)
+    turns = all_waiting(waiting(1, here), there)
+
+    assert ["a", "c", "c", "c"] == begun(turns, [*here, there])
+    assert (4, 1) == (turns.running, turns.waiting)
+    turns.leave((JobId("a"), 0))
+    assert ["b"] == begun(turns, here)
+
+
+def test_a_job_has_no_more_hosts_at_once_than_it_says() -> None:
+    """Another job's hosts are its own affair."""
+    jobs = [on_hosts("a", 3, max_parallel=1), on_hosts("b", 2, max_parallel=5)]
+    turns = Turns(1)
+    for each in jobs:
+        all_waiting(turns, each)
+
+    assert ["a", "b", "b"] == begun(turns, jobs)
+    turns.leave((JobId("a"), 0))
+    assert ["a"] == begun(turns, jobs)
+
+
+def test_hosts_in_a_queue_wait_in_it() -> None:
+    """Its width is theirs too, and who comes behind one that needs this machine waits with it."""
+    queue = {"queue": "q", "queue_width": 3}
+    jobs = [job("full"), job("a", **queue), on_hosts("b", 2, **queue)]
+    turns = all_waiting(waiting(1, jobs[:2]), jobs[2])
+
+    assert ["full"] == begun(turns, jobs)
+    turns.leave((JobId("full"), 0))
+    assert ["a", "b", "b"] == begun(turns, jobs)
 
 
 def test_first_come_first_served() -> None:

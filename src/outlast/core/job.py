@@ -15,6 +15,9 @@ JobId = NewType("JobId", str)
 LOCAL = "local"
 """The executor of this machine, and the name of its one node."""
 
+SSH = "ssh"
+"""The executor of hosts; a node there is named as the host was given."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -40,6 +43,9 @@ class JobSpec:
     """A program's text, run by its `#!` line or by *runtime*."""
 
     runtime: str | None = None
+    on: tuple[str, ...] = ()
+    """The hosts to run it on, each a node; none is this machine."""
+
     name: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +64,12 @@ class JobSpec:
     timeout: timedelta = limits.TIMEOUT
     idle_timeout: timedelta | None = None
     queue_timeout: timedelta | None = None
+    connect_timeout: timedelta = limits.CONNECT_TIMEOUT
+    """Of each host: to be connected and let in."""
+
+    reconnect_timeout: timedelta = limits.RECONNECT_TIMEOUT
+    """How long past limit and grace a host that is out of reach is waited for."""
+
     grace: timedelta = limits.GRACE
     retention: timedelta = limits.RETENTION
     limits: Limits = Limits()
@@ -66,6 +78,9 @@ class JobSpec:
 
     leftovers: str = "stop"
     """Background processes that outlive the command: `stop` them after a moment, or `wait`."""
+
+    max_parallel: int | None = None
+    """At most so many of the hosts at once; None: as many as is usual."""
 
     queue: str | None = None
     """The name of those jobs that wait for each other; None waits for the machine alone."""
@@ -113,6 +128,8 @@ class Node:
     stderr_bytes: int = 0
     progress_pct: float | None = None
     message: str | None = None
+    phase: str | None = None
+    """What is going on, for people: `connecting`, `unreachable`. Known to who reads its folder."""
 
     @property
     def is_terminal(self) -> bool:
@@ -165,6 +182,13 @@ class Job:
     def expires_at(self) -> datetime | None:
         """When the record becomes a tombstone; None before the end."""
         return None if self.completed_at is None else self.completed_at + self.spec.retention
+
+
+def nodes_of(spec: JobSpec) -> tuple[Node, ...]:
+    """Return the nodes of a new job: one for each host, or this machine's."""
+    if not spec.on:
+        return (Node(),)
+    return tuple(Node(index=i, name=host, executor=SSH) for i, host in enumerate(spec.on))
 
 
 def attempt_key(job_id: JobId, index: int, attempt: int) -> str:

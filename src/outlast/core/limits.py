@@ -8,6 +8,14 @@ from typing import Final
 
 TIMEOUT: Final = timedelta(hours=24)
 GRACE: Final = timedelta(seconds=10)
+HOST_TIMEOUT: Final = timedelta(seconds=600)
+"""The run limit of a command on another host, where nothing else was said."""
+
+CONNECT_TIMEOUT: Final = timedelta(seconds=30)
+RECONNECT_TIMEOUT: Final = timedelta(hours=1)
+MAX_PARALLEL: Final = 32
+"""How many hosts of one job run it at once, where nothing else was said."""
+
 RETENTION: Final = timedelta(days=30)
 LONGEST: Final = timedelta(days=3650)
 """No clock is longer: beyond it a number is a slip, not a wish."""
@@ -17,6 +25,9 @@ LARGEST: Final = (1 << 63) - 1
 
 OUTPUT_BYTES: Final = 1 << 30
 """Default limit of each output stream."""
+
+MAX_PIDS: Final = 1 << 22
+"""Linux has no more process ids (`PID_MAX_LIMIT`), and refuses a `pids.max` above."""
 
 YOUNG_POLL: Final = timedelta(milliseconds=250)
 OLD_POLL: Final = timedelta(seconds=5)
@@ -133,6 +144,29 @@ def to_ms(duration: timedelta) -> int:
 def from_ms(milliseconds: int) -> timedelta:
     """Return the duration of so many milliseconds."""
     return timedelta(milliseconds=milliseconds)
+
+
+def read_milliseconds(value: object) -> timedelta:
+    """Read a duration as JSON has it. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r:.80} is not a whole number of milliseconds, 0 or more")
+    if value > to_ms(LONGEST):
+        raise ValueError(f"this is longer than {LONGEST.days} days")
+    return from_ms(value)
+
+
+def positive_number(value: object) -> float:
+    """Read a number of processors, say. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
+        raise ValueError(f"{value!r:.80} is not a number above 0 and below a million")
+    return float(value)
+
+
+def positive_int(value: object) -> int:
+    """Read a number of processes, say. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_PIDS:
+        raise ValueError(f"{value!r:.80} is not a whole number from 1 to {MAX_PIDS:,}")
+    return value
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

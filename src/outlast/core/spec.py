@@ -13,15 +13,32 @@ from typing import Any, Final, TypeVar
 
 from ..errors import InvalidRequest
 from .job import JobId, JobSpec, Limits
-from .limits import LONGEST, from_ms, parse_duration, parse_size, to_ms
+from .limits import (
+    LONGEST,
+    from_ms,
+    parse_duration,
+    parse_size,
+    positive_int,
+    positive_number,
+    read_milliseconds,
+    to_ms,
+)
 
 T = TypeVar("T")
 
 RUN_BY: Final = {"command": "command", "shell": "line for the shell", "script": "script"}
 """What there is to run, and its name in a sentence."""
 
-CLOCKS: Final = ("timeout", "idle_timeout", "queue_timeout", "grace", "retention")
-POSITIVE_CLOCKS: Final = ("timeout", "idle_timeout")
+CLOCKS: Final = (
+    "timeout",
+    "idle_timeout",
+    "queue_timeout",
+    "connect_timeout",
+    "reconnect_timeout",
+    "grace",
+    "retention",
+)
+POSITIVE_CLOCKS: Final = ("timeout", "idle_timeout", "connect_timeout")
 OPTIONAL_CLOCKS: Final = ("idle_timeout", "queue_timeout")
 NO_CLOCK: Final = "none"
 """What says that a clock which need not be there is not, as null does in JSON."""
@@ -36,9 +53,6 @@ MAX_ARGUMENT_BYTES: Final = 128 * 1024 - 1
 MAX_COMMAND_BYTES: Final = 1024 * 1024
 """Of all arguments together; the kernel's own limit is a quarter of the stack's."""
 
-MAX_PIDS: Final = 1 << 22
-"""Linux has no more process ids (`PID_MAX_LIMIT`), and refuses a `pids.max` above."""
-
 MAX_LABELS: Final = 64
 MAX_LABEL_BYTES: Final = 255
 
@@ -52,6 +66,7 @@ _PLAIN: Final = (
     "stdin",
     "queue",
     "queue_width",
+    "max_parallel",
     "retry_of",
 )
 """Keys that JSON has as the spec has them."""
@@ -65,6 +80,8 @@ def spec_to_json(spec: JobSpec) -> dict[str, Any]:
             out[name] = value
     if spec.command:
         out["command"] = list(spec.command)
+    if spec.on:
+        out["on"] = list(spec.on)
     for name in ("labels", "env", "secret_env"):
         if value := getattr(spec, name):
             out[name] = dict(value)
@@ -87,6 +104,8 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
             given[name] = from_ms(milliseconds)
     if "command" in given:
         given["command"] = tuple(given["command"])
+    if "on" in given:
+        given["on"] = tuple(given["on"])
     if "limits" in given:
         given["limits"] = Limits(**given["limits"])
     return JobSpec(**given)
@@ -120,8 +139,11 @@ class _Reader:
         self.faults: list[str] = []
 
     def spec(self) -> JobSpec:
+        from .hosts import read_hosts, settle_hosts
+
         given: dict[str, Any] = {
             "command": self.command(),
+            "on": read_hosts(self.take("on"), self.faults),
             **{name: self.text(name) for name in ("shell", "script", "runtime")},
             "name": self.label("name", self.text("name")),
             "labels": self.labels(),
@@ -135,6 +157,7 @@ class _Reader:
             "leftovers": self.choice("leftovers", LEFTOVERS),
             "queue": self.label("queue", self.text("queue")),
             "queue_width": self.number("queue_width"),
+            "max_parallel": self.number("max_parallel"),
             **{name: self.duration(name) for name in CLOCKS},
         }
         if (retry_of := self.text("retry_of")) is not None:
@@ -144,10 +167,10 @@ class _Reader:
             self.faults.append("queue is a name, and this one is empty")
         if given["queue_width"] is not None and not given["queue"]:
             self.faults.append("queue_width is a queue's, and none is named")
+        settle_hosts(given, self.faults, said="on" in self.given_as)
         both = sorted(set(given["env"]) & set(given["secret_env"]))
-        self.faults += [
-            f"{shown(name)} is in both env and secret_env: name it once" for name in both
-        ]
+        twice = "is in both env and secret_env: name it once"
+        self.faults += [f"{shown(name)} {twice}" for name in both]
         self.faults += [f"{key!r:.80} is not a key of a job's spec" for key in self.left]
         return JobSpec(**{key: value for key, value in given.items() if value is not None})
 
@@ -288,14 +311,14 @@ class _Reader:
 
     def number(self, key: str) -> int | None:
         value = self.take(key)
-        return None if value is None else self.read(f"{key}: ", _positive_int, value)
+        return None if value is None else self.read(f"{key}: ", positive_int, value)
 
     def duration(self, name: str) -> timedelta | None:
         in_ms, spoken = self.take(f"{name}_ms"), self.take(name)
         if in_ms is not None and spoken is not None:
             self.faults.append(f"{name} and {name}_ms are the same clock: give one")
         if in_ms is not None:
-            key, value = f"{name}_ms", self.read(f"{name}_ms: ", _milliseconds, in_ms)
+            key, value = f"{name}_ms", self.read(f"{name}_ms: ", read_milliseconds, in_ms)
         elif spoken == NO_CLOCK:
             if name not in OPTIONAL_CLOCKS:
                 self.faults.append(f"{name}: every job has one, and {LONGEST.days}d is the longest")
@@ -326,8 +349,8 @@ class _Reader:
         readers: dict[str, Callable[[Any], Any]] = {
             "output_bytes": parse_size,
             "memory_bytes": parse_size,
-            "cpus": _positive_number,
-            "pids": _positive_int,
+            "cpus": positive_number,
+            "pids": positive_int,
         }
         for key, limit in value.items():
             if key not in readers:
@@ -372,26 +395,6 @@ def text_fault(value: str) -> str | None:
     except UnicodeEncodeError:
         return "is not UTF-8: put such bytes in a file or into stdin"
     return None
-
-
-def _milliseconds(value: object) -> timedelta:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r:.80} is not a whole number of milliseconds, 0 or more")
-    if value > to_ms(LONGEST):
-        raise ValueError(f"this is longer than {LONGEST.days} days")
-    return from_ms(value)
-
-
-def _positive_number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
-        raise ValueError(f"{value!r:.80} is not a number above 0 and below a million")
-    return float(value)
-
-
-def _positive_int(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_PIDS:
-        raise ValueError(f"{value!r:.80} is not a whole number from 1 to {MAX_PIDS:,}")
-    return value
 
 
 _DEFAULT: Final = JobSpec()

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ..core.job import Job, JobId, JobSpec, Node
+from ..core.job import Job, JobId, JobSpec, nodes_of
 from ..errors import InvalidRequest
+from ..ports.executor import Captured
 from ..ports.store import Entry
 from .capture import SECRET_MARK, drop_capture, sync_folder, write_capture
 
 if TYPE_CHECKING:
     from ..home import Home
     from ..ports.clock import Clock
-    from ..ports.executor import Captured
     from . import verbs
     from .preflight import Ask
+
+
+FOR_HOSTS: Final = ("SSH_AUTH_SOCK", "OUTLAST_SSH_CONFIG", "HOME", "PATH")
+"""All that a job for hosts takes from its caller's environment."""
 
 
 class Admission:
@@ -45,7 +49,7 @@ class Admission:
         request = self._request
         if request.captured is not None:
             self._capture = self._clock.new_token()
-            held = _with_secrets(request.captured, request)
+            held = _with_secrets(self._passed_on(request.captured), request)
             write_capture(self._home.capture(self._capture), held)
         keys = request.keys or (None,) * len(self._specs)
         now = self._clock.now()
@@ -53,7 +57,7 @@ class Admission:
             job = Job(
                 id=self._clock.new_job_id(now),
                 spec=spec,
-                nodes=(Node(),),
+                nodes=nodes_of(spec),
                 created_at=now,
                 capture=self._capture,
             )
@@ -69,6 +73,13 @@ class Admission:
                 given = replace(job, spec=replace(spec, stdin=stdin))
                 self._entries[-1] = replace(entry, job=given)
         return tuple(self._entries)
+
+    def _passed_on(self, captured: Captured) -> Captured:
+        """Return what is to be held: of jobs for hosts, only how their caller's SSH is set up."""
+        if not all(spec.on for spec in self._specs):
+            return captured
+        env = {name: captured.env[name] for name in FOR_HOSTS if name in captured.env}
+        return Captured(env=env)
 
     def withdraw(self, but: Collection[JobId] = ()) -> None:
         """Remove the files of those that were not stored: all *but* these."""

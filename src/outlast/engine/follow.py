@@ -1,5 +1,5 @@
 """
-Following one node: what it prints, as it comes, and how its job stands.
+Following nodes: what they print, as it comes, and how their job stands.
 
 Woken by the files growing and by the supervisor's news; a clock only limits the stay.
 """
@@ -36,7 +36,7 @@ RECONNECT: Final = timedelta(seconds=2)
 
 
 class Follow(NamedTuple):
-    """Follow one node's output, and not longer than *timeout*."""
+    """Follow the output of one node, or of *nodes*, and not longer than *timeout*."""
 
     job_id: JobId
     node: int = 0
@@ -50,6 +50,14 @@ class Follow(NamedTuple):
     drain: timedelta | None = None
     """After the command's own end, stay no longer than this for what its children print."""
 
+    nodes: tuple[int, ...] = ()
+    """Several at once, in place of *node*."""
+
+    @property
+    def followed(self) -> tuple[int, ...]:
+        """The nodes to follow."""
+        return self.nodes or (self.node,)
+
 
 class Piece(NamedTuple):
     """Some bytes of a stream, and where they begin."""
@@ -57,6 +65,7 @@ class Piece(NamedTuple):
     stream: str
     offset: int
     data: bytes
+    node: int = 0
 
 
 class Following:
@@ -68,7 +77,7 @@ class Following:
         clock: Clock,
         read: Callable[[], Job],
         subscribe: Callable[[], News],
-        folder_of: Callable[[Job], str],
+        folder_of: Callable[[Job, int], str],
     ) -> None:
         self._request = request
         self._clock = clock
@@ -85,7 +94,11 @@ class Following:
         self._check(job)
         begun = self._clock.monotonic()
         is_sparse = job.spec.on_output_limit == "discard"
-        self._streams = [_Stream(*each, is_sparse) for each in self._request.offsets.items()]
+        self._streams = [
+            _Stream(*each, is_sparse, node)
+            for node in self._request.followed
+            for each in self._request.offsets.items()
+        ]
         try:
             if not _is_over(job):
                 self._news = self._subscribe()
@@ -106,10 +119,9 @@ class Following:
             self._close()
 
     def _check(self, job: Job) -> None:
-        if not 0 <= self._request.node < len(job.nodes):
-            raise InvalidRequest(
-                f"{job.id} has no node {self._request.node}: 0 to {len(job.nodes) - 1}"
-            )
+        for node in self._request.followed:
+            if not 0 <= node < len(job.nodes):
+                raise InvalidRequest(f"{job.id} has no node {node}: 0 to {len(job.nodes) - 1}")
         for stream, offset in self._request.offsets.items():
             if stream not in (spool.STDOUT, spool.STDERR):
                 raise InvalidRequest(f"there is no stream {stream!r}: stdout or stderr")
@@ -117,14 +129,16 @@ class Following:
                 raise InvalidRequest("offset is not negative")
 
     def _pieces(self, job: Job) -> Iterator[Piece]:
-        if job.nodes[self._request.node].attempt == 0:
-            return
-        folder = self._folder_of(job)
+        begun = [
+            (self._folder_of(job, stream.node), stream)
+            for stream in self._streams
+            if job.nodes[stream.node].attempt
+        ]
         # Watched first, then read: nothing is written unseen in between.
-        if self._news is not None:
-            self._growth.watch(f"{folder}/{stream.name}" for stream in self._streams)
+        if self._news is not None and begun:
+            self._growth.watch(f"{folder}/{stream.name}" for folder, stream in begun)
             self._growth.clear()
-        for stream in self._streams:
+        for folder, stream in begun:
             yield from stream.read(folder)
 
     def _left(self, job: Job, begun: float) -> float | None:
@@ -173,8 +187,9 @@ class Following:
 class _Stream:
     """One output stream's file, read from an offset on."""
 
-    def __init__(self, name: str, offset: int, is_sparse: bool) -> None:
+    def __init__(self, name: str, offset: int, is_sparse: bool, node: int) -> None:
         self.name = name
+        self.node = node
         self._offset = offset
         self._is_sparse = is_sparse
         self._fd: int | None = None
@@ -194,7 +209,7 @@ class _Stream:
             data = os.pread(self._fd, PIECE_BYTES, self._offset)
             if not data:
                 return
-            piece = Piece(self.name, self._offset, data)
+            piece = Piece(self.name, self._offset, data, self.node)
             self._offset += len(data)
             yield piece
         self.has_more = True

@@ -1,4 +1,4 @@
-"""What this machine would object to in a local job, asked before anything happens."""
+"""What this machine would object to in a job, asked before anything happens."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..core.job import JobSpec
-from ..core.spec import read_spec
+from ..core.hosts import can_be_secret
+from ..core.job import LOCAL, SSH, JobSpec
+from ..core.spec import read_spec, shown
 from ..errors import InvalidRequest
 from .secrets import resolve_secrets
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from ..ports.executor import Capabilities, Captured
 
 
-Ask = Callable[[], "Capabilities"]
-"""Asks what the executor can do here; only where it matters, since that takes its time."""
+Ask = Callable[[str], "Capabilities"]
+"""Asks what an executor can do here; only where it matters, since that takes its time."""
 
 
 def read_request(
@@ -60,13 +61,17 @@ def read_request(
 
 def anchored(spec: JobSpec, captured: Captured) -> JobSpec:
     """Return *spec* with its paths absolute, as the caller meant them."""
-    cwd = os.path.join(captured.cwd, os.path.expanduser(spec.cwd or ""))
     stdin = None if spec.stdin is None else os.path.join(captured.cwd, spec.stdin)
+    if spec.on:
+        return replace(spec, stdin=stdin)  # its directory is the hosts' affair
+    cwd = os.path.join(captured.cwd, os.path.expanduser(spec.cwd or ""))
     return replace(spec, cwd=os.path.normpath(cwd), stdin=stdin)
 
 
 def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[str]:
     """Return what keeps *spec* from starting here: program, directory, input, limits."""
+    if spec.on:
+        return _host_faults(spec, capabilities)
     faults: list[str] = []
     cwd = spec.cwd or captured.cwd
     if not os.path.isdir(cwd):
@@ -82,14 +87,40 @@ def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[s
         program = "/bin/sh" if spec.shell is not None else ""
     if program and (fault := _program_fault(program, cwd, {**captured.env, **spec.env})):
         faults.append(fault)
-    if spec.stdin is not None:
-        path = os.path.join(cwd, spec.stdin)
-        if os.path.isdir(path):
-            faults.append(f"stdin {spec.stdin} is a directory")
-        elif not os.access(path, os.R_OK):
-            there = os.path.lexists(path)
-            faults.append(f"stdin {spec.stdin} {'cannot be read' if there else 'is not there'}")
-    return faults + _limit_faults(spec, capabilities)
+    return faults + _stdin_faults(spec, cwd) + _limit_faults(spec, capabilities)
+
+
+def _host_faults(spec: JobSpec, capabilities: Ask) -> list[str]:
+    """Return what keeps *spec* from being sent to hosts; what they lack themselves, they tell."""
+    faults = _stdin_faults(spec, "/") + _limit_faults(spec, capabilities)
+    faults += [
+        f"secret_env {shown(name)}: on a host such a name would show its value: take capital"
+        " letters, digits and _, and none that a shell has for itself"
+        for name in spec.secret_env
+        if not can_be_secret(name)
+    ]
+    if not _can_connect():
+        faults.append("on needs an extra that is not installed: pip install 'outlast[ssh]'")
+    return faults
+
+
+def _can_connect() -> bool:
+    """Whether the library for SSH is installed: asked without importing it, which takes long."""
+    import importlib.util
+
+    return importlib.util.find_spec("asyncssh") is not None
+
+
+def _stdin_faults(spec: JobSpec, cwd: str) -> list[str]:
+    if spec.stdin is None:
+        return []
+    path = os.path.join(cwd, spec.stdin)
+    if os.path.isdir(path):
+        return [f"stdin {spec.stdin} is a directory"]
+    if os.access(path, os.R_OK):
+        return []
+    there = os.path.lexists(path)
+    return [f"stdin {spec.stdin} {'cannot be read' if there else 'is not there'}"]
 
 
 def _program_fault(program: str, cwd: str, env: Mapping[str, str]) -> str | None:
@@ -123,5 +154,5 @@ def _limit_faults(spec: JobSpec, capabilities: Ask) -> list[str]:
     asked = [name for name, value in vars(spec.limits).items() if value is not None]
     if asked == ["output_bytes"] or not asked:
         return []  # kept wherever a command runs
-    refused = capabilities().refused_limits
+    refused = capabilities(SSH if spec.on else LOCAL).refused_limits
     return [f"limits.{name} {refused[name]}" for name in asked if name in refused]

@@ -106,6 +106,8 @@ def _public_node(node: Node) -> dict[str, Any]:
 def _phase(node: Node) -> str | None:
     if node.is_terminal and not node.is_settled:
         return "stopping"
+    if not node.is_terminal and node.phase is not None:
+        return node.phase
     if not node.is_terminal and node.attempt and node.started_at is None:
         return "starting"
     return None

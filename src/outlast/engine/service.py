@@ -255,11 +255,11 @@ class Service:
         """Return what a job left: its exit code and the ends of its output, as text."""
         from .result import job_result
 
-        return job_result(job, self.output_folder(job, job.nodes[0]))
+        return job_result(job, [self.output_folder(job, node) for node in job.nodes])
 
     def follow(self, request: Follow) -> Iterator[Piece | Job]:
         """
-        Yield what one node prints, as it comes, and the job whenever it may have changed.
+        Yield what nodes print, as it comes, and the job whenever it may have changed.
 
         Ends when all that the command and its children ever print was given, or the request's
         time is over. The last thing given is the job.
@@ -275,7 +275,7 @@ class Service:
             self._clock,
             lambda: self._with_live_facts(self._store.get(job.id)),
             lambda: self._supervision.news(frozenset({job.id})),
-            lambda read: self.output_folder(read, read.nodes[request.node]),
+            lambda read, node: self.output_folder(read, read.nodes[node]),
         )
         return following.events(job)
 
@@ -348,6 +348,7 @@ class Service:
             stderr_bytes=spool.output_size(folder, spool.STDERR),
             progress_pct=percent,
             message=message,
+            phase=spool.read_phase(folder),
         )
 
     def _with_unstored_end(self, job: Job) -> Job:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core import events as ev
 from ..core import plan as planning
-from ..core.job import Job, JobId, Node, attempt_key
+from ..core.job import LOCAL, Job, JobId, Node, attempt_key
 from ..core.sight import Alive, Gone, Sight
 from ..core.state import NodeStatus, Reason
 from ..core.transition import settle, transition
@@ -244,7 +244,8 @@ class Supervisor:
         return not node.attempt or await self._hands.look(job, node) is None
 
     def _is_rebooted(self, node: Node) -> bool:
-        return node.boot_id is not None and node.boot_id != self._boot_id
+        # What runs elsewhere does not care when this machine was started.
+        return node.executor == LOCAL and node.boot_id not in (None, self._boot_id)
 
     def _hear(self, key: str, seen: Sight) -> None:
         job_id, index, attempt = key.split("/")

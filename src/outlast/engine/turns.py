@@ -1,7 +1,8 @@
 """
 Whose turn it is: first in, first out, as far as the machine's width and each queue's allow.
 
-Also who has it: a queue is as full as the nodes of it that run.
+Also who has it: a queue is as full as the nodes of it that run. A job for hosts is a queue of its
+own, unless it names one; what runs on a host takes none of this machine's width.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Final
 
-from ..core.job import Job, JobId
+from ..core.job import LOCAL, Job, JobId
+from ..core.limits import MAX_PARALLEL
 from ..core.plan import queue_deadline
 
 Place = tuple[JobId, int]
@@ -48,6 +50,10 @@ class Turns:
         self._queue: dict[Place, str] = {}
         """The named queue of a node; one that is not here is in none."""
         self._running: set[Place] = set()
+        self._running_here = 0
+        self._elsewhere: set[Place] = set()
+        """Those that run, or are to run, on another machine."""
+
         self._whole: dict[JobId, Job] = {}
         self._deadlines: list[tuple[datetime, Place]] = []
         self._arrivals = itertools.count()
@@ -76,14 +82,16 @@ class Turns:
     def run(self, job: Job, index: int) -> None:
         """Count a node of *job* as running: it has its turn."""
         place = (job.id, index)
-        lane = self._lanes.get(job.spec.queue)
+        lane = self._lanes.get(_lane_of(job))
         if lane is not None and place in lane.waiting:
             del lane.waiting[place]
             self._whole.pop(job.id, None)
         else:
             lane = self._enter(job, place)
-        lane.running += place not in self._running
-        self._running.add(place)
+        if place not in self._running:
+            self._running.add(place)
+            self._running_here += place not in self._elsewhere
+            lane.running += 1
 
     def leave(self, place: Place) -> bool:
         """Forget a node. Returns whether it was running; silent if it is not known."""
@@ -95,7 +103,9 @@ class Turns:
             lane.running -= was_running
             if not lane.waiting and not lane.running:
                 del self._lanes[name]
+        self._running_here -= was_running and place not in self._elsewhere
         self._running.discard(place)
+        self._elsewhere.discard(place)
         self._whole.pop(place[0], None)
         return was_running
 
@@ -105,27 +115,34 @@ class Turns:
             self.leave(place)
 
     def _enter(self, job: Job, place: Place) -> Lane:
-        lane = self._lanes.setdefault(job.spec.queue, Lane())
-        if job.spec.queue is not None:
-            self._queue[place] = job.spec.queue
-            lane.width = job.spec.queue_width
+        name, spec = _lane_of(job), job.spec
+        lane = self._lanes.setdefault(name, Lane())
+        if name is not None:
+            self._queue[place] = name
+            lane.width = spec.queue_width if spec.queue else spec.max_parallel or MAX_PARALLEL
+        if job.nodes[place[1]].executor != LOCAL:
+            self._elsewhere.add(place)
         return lane
 
     # Asking ---------------------------------------------------------------------------------
 
     def first(self) -> Place | None:
         """Return whose turn it is, if anybody's. Waits on until it runs or leaves."""
-        if len(self._running) >= self._width:
-            return None
-        return next(self._in_order(), None)
+        return next(self._in_order(is_full=self._running_here >= self._width), None)
 
     def next_places(self, count: int) -> list[Place]:
         """Return whose turn it is after one another, once there is room."""
         return list(itertools.islice(self._in_order(), count))
 
-    def _in_order(self) -> Iterator[Place]:
+    def _in_order(self, *, is_full: bool = False) -> Iterator[Place]:
         lanes = [lane.allowed() for lane in self._lanes.values() if lane.waiting]
+        if is_full:
+            # Whoever stands behind one that needs this machine waits with it.
+            lanes = [itertools.takewhile(self._is_elsewhere, lane) for lane in lanes]
         return (place for place, _ in heapq.merge(*lanes, key=itemgetter(1)))
+
+    def _is_elsewhere(self, waiting: tuple[Place, int]) -> bool:
+        return waiting[0] in self._elsewhere
 
     def held(self, job_id: JobId) -> Job | None:
         """Return a waiting job, if it is kept whole."""
@@ -144,3 +161,8 @@ class Turns:
     def next_deadline(self) -> datetime | None:
         """Return when the next one gives up."""
         return self._deadlines[0][0] if self._deadlines else None
+
+
+def _lane_of(job: Job) -> str | None:
+    """Return the queue in which a job's nodes wait: its own, where it is for hosts and names none."""
+    return job.id if job.spec.queue is None and job.spec.on else job.spec.queue

@@ -98,13 +98,24 @@ def describe(job: Job) -> str:
     rows += [
         ("started", started),
         ("took" if job.is_terminal else "running", duration_of(job, now)),
-        ("output", f"{node.stdout_bytes:,} bytes, and {node.stderr_bytes:,} on stderr"),
+        ("output", _output_of(job)),
         ("labels", plain(", ".join(f"{k}={v}" for k, v in job.spec.labels.items()))),
     ]
     if job.is_terminal and not job.is_settled:
         rows.append(("stopping", plain(node.stop_error or "some of its processes still live")))
     head = f"{job.id}  {status_of(job)}"
-    return "\n".join([head, *(f"  {name:<9} {value}" for name, value in rows if value)])
+    lines = [head, *(f"  {name:<9} {value}" for name, value in rows if value)]
+    if len(job.nodes) > 1:
+        from .grid import grid
+
+        lines += ["", *(f"  {line}" for line in grid(job, now).splitlines())]
+    return "\n".join(lines)
+
+
+def _output_of(job: Job) -> str:
+    printed = sum(node.stdout_bytes for node in job.nodes)
+    complained = sum(node.stderr_bytes for node in job.nodes)
+    return f"{printed:,} bytes, and {complained:,} on stderr"
 
 
 def table(jobs: Sequence[Job], width: int) -> str:

@@ -31,6 +31,8 @@ class Launch:
     key: str
     spec: JobSpec
     captured: Captured
+    node: str = "local"
+    """The name of the node: where to run it."""
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,13 @@ from typing import Any, NamedTuple
 
 RECORD = "record"
 STOP = "stop"
+STDIN = "stdin"
 STDOUT = "stdout"
 STDERR = "stderr"
 PROGRESS = "progress"
 OUTCOME = "outcome"
 SCRIPT = "script"
+PHASE = "phase"
 
 VERSION = 1
 """Of the record's format. A reader refuses no older one, and ignores keys that it does not know."""
@@ -358,6 +360,29 @@ def parse_progress(data: bytes) -> tuple[float | None, str | None]:
         if percent is not None and message is not None:
             break
     return percent, message
+
+
+def write_phase(folder: str, phase: str | None) -> None:
+    """Leave word, for people, of what is going on with an attempt; None: nothing special."""
+    path = f"{folder}/{PHASE}"
+    if phase is None:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        return
+    with open(f"{path}.new", "w") as file:
+        file.write(phase)
+    os.rename(f"{path}.new", path)
+
+
+def read_phase(folder: str) -> str | None:
+    """Return what is going on with an attempt, in a word; None if nothing special."""
+    try:
+        with open(f"{folder}/{PHASE}") as file:
+            return file.read(MAX_MESSAGE)
+    except OSError:
+        return None
 
 
 def read_outcome(folder: str) -> Line:

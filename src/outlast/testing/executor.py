@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
@@ -268,7 +269,8 @@ class ExecutorContract:
 
     def test_many_are_watched_at_once(self, make_executor: MakeExecutor, tmp_path: Path) -> None:
         """The news of each of them comes under its own key."""
-        keys = [f"job_{number}/0/1" for number in range(20)]
+        # Of this test alone: executors may look for an attempt's processes on the whole machine.
+        keys = [f"job_{os.urandom(5).hex()}/0/1" for _ in range(20)]
 
         async def story(watch: Watch) -> dict[str, int | None]:
             for number, key in enumerate(keys):

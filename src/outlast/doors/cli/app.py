@@ -24,6 +24,7 @@ TABLE: Final = {
     "job": ("outlast.framework.job:job", "Ask about jobs, read them, end them."),
     "batch": (f"{HERE}.batch:batch", "Run a command for each of many files; keep a manifest."),
     "convert": (f"{HERE}.batch.convert:convert", "Convert documents, each in a job of its own."),
+    "hosts": (f"{HERE}.app:hosts", "The machines that jobs run on over SSH."),
     "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
     "framework": (f"{HERE}.app:framework", "For whoever writes tools with job commands."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and say what would help."),
@@ -82,6 +83,18 @@ def cli(context: click.Context) -> None:
 )
 def framework() -> None:
     """For whoever writes command-line tools whose commands outlast their callers."""
+
+
+@click.group(
+    "hosts",
+    cls=Lazy,
+    table={"trust": (f"{HERE}.hosts.trust:trust", "Show a host's key, and know it from now on.")},
+    epilog="""
+    outlast hosts trust web1
+    """,
+)
+def hosts() -> None:
+    """The machines that jobs run on over SSH."""
 
 
 @click.group(

@@ -82,22 +82,24 @@ def _watch(caller: Caller, job: Job, stay: timedelta | None, offsets: dict[str, 
     """Show what the job prints until there is no more, or for *stay*. Returns it as last seen."""
     from ...engine.follow import Follow
 
+    is_one = len(job.nodes) == 1
     drain = None if job.spec.leftovers == "wait" else job.spec.grace + DRAIN
-    is_live = sys.stdout.isatty() and sys.stderr.isatty()
+    is_live = is_one and sys.stdout.isatty() and sys.stderr.isatty()
     request = Follow(
         job.id,
         timeout=stay,
         drain=drain,
         tick=timedelta(milliseconds=200) if is_live else None,
+        nodes=tuple(range(len(job.nodes))),
     )
     events = caller.service.follow(request)
     if is_live:
         from .live import show_live
 
         return show_live(events, job, offsets)
-    from ...framework.output import copy
+    from ...framework.output import copy, copy_lines
 
-    return copy(events, offsets) or job
+    return copy(events, offsets) or job if is_one else copy_lines(events, job)
 
 
 def _tell_end(caller: Caller, job: Job) -> None:
@@ -107,7 +109,7 @@ def _tell_end(caller: Caller, job: Job) -> None:
     """
     from ...core.sight import OUTLIVED
 
-    message = job.nodes[0].message or ""
+    message = next((node.message for node in job.nodes if node.message), "")
     # Where we ended the command, its children's end is no news; nor is it where they may stay.
     by_itself = job.reason in (None, "exit_nonzero", "signal") and job.spec.leftovers == "stop"
     left = message if by_itself and OUTLIVED in message else None
@@ -119,6 +121,10 @@ def _tell_end(caller: Caller, job: Job) -> None:
     took = duration_of(job, SystemClock().now())
     after = f" (after {took})" if took else ""
     caller.say(f"{job.id} is {fate(job)}{after}" + (f"; {left}" if left else ""))
+    if len(job.nodes) > 1:
+        from ...framework.grid import grid
+
+        caller.say(grid(job, SystemClock().now()))
 
 
 def _tell_way_back(caller: Caller, job: Job, offsets: dict[str, int]) -> None:

@@ -85,6 +85,12 @@ SCHEMAS: Final[Schema] = {
         }
     ),
     "stopped": object_of({"stopped": YES_NO, "pid": or_null("integer")}),
+    "trusted": object_of(
+        {
+            **dict.fromkeys(("host", "algorithm", "fingerprint", "known_hosts"), TEXT),
+            "added": YES_NO,
+        }
+    ),
     "installed": object_of(
         {"path": or_null("string"), "unit": TEXT},
         {"enable_command": TEXT, "linger_command": TEXT},
@@ -119,6 +125,7 @@ OF_COMMAND: Final = {
     "run": "job",
     "submit": "job",
     "framework check": "check",
+    "hosts trust": "trusted",
     "supervisor status": "supervisor",
     "supervisor stop": "stopped",
     "supervisor install": "installed",

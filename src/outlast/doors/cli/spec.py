@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 ROWS: Final = (
-    Row("--timeout", "timeout", "D", "End it after so long a run.  [default: 24h]"),
+    Row("--timeout", "timeout", "D", "End it after so long a run.  [default: 24h; on hosts 10m]"),
     Row(
         "--idle-timeout",
         "idle_timeout",
@@ -40,6 +40,20 @@ ROWS: Final = (
         "D",
         "Give up if it could not start for so long.  [default: none]",
     ),
+    Row("--on", "on", "HOST,..", "Run it on these hosts, side by side, over SSH."),
+    Row(
+        "--connect-timeout",
+        "connect_timeout",
+        "D",
+        "Each host must have let us in by then.  [default: 30s]",
+    ),
+    Row(
+        "--reconnect-timeout",
+        "reconnect_timeout",
+        "D",
+        "How long past its limit a host out of reach is waited for.  [default: 1h]",
+    ),
+    Row("--max-parallel", "max_parallel", "N", "At most so many hosts at once.  [default: 32]"),
     Row("--grace", "grace", "D", "Between SIGTERM and SIGKILL when it is ended.  [default: 10s]"),
     Row("--retention", "retention", "D", "Keep record and output so long.  [default: 30d]"),
     Row("--name", "name", "TEXT", "A name for people."),
@@ -110,14 +124,15 @@ def submit(caller: Caller, given: dict[str, Any]) -> Job:
     from ...engine import verbs
     from ...engine.preflight import read_request
     from ...errors import InvalidRequest
-    from ...settings import capture_caller
+    from ...settings import capture_caller, for_hosts
     from ...shim.failpoint import reach
     from ...wiring import capabilities
 
     spec, key, stdin, faults = read(given)
     captured = capture_caller(clean=bool(given["clean_env"]))
     try:
-        specs, secrets = read_request([spec], captured, capabilities, faults)
+        given_specs, captured = for_hosts([spec], captured, caller.settings)
+        specs, secrets = read_request(given_specs, captured, capabilities, faults)
     except InvalidRequest as error:
         if not RUN_BY.keys() & spec.keys():
             here = click.get_current_context().command_path
@@ -183,7 +198,7 @@ def _number(key: str, value: str) -> Any:
     if key == "limits.output_bytes" and value == "none":
         return None
     try:
-        if key in ("limits.pids", "queue_width"):
+        if key in ("limits.pids", "queue_width", "max_parallel"):
             return int(value)
         if key == "limits.cpus":
             return float(value)

@@ -60,7 +60,7 @@ def cancel(
 
     jobs, error = each_job(wanted, end)
     warnings = [
-        f"{job.id} has processes that still live: {job.nodes[0].stop_error or 'ask again for it'}"
+        f"{job.id} has processes that still live: {_why_not(job) or 'ask again for it'}"
         for job in jobs
         if stay is not None and not job.is_settled
     ]
@@ -74,6 +74,10 @@ def cancel(
         more=lambda job: {"cancelled": changed[job.id]},
     )
     return 0 if error is None else error.exit_code
+
+
+def _why_not(job: Job) -> str | None:
+    return next((node.stop_error for node in job.nodes if node.stop_error), None)
 
 
 def _told(job: Job, changed: bool) -> str:

@@ -33,7 +33,7 @@ BLOCK: Final = 1 << 16
 @click.option("--since-byte", type=int, metavar="N", help="From this byte of the stream on.")
 @click.option("--tail", type=int, metavar="N", help="The last N lines of each stream.")
 @click.option("--stream", type=click.Choice(STREAMS), help="Only this one.")
-@click.option("--node", metavar="N", help="Which node's, by index or name.  [default: 0]")
+@click.option("--node", metavar="N", help="Which node's, by index or name.  [default: all]")
 def logs(
     caller: Caller,
     *,
@@ -47,8 +47,9 @@ def logs(
     """
     Print a job's output, byte for byte: its stdout to stdout, its stderr to stderr.
 
-    --since-byte is of stdout where no --stream is named. With --json: one piece of one stream,
-    at most 1 MiB, and the offset of the next.
+    Of several nodes, line by line, each behind the name of its node; --node gives one of them as
+    it is. --since-byte is of stdout where no --stream is named. With --json: one piece of one
+    stream of one node, at most 1 MiB, and the offset of the next.
     """
     from ...engine.verbs import Get
 
@@ -56,6 +57,9 @@ def logs(
     _refuse_nonsense(caller, wanted, follow, since_byte, tail)
     job = caller.service.get(Get(wanted[0]))
     index = node_of(job, node)
+    is_one = node is not None or len(job.nodes) == 1
+    if not is_one and not caller.is_json and (since_byte is not None or tail is not None):
+        raise _needs_a_node(job)
     if stream is not None:
         chosen: tuple[str, ...] = (stream,)
     else:
@@ -66,7 +70,7 @@ def logs(
     if caller.is_json:
         caller.answer(lambda: _piece(caller, job, index, *next(iter(offsets.items()))), str)
         return 0
-    _copy(caller, job, index, offsets, follow)
+    _copy(caller, job, index if is_one else None, offsets, follow)
     return 0
 
 
@@ -107,14 +111,29 @@ def _refuse_nonsense(
         raise InvalidRequest(*faults)
 
 
-def _copy(caller: Caller, job: Job, index: int, offsets: dict[str, int], follow: bool) -> None:
-    from ...engine.follow import Follow
-    from ..output import copy
+def _needs_a_node(job: Job) -> Exception:
+    from ...errors import InvalidRequest
 
-    request = Follow(
-        job.id, node=index, offsets=dict(offsets), timeout=None if follow else timedelta(0)
+    return InvalidRequest(
+        f"--since-byte and --tail are of one node, and {job.id} has {len(job.nodes)}: add --node"
     )
-    copy(caller.service.follow(request), offsets)
+
+
+def _copy(
+    caller: Caller, job: Job, index: int | None, offsets: dict[str, int], follow: bool
+) -> None:
+    """Print one node's output as it is; with None that of all, line by line."""
+    from ...engine.follow import Follow
+    from ..output import copy, copy_lines
+
+    chosen = tuple(range(len(job.nodes))) if index is None else (index,)
+    request = Follow(
+        job.id, nodes=chosen, offsets=dict(offsets), timeout=None if follow else timedelta(0)
+    )
+    if index is None:
+        copy_lines(caller.service.follow(request), job)
+    else:
+        copy(caller.service.follow(request), offsets)
 
 
 def _piece(caller: Caller, job: Job, index: int, stream: str, offset: int) -> dict[str, Any]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-NOT_HERE: Final = ("key", "script", "runtime", "queue", "queue_width")
+ON_HOSTS: Final = ("on", "connect_timeout", "reconnect_timeout", "max_parallel")
+NOT_HERE: Final = ("key", "script", "runtime", "queue", "queue_width", *ON_HOSTS)
 """Keys of a job's spec that a batch sets itself, or that have no sense for many."""
 
 OUTPUTS: Final = "output"

@@ -1,0 +1,118 @@
+"""The part of a job's spec that is about hosts: how they are named, and what is theirs alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from .limits import CONNECT_TIMEOUT, HOST_TIMEOUT, RECONNECT_TIMEOUT
+
+HOSTS_OWN: Final = {
+    "connect_timeout": CONNECT_TIMEOUT,
+    "reconnect_timeout": RECONNECT_TIMEOUT,
+    "max_parallel": None,
+}
+"""Keys that mean nothing for a job of this machine, and what is no request for them."""
+
+MAX_NAME_BYTES: Final = 255
+MAX_HOSTS: Final = 10_000
+
+_NAMED: Final = re.compile(
+    r"(?:(?P<user>[^\s@:,\[\]/-][^\s@:,\[\]/]*)@)?"
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*))"
+    r"(?::(?P<port>\d{1,5}))?",
+    re.ASCII,
+)
+
+
+EXPORTED: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+"""
+Names under which a secret can be given: by `export`, since the arguments of `env` are for all to
+see. The shim's own variables are small letters.
+"""
+
+SHELLS_OWN: Final = re.compile(
+    r"IFS|OPT.*|PPID|PWD|OLDPWD|E?UID|GROUPS|SHELLOPTS|BASH.*|RANDOM|SRANDOM|SECONDS|LINENO|PS\d"
+    r"|ENV|HIST.*|DIRSTACK|FUNCNAME|EPOCH.*|LC_.*|LANG|LANGUAGE|PATH|PIPESTATUS|COMP_.*|OUTLAST_.*"
+)
+"""Names that a shell does not let everybody set, or that change how it works."""
+
+
+class Named(NamedTuple):
+    """A host as a caller names it. None: as the configuration of SSH has it."""
+
+    host: str
+    user: str | None
+    port: int | None
+
+
+def parse_host(text: str) -> Named:
+    """
+    Read `[user@]host[:port]`; an IPv6 address stands in brackets.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    match = _NAMED.fullmatch(text)
+    port = int(match["port"]) if match and match["port"] else None
+    if (
+        match is None
+        or len(text.encode()) > MAX_NAME_BYTES
+        or (port is not None and not 0 < port < 65536)
+    ):
+        raise ValueError(f"{text!r:.80} is no host: write NAME, USER@NAME or USER@NAME:PORT")
+    return Named(match["address"] or match["name"], match["user"], port)
+
+
+def read_hosts(value: object, faults: list[str]) -> tuple[str, ...]:
+    """Return the hosts that a caller names: a list, or text with commas. Tells what is wrong."""
+    if value is None:
+        return ()
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, Sequence) or isinstance(given, bytes):
+        faults.append(f"on is a list of hosts, not {value!r:.80}")
+        return ()
+    if not given or len(given) > MAX_HOSTS:
+        faults.append(
+            f"on names {len(given) or 'no'} hosts: one is the least, {MAX_HOSTS:,} the most"
+        )
+        return ()
+    hosts: dict[str, None] = {}
+    for each in given:
+        if not isinstance(each, str):
+            faults.append(f"on: {each!r:.80} is no host but a value of type {type(each).__name__}")
+            continue
+        name = each.strip()
+        try:
+            parse_host(name)
+        except ValueError as error:
+            faults.append(f"on: {error}")
+        if name in hosts:
+            faults.append(f"on: {name:.80} is named twice")
+        hosts[name] = None
+    return tuple(hosts)
+
+
+def settle_hosts(given: dict[str, Any], faults: list[str], *, said: bool) -> None:
+    """Give a job for hosts the clocks that it has of its own, and tell what it cannot have."""
+    if not given["on"]:
+        faults += [
+            f"{name} is a host's, and on names none"
+            for name, usual in HOSTS_OWN.items()
+            if given[name] not in (None, usual) and not said
+        ]
+        return
+    if given["timeout"] is None:
+        given["timeout"] = HOST_TIMEOUT
+    if given["queue"] is not None and given["max_parallel"] is not None:
+        faults.append("queue and max_parallel exclude each other: a queue has a width")
+    if given["on_output_limit"] == "discard":
+        faults.append("on_output_limit: a host's shell cannot discard what was printed")
+    if given["clean_env"]:
+        faults.append("clean_env: to a host nothing of this environment goes anyway")
+
+
+def can_be_secret(name: str) -> bool:
+    """Whether a variable *name* can be given to a command without showing its value."""
+    return bool(EXPORTED.fullmatch(name)) and not SHELLS_OWN.fullmatch(name)

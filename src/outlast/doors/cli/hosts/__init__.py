@@ -1,0 +1,1 @@
+"""`outlast hosts`: the machines that jobs run on over SSH."""

@@ -1,0 +1,151 @@
+"""
+Commands on other machines, over SSH, each under a shell shim that outlives the connection.
+
+Nothing here imports the SSH library before there is a host to connect to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator
+from datetime import timedelta
+
+from ...core.sight import Emptied, Gone, Sight
+from ...core.state import Reason
+from ...ports.clock import Clock
+from ...ports.executor import Capabilities, Executor, Handle, Launch
+from .attempt import Attempt
+from .host import Host
+from .order import order_of
+from .place import Place
+
+AGENT = "SSH_AUTH_SOCK"
+CONFIG = "OUTLAST_SSH_CONFIG"
+"""The variables of what was captured that say how its caller's SSH is set up."""
+
+
+class SshExecutor:
+    """
+    Runs commands on hosts; what is known of each is in its folder below *home*'s `jobs`.
+
+    What it keeps in memory can be had again from there and from the hosts.
+    """
+
+    def __init__(self, home: str, clock: Clock) -> None:
+        self._home = home
+        self._clock = clock
+        self._hosts: dict[Place, Host] = {}
+        self._attempts: dict[str, Attempt] = {}
+        self._news: deque[tuple[str, Sight]] = deque()
+        self._has_news = asyncio.Event()
+
+    async def launch(self, launch: Launch) -> None:
+        """Have it begin on its host; what its folder knows decides whether it may."""
+        if launch.key in self._attempts:
+            return
+        attempt = self._stored(launch.key)
+        if attempt is None:
+            env = launch.captured.env
+            place = Place(launch.node, env.get(CONFIG), env.get(AGENT))
+            attempt = Attempt.new(
+                launch.key,
+                self._folder(launch.key),
+                self._clock,
+                self._tell,
+                place=place,
+                spec=launch.spec,
+            )
+        attempt.order = order_of(launch)
+        attempt.stdin = launch.spec.stdin
+        self._take(attempt)
+
+    async def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
+        """Tell what the hosts tell, each asked as often as what runs there makes sense."""
+        taking_in = asyncio.create_task(self._take_in(handles))
+        try:
+            while not (taking_in.done() and not self._attempts):
+                while self._news:
+                    yield self._news.popleft()
+                self._has_news.clear()
+                if not self._news:
+                    await self._has_news.wait()
+        finally:
+            taking_in.cancel()
+            hosts, self._hosts = self._hosts, {}
+            for host in hosts.values():
+                await host.close()
+
+    async def stop(self, handle: Handle, *, grace: timedelta) -> None:
+        """Have its host end it, once that can be reached; at once where it knows nothing yet."""
+        attempt = self._attempts.get(handle.key) or self._stored(handle.key)
+        if attempt is None:
+            return  # never launched, and never will be: who stops it launches nothing of it
+        if attempt.key not in self._attempts and attempt.has_ended:
+            return
+        attempt.grace = grace
+        if attempt.key not in self._attempts:
+            self._take(attempt)
+        if (host := self._hosts.get(attempt.place)) is not None:
+            host.stop(attempt)
+
+    async def look(self, handle: Handle) -> Sight | None:
+        """Say what is known here: a host that must be asked first is asked by `watch`."""
+        attempt = self._attempts.get(handle.key) or self._stored(handle.key)
+        return None if attempt is None else attempt.sight()
+
+    async def release(self, handle: Handle) -> None:
+        """Nothing is held for an attempt that is over."""
+
+    # Attempts -------------------------------------------------------------------------------
+
+    def _folder(self, key: str) -> str:
+        return f"{self._home}/jobs/{key}"
+
+    def _stored(self, key: str) -> Attempt | None:
+        return Attempt.stored(key, self._folder(key), self._clock, self._tell)
+
+    def _take(self, attempt: Attempt) -> None:
+        self._attempts[attempt.key] = attempt
+        attempt.tell_all()
+        if attempt.is_over:
+            return
+        if attempt.place not in self._hosts:
+            self._hosts[attempt.place] = Host(attempt.place, self._clock, self._forget)
+        self._hosts[attempt.place].take(attempt)
+
+    def _forget(self, place: Place) -> None:
+        self._hosts.pop(place, None)
+
+    async def _take_in(self, handles: AsyncIterable[Handle]) -> None:
+        async for handle in handles:
+            key = handle.key
+            if (known := self._attempts.get(key)) is not None:
+                if (host := self._hosts.get(known.place)) is not None:
+                    host.look()
+            elif (attempt := self._stored(key)) is None:
+                self._tell(key, Gone())
+            elif not attempt.is_sent and not attempt.has_ended:
+                # Nobody will launch it any more, and no host was ever asked to begin it.
+                attempt.end_unstarted(Reason.CANCELLED, None)
+            else:
+                self._take(attempt)
+        self._has_news.set()
+
+    def _tell(self, key: str, seen: Sight) -> None:
+        self._news.append((key, seen))
+        if isinstance(seen, Emptied | Gone):
+            self._attempts.pop(key, None)
+        self._has_news.set()
+
+
+def capabilities() -> Capabilities:
+    """Return what a host's shell can do: it has no part in cgroups."""
+    no = "cannot be kept over SSH: a host's shell has no part in its cgroups"
+    return Capabilities(refused_limits=dict.fromkeys(("memory_bytes", "cpus", "pids"), no))
+
+
+def make(*, home: str, clock: Clock, floor_bytes: int = 0) -> Executor:
+    """Return the executor for the attempts of *home*. The disk's floor is for others to keep."""
+    del floor_bytes
+    return SshExecutor(home, clock)

@@ -1,0 +1,321 @@
+"""One attempt on a host, as we know it: kept in its folder here, told as sights."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from ...core.job import JobSpec
+from ...core.limits import from_epoch_ms, from_ms, to_epoch_ms, to_ms
+from ...core.sight import Alive, Emptied, Exited, Sight, Unkillable
+from ...core.state import Reason
+from ...ports.clock import Clock
+from ...shim import spool
+from .answer import Told
+from .place import Place
+
+REMOTE: Final = "remote"
+"""The file of what is known of the attempt on its host."""
+
+VERSION: Final = 1
+SIGNAL_BASE: Final = 128
+AWAY: Final = "the host was out of reach until nobody waited for it any longer"
+FORGOTTEN: Final = "the host knows nothing of it any more"
+PARENT_KILLED: Final = "its parent on the host was killed, and nobody else saw how it ended"
+REBOOTED: Final = "the host was started anew while it ran"
+
+STREAMS: Final = (spool.STDOUT, spool.STDERR)
+
+DETAILS: Final = {
+    "directory": "there is no such directory on the host, or it may not be entered: {cwd}",
+    "program": "there is no such program on the host: {program}",
+    "stdin": "what it is to read did not come to the host whole",
+}
+
+WORDS: Final = {
+    Reason.IDLE_TIMEOUT: "TimeoutError: No output for {idle}s",
+    Reason.OUTPUT_LIMIT: "it passed its limit of {output} bytes",
+}
+
+Tell = Callable[[str, Sight], None]
+
+
+class Attempt:
+    """
+    What is told of it is told once, in order. All that must not be forgotten is in its folder
+    before it is told, so that a fresh one knows the same.
+    """
+
+    def __init__(
+        self, key: str, folder: str, known: dict[str, Any], clock: Clock, tell: Tell
+    ) -> None:
+        self.key = key
+        self.folder = folder
+        self._known = known
+        self._clock = clock
+        self._tell = tell
+        self._last: str = ""
+        self.order: bytes | None = None
+        """What to send to have it begin; None where we are not to."""
+
+        self.stdin: str | None = None
+        self.grace: timedelta | None = None
+        """That it is to be stopped, and how."""
+
+        self.reason = "cancelled"
+        self.is_over = False
+
+    @classmethod
+    def new(
+        cls, key: str, folder: str, clock: Clock, tell: Tell, *, place: Place, spec: JobSpec
+    ) -> Attempt:
+        """Return an attempt that nobody knows yet, and have its folder know it."""
+        program = spec.command[0] if spec.command else (spec.runtime or "/bin/sh")
+        known = {
+            "version": VERSION,
+            "place": list(place),
+            "connect_ms": to_ms(spec.connect_timeout),
+            "timeout_ms": to_ms(spec.timeout),
+            "idle_ms": None if spec.idle_timeout is None else to_ms(spec.idle_timeout),
+            "grace_ms": to_ms(spec.grace),
+            "reconnect_ms": to_ms(spec.reconnect_timeout),
+            "output_bytes": spec.limits.output_bytes,
+            "cwd": spec.cwd,
+            "program": program,
+        }
+        spool.make_folder(folder)
+        attempt = cls(key, folder, known, clock, tell)
+        attempt._write()
+        for stream in STREAMS:
+            attempt.append(stream, b"")  # there to be watched, by whoever follows
+        return attempt
+
+    @classmethod
+    def stored(cls, key: str, folder: str, clock: Clock, tell: Tell) -> Attempt | None:
+        """Return the attempt that *folder* knows; None if it knows none."""
+        try:
+            with open(f"{folder}/{REMOTE}", "rb") as file:
+                return cls(key, folder, json.load(file), clock, tell)
+        except FileNotFoundError:
+            return None
+
+    # What is known --------------------------------------------------------------------------
+
+    @property
+    def place(self) -> Place:
+        """Where it runs."""
+        return Place(*self._known["place"])
+
+    @property
+    def connect_s(self) -> float:
+        """How long its host may take to let us in."""
+        return float(self._known["connect_ms"]) / 1000
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether its host may have been asked to begin it."""
+        return "sent" in self._known
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its end is known here."""
+        return "ended" in self._known
+
+    @property
+    def output_bytes(self) -> int | None:
+        """The limit of each stream."""
+        limit: int | None = self._known["output_bytes"]
+        return limit
+
+    def note_sent(self) -> None:
+        """From now on its host may begin it, whatever comes back."""
+        if not self.is_sent:
+            self._note(sent=to_epoch_ms(self._clock.now()))
+
+    def given_up_at(self) -> datetime | None:
+        """When a host that stays away is waited for no more; None while it was not asked."""
+        since = self._known.get("began", {}).get("at", self._known.get("sent"))
+        if since is None:
+            return None
+        waits = ("timeout_ms", "grace_ms", "reconnect_ms")
+        return from_epoch_ms(since) + from_ms(sum(self._known[name] for name in waits))
+
+    def size(self, stream: str) -> int:
+        """Return how much of a stream is here."""
+        return spool.output_size(self.folder, stream)
+
+    def append(self, stream: str, data: bytes) -> None:
+        """Add what comes next of a stream."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        fd = os.open(f"{self.folder}/{stream}", flags, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+
+    def keep_progress(self, data: bytes) -> None:
+        """Replace what is here of the progress that its command tells."""
+        with open(f"{self.folder}/{spool.PROGRESS}", "wb") as file:
+            file.write(data)
+
+    def set_phase(self, phase: str | None) -> None:
+        """Leave word of what is going on, for people."""
+        spool.write_phase(self.folder, phase)
+
+    # What is learnt -------------------------------------------------------------------------
+
+    def end_unstarted(self, reason: Reason, error: str | None) -> None:
+        """It never ran, and never will."""
+        if not self.has_ended:
+            at = to_epoch_ms(self._clock.now())
+            self._note(ended={"at": at, "reason": reason, "error": error, "unstarted": True})
+            self._note(emptied={"at": at})
+        self.tell_all()
+
+    def begun(self, told: Told, at: datetime) -> None:
+        """Its command runs, or has run."""
+        if "began" not in self._known:
+            sent = self._known.get("sent", 0)
+            began = {"at": max(sent, to_epoch_ms(at)), "containment": told.containment}
+            self._note(began=began, boot=told.boot)
+        if told.is_running and not told.has_parent and "degraded" not in self._known:
+            self._note(degraded=True)
+        self.tell_all()
+
+    def ended(self, told: Told, at: datetime) -> None:
+        """Its command is over, and its host knows how."""
+        if not self.has_ended:
+            line: dict[str, Any] = {"at": self._not_before_start(at), "reason": told.wish}
+            if told.ended_at is None:
+                line |= {"code": None, "signal": None}
+            elif told.is_signalled and told.status > SIGNAL_BASE:
+                line |= {"code": None, "signal": told.status - SIGNAL_BASE}
+            else:
+                line |= {"code": told.status, "signal": None}
+            self._note(ended=line)
+        self.tell_all()
+
+    def emptied(self, at: datetime) -> None:
+        """All its processes are gone, and all its output is here."""
+        if "emptied" not in self._known:
+            ended: int = self._known.get("ended", {}).get("at", 0)
+            self._note(emptied={"at": max(self._not_before_start(at), ended)})
+        self.tell_all()
+
+    def lost(self, reason: Reason, error: str) -> None:
+        """Nobody will ever say how it ended, or whether."""
+        if not self.has_ended:
+            at = to_epoch_ms(self._clock.now())
+            self._note(ended={"at": at, "reason": reason, "error": error})
+        self.emptied(self._clock.now())
+
+    def out_of_reach(self, error: str) -> None:
+        """Its host stays away: whether it was stopped cannot be seen."""
+        if self.grace is not None and self._last != "unkillable":
+            self._tell(self.key, Unkillable(error=f"the host is out of reach: {error}"))
+            self._last = "unkillable"
+
+    # Telling --------------------------------------------------------------------------------
+
+    def sight(self) -> Sight | None:
+        """Return how it stands, as far as is known here; None if it is not known to have begun."""
+        if self.has_ended:
+            return self._exited()
+        return self._alive() if "began" in self._known else None
+
+    def tell_all(self) -> None:
+        """Tell what is known and was not told."""
+        if "began" in self._known:
+            self._put("began", self._alive())
+            if self._known.get("degraded") and not self.has_ended:
+                self._put("degraded", self._alive())
+        if self.has_ended:
+            self._put("ended", self._exited())
+        if "emptied" in self._known:
+            self._put("emptied", self._emptied())
+
+    def _put(self, event: str, seen: Sight) -> None:
+        order = ("", "began", "degraded", "ended", "unkillable", "emptied")
+        if order.index(event) <= order.index(self._last):
+            return
+        self._last = event
+        if event == "emptied":
+            self.is_over = True
+            self.set_phase(None)
+        self._tell(self.key, seen)
+
+    def _alive(self) -> Alive:
+        began = self._known["began"]
+        return Alive(
+            started_at=from_epoch_ms(began["at"]),
+            containment=began["containment"],
+            survives="session",
+            degraded=self._known.get("degraded", False),
+        )
+
+    def _exited(self) -> Exited:
+        ended, began = self._known["ended"], self._known.get("began")
+        reason = _reason(ended["reason"])
+        error = ended.get("error")
+        if error is None and reason in WORDS:
+            numbers = {"idle": (self._known["idle_ms"] or 0) / 1000, "output": self.output_bytes}
+            error = WORDS[reason].format(**{name: f"{n or 0:.12g}" for name, n in numbers.items()})
+        return Exited(
+            at=from_epoch_ms(ended["at"]),
+            started_at=None if began is None else from_epoch_ms(began["at"]),
+            containment=None if began is None else began["containment"],
+            survives=None if began is None else "session",
+            exit_code=ended.get("code"),
+            signal=ended.get("signal"),
+            reason=reason,
+            error=error,
+        )
+
+    def _emptied(self) -> Emptied:
+        percent, message = spool.read_progress(self.folder)
+        return Emptied(
+            at=from_epoch_ms(self._known["emptied"]["at"]),
+            stdout_bytes=self.size(spool.STDOUT),
+            stderr_bytes=self.size(spool.STDERR),
+            progress_pct=percent,
+            message=message,
+        )
+
+    def detail(self, name: str) -> str | None:
+        """Return what was missing on the host, in words."""
+        words = DETAILS.get(name)
+        return None if words is None else words.format(**self._known)
+
+    # Keeping --------------------------------------------------------------------------------
+
+    def _not_before_start(self, at: datetime) -> int:
+        began: int = self._known.get("began", {}).get("at", 0)
+        return max(to_epoch_ms(at), began)
+
+    def _note(self, **facts: Any) -> None:
+        self._known |= facts
+        self._write()
+
+    def _write(self) -> None:
+        path = f"{self.folder}/{REMOTE}"
+        with open(f"{path}.new", "w") as file:
+            json.dump(self._known, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(f"{path}.new", path)
+        with contextlib.suppress(OSError):
+            fd = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+
+def _reason(name: str | None) -> Reason | None:
+    try:
+        return None if name is None else Reason(name)
+    except ValueError:
+        # A word of somebody's who is no shim of ours: that it ended of itself is not certain.
+        return Reason.LOST

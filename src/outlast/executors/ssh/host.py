@@ -1,0 +1,308 @@
+"""One host and all that we have there: begun, looked at in one round trip, stopped, fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from ...core.limits import from_ms
+from ...core.state import Reason
+from ...ports.clock import Clock
+from ...shim import spool
+from .answer import Report, Told, parse_status
+from .attempt import AWAY, FORGOTTEN, PARENT_KILLED, REBOOTED, STREAMS, Attempt
+from .link import Link
+from .order import key_on_host
+from .place import Place
+from .refusal import Cut, Refused
+
+log = logging.getLogger("outlast.ssh")
+
+SOON_S: Final = 0.05
+LATE_S: Final = 15.0
+"""Between two looks at a host; in between it grows with the age of the youngest there."""
+
+LIVELY_S: Final = 1.0
+"""At most, while something there prints."""
+
+GROWTH: Final = 0.1
+AWAY_S: Final = (0.5, 30.0)
+"""Between two tries to reach a host that is away: doubled from the first to the last."""
+
+LINGER_S: Final = 30.0
+"""How long a connection is kept that nobody uses."""
+
+PIECE_BYTES: Final = 1 << 20
+PIECES_A_LOOK: Final = 16
+"""So much of one stream before the others of the host are looked at again."""
+
+OVERSHOOT_BYTES: Final = 1 << 20
+"""How much more than its limit is kept of a stream."""
+
+BATCH: Final = 200
+"""Attempts in one question."""
+
+
+class Host:
+    """
+    Works by itself as long as something is there, from `take` on. What goes wrong with one host
+    touches no other: each has its own.
+    """
+
+    def __init__(self, place: Place, clock: Clock, on_idle: Callable[[Place], None]) -> None:
+        self._place = place
+        self._clock = clock
+        self._link = Link(place, clock.new_token)
+        self._on_idle = on_idle
+        self._attempts: dict[str, Attempt] = {}
+        self._starts: dict[str, asyncio.Task[None]] = {}
+        self._taken: dict[str, float] = {}
+        self._work = asyncio.Event()
+        self._away_s = 0.0
+        self._is_lively = False
+        self._task = asyncio.create_task(self._go_on())
+
+    def take(self, attempt: Attempt) -> None:
+        """Care for an attempt until it is over: begin it if it has an order, and look at it."""
+        self._attempts[attempt.key] = attempt
+        self._taken[attempt.key] = asyncio.get_running_loop().time()
+        if attempt.order is not None:
+            task = asyncio.create_task(self._begin(attempt))
+            self._starts[attempt.key] = task
+            task.add_done_callback(lambda _: self._starts.pop(attempt.key, None))
+        self._work.set()
+
+    def look(self) -> None:
+        """Look at the host soon."""
+        self._work.set()
+
+    def stop(self, attempt: Attempt) -> None:
+        """Have an attempt end as it says: on the host, or here, where the host knows nothing."""
+        task = self._starts.get(attempt.key)
+        if not attempt.is_sent and not attempt.has_ended:
+            if task is not None:
+                task.cancel()
+            attempt.end_unstarted(Reason.CANCELLED, None)
+        self._work.set()
+
+    async def close(self) -> None:
+        """Let go of the host. What runs there goes on."""
+        tasks = [self._task, *self._starts.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await self._link.close()
+
+    # Beginning ------------------------------------------------------------------------------
+
+    async def _begin(self, attempt: Attempt) -> None:
+        if not attempt.is_sent:
+            attempt.set_phase("connecting")
+        try:
+            await self._link.ready(attempt.connect_s)
+            await self._send(attempt)
+            attempt.set_phase("starting")
+        except Refused as refused:
+            if not attempt.is_sent:
+                attempt.end_unstarted(refused.reason, refused.error)
+        except Cut as cut:
+            log.info("%s: whether it began is not known yet: %s", attempt.key, cut)
+        except OSError as error:  # what it is to read cannot be read
+            attempt.end_unstarted(Reason.SPAWN_FAILED, f"{attempt.stdin}: {error.strerror}")
+        except Exception as error:
+            log.exception("%s could not be begun", attempt.key)
+            if not attempt.is_sent:
+                words = f"{type(error).__name__}: {error}"
+                attempt.end_unstarted(Reason.CONNECT_FAILED, words)
+        self._work.set()
+
+    async def _send(self, attempt: Attempt) -> None:
+        key = key_on_host(attempt.key)
+        if attempt.stdin is not None:
+            data = await asyncio.to_thread(_read_file, attempt.stdin)
+            said = await self._link.call("put", key, spool.STDIN, data=data)
+            if said.strip() != b"kept":
+                attempt.end_unstarted(Reason.DISK_FULL, "what it is to read cannot be kept there")
+                return
+        if attempt.has_ended:
+            return
+        said = await self._link.call(
+            "start", key, data=attempt.order or b"", before=attempt.note_sent
+        )
+        if said.strip() == b"unwritable":
+            attempt.end_unstarted(Reason.DISK_FULL, "the host's disk is full, or cannot be written")
+        elif said.strip() not in (b"started", b"known"):
+            raise Cut("the host's answer makes no sense")
+
+    # Looking --------------------------------------------------------------------------------
+
+    async def _go_on(self) -> None:
+        """Look at the host as often as it makes sense, until nothing is left there."""
+        while True:
+            self._work.clear()
+            for key in [key for key, attempt in self._attempts.items() if attempt.is_over]:
+                del self._attempts[key], self._taken[key]
+            sent = [attempt for attempt in self._attempts.values() if attempt.is_sent]
+            if sent:
+                await self._look_at(sent)
+            if not any(attempt.is_over for attempt in self._attempts.values()):
+                await self._rest()
+            if not self._attempts and not self._work.is_set():
+                break
+        self._on_idle(self._place)  # first: whoever comes while it hangs up finds another
+        await self._link.close()
+
+    async def _rest(self) -> None:
+        """Wait until the next look makes sense, or somebody asks for one."""
+        now = asyncio.get_running_loop().time()
+        age = min((now - taken for taken in self._taken.values()), default=0.0)
+        pause = min(max(age * GROWTH, SOON_S), LIVELY_S if self._is_lively else LATE_S)
+        if not self._attempts:
+            pause = LINGER_S
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._away_s or pause):
+                await self._work.wait()
+
+    async def _look_at(self, attempts: list[Attempt]) -> None:
+        try:
+            await self._link.ready(min(attempt.connect_s for attempt in attempts))
+            self._is_lively = False
+            for first in range(0, len(attempts), BATCH):
+                await self._look_at_some(attempts[first : first + BATCH])
+            self._away_s = 0.0
+        except (Refused, Cut) as error:
+            self._away_s = min(max(self._away_s * 2, AWAY_S[0]), AWAY_S[1])
+            for attempt in attempts:
+                self._is_away(attempt, str(error))
+        except OSError as error:  # this machine's disk
+            log.warning("%s: what comes from there cannot be kept: %s", self._place.node, error)
+            self._away_s = AWAY_S[1]
+        except Exception:
+            # A fault of ours with one host must neither stop the others nor leave this one alone.
+            log.exception("%s could not be looked at, and is looked at again", self._place.node)
+            self._away_s = AWAY_S[1]
+
+    def _is_away(self, attempt: Attempt, error: str) -> None:
+        if attempt.is_over:
+            return
+        attempt.set_phase("unreachable")
+        attempt.out_of_reach(error)
+        given_up_at = attempt.given_up_at()
+        if given_up_at is not None and self._clock.now() >= given_up_at:
+            attempt.lost(Reason.LOST, AWAY)
+
+    async def _look_at_some(self, attempts: list[Attempt]) -> None:
+        for attempt in attempts:
+            if attempt.grace is not None:
+                await self._stop(attempt)
+        keys = [key_on_host(attempt.key) for attempt in attempts]
+        report = parse_status(await self._link.call("status", *keys))
+        over = []
+        for attempt, key in zip(attempts, keys, strict=True):
+            told = report.attempts.get(key)
+            if told is None:
+                raise Cut("the host's answer leaves something out")
+            await self._take_in(attempt, told, report)
+            if attempt.is_over:
+                over.append(key)
+        if over:
+            # All is here, and stored: nothing of it needs to stay there.
+            await self._link.call("remove", *over)
+
+    async def _stop(self, attempt: Attempt) -> None:
+        grace = -(-(attempt.grace or timedelta()) // timedelta(seconds=1))
+        key = key_on_host(attempt.key)
+        await self._link.call("stop", key, str(grace), attempt.reason)
+        attempt.grace = None
+
+    async def _take_in(self, attempt: Attempt, told: Told, report: Report) -> None:
+        if attempt.is_over:
+            return
+        now = self._clock.now()
+
+        def on_our_clock(at: int) -> datetime:
+            return min(now, now - from_ms(1000 * (report.now - at)))
+
+        if told.state == "none":
+            await self._is_unknown(attempt)
+            return
+        if told.state == "void":
+            reason, missing = told.detail
+            attempt.end_unstarted(_void_reason(reason), attempt.detail(missing))
+            return
+        attempt.set_phase(None)
+        attempt.begun(told, on_our_clock(told.at))
+        is_whole = await self._fetch(attempt, told)
+        if told.ended_at is not None:
+            attempt.ended(told, on_our_clock(told.ended_at))
+        elif told.boot != report.boot:
+            attempt.lost(Reason.HOST_REBOOTED, REBOOTED)
+        elif not told.has_parent and not told.is_running:
+            # Its parent was killed: why it ended may be known, how is not.
+            if told.wish is None:
+                attempt.lost(Reason.LOST, PARENT_KILLED)
+            else:
+                attempt.ended(told, now)
+                attempt.emptied(now)
+        if told.emptied_at is not None and is_whole:
+            attempt.emptied(on_our_clock(told.emptied_at))
+
+    async def _is_unknown(self, attempt: Attempt) -> None:
+        """The host has nothing of it: it is begun if that is ours to do, else it is gone."""
+        if attempt.key in self._starts:
+            return
+        if attempt.order is not None and attempt.sight() is None:
+            await self._send(attempt)
+        else:
+            # Whoever may still be on the way there finds that it must not.
+            await self._link.call("stop", key_on_host(attempt.key), "0", "lost")
+            attempt.lost(Reason.LOST, FORGOTTEN)
+
+    # Fetching -------------------------------------------------------------------------------
+
+    async def _fetch(self, attempt: Attempt, told: Told) -> bool:
+        """Fetch what is new. Returns whether all that is there is here."""
+        is_whole = True
+        for stream, there in zip(STREAMS, (told.stdout_bytes, told.stderr_bytes), strict=True):
+            is_whole = await self._fetch_stream(attempt, stream, there) and is_whole
+        if told.progress_bytes:
+            at = max(0, told.progress_bytes - spool.PROGRESS_TAIL_BYTES)
+            data = await self._read(attempt, spool.PROGRESS, at, spool.PROGRESS_TAIL_BYTES)
+            attempt.keep_progress(data)
+        return is_whole
+
+    async def _fetch_stream(self, attempt: Attempt, stream: str, there: int) -> bool:
+        limit = attempt.output_bytes
+        most = there if limit is None else min(there, limit + OVERSHOOT_BYTES)
+        here = attempt.size(stream)
+        for _ in range(PIECES_A_LOOK):
+            if here >= most:
+                return True
+            data = await self._read(attempt, stream, here, min(PIECE_BYTES, most - here))
+            if not data:
+                return True  # its command has cut it
+            attempt.append(stream, data)
+            self._is_lively = True
+            here += len(data)
+        self._work.set()
+        return here >= most
+
+    async def _read(self, attempt: Attempt, name: str, at: int, most: int) -> bytes:
+        key = key_on_host(attempt.key)
+        return await self._link.call("read", key, name, str(at), str(most), most=most)
+
+
+def _void_reason(word: str) -> Reason:
+    try:
+        return Reason(word)
+    except ValueError:
+        return Reason.LOST
+
+
+def _read_file(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

@@ -1,0 +1,90 @@
+"""What the shell shim is told of the attempt that it is to run: a piece of shell that it reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+
+from ...core.job import JobSpec
+from ...ports.executor import Launch
+
+WHOLE: Final = b"# whole\n"
+"""The last line: an order that was cut on its way is not obeyed."""
+
+
+def key_on_host(key: str) -> str:
+    """Return the name of an attempt's folder on the host: one level, and no slash."""
+    return key.replace("/", ".")
+
+
+def order_of(launch: Launch) -> bytes:
+    """Return what the shim is told of *launch*. Of what was captured, only secrets are passed on."""
+    spec = launch.spec
+    secrets = {name: launch.captured.env.get(name, "") for name in spec.secret_env}
+    lines = [
+        _set("timeout", str(_seconds(spec.timeout))),
+        _set("idle", "-" if spec.idle_timeout is None else str(_seconds(spec.idle_timeout))),
+        _set("grace", str(_seconds(spec.grace))),
+        _set("output", _optional(spec.limits.output_bytes)),
+        _set("leftovers", spec.leftovers),
+        _set("cwd", spec.cwd or ""),
+        _set("has_stdin", "no" if spec.stdin is None else "yes"),
+        _set("has_script", "no" if spec.script is None else "yes"),
+        *_environment(spec, secrets),
+        *_program(spec),
+    ]
+    return b"\n".join(lines) + b"\n" + WHOLE
+
+
+def quoted(text: str) -> bytes:
+    """Return *text* as one word of shell, whatever bytes are in it."""
+    return b"'" + text.encode("utf-8", "surrogateescape").replace(b"'", b"'\\''") + b"'"
+
+
+def _set(name: str, value: str) -> bytes:
+    return name.encode() + b"=" + quoted(value)
+
+
+def _optional(limit: int | None) -> str:
+    return "-" if limit is None else str(limit)
+
+
+def _seconds(duration: timedelta) -> int:
+    """The shim counts whole seconds: a limit is never early."""
+    return math.ceil(duration.total_seconds())
+
+
+def _environment(spec: JobSpec, secrets: dict[str, str]) -> Iterable[bytes]:
+    yield b"environment() {"
+    yield b":"
+    if "PATH" in spec.env:
+        yield b"export PATH=" + quoted(spec.env["PATH"])
+    for name, value in secrets.items():
+        yield b"export " + name.encode() + b"=" + quoted(value)
+    yield b"}"
+
+
+def _program(spec: JobSpec) -> Iterable[bytes]:
+    """Yield what becomes the command: the last thing that the shim does in that process."""
+    script = b'"$script"'
+    argv = [quoted(word) for word in spec.command]
+    program = spec.command[0] if spec.command else "/bin/sh"
+    if spec.shell is not None:
+        argv = [b"/bin/sh", b"-c", quoted(spec.shell)]
+    elif spec.script is not None:
+        runtime = (spec.runtime or "").split()
+        argv = [*map(quoted, runtime), script]
+        program = runtime[0] if runtime else ""
+        yield b"write_script() {"
+        yield b"printf %s " + quoted(spec.script)
+        yield b"}"
+    yield _set("program", program)
+    if "=" in program:
+        # Which `env` would take for one more variable.
+        argv = [b"/bin/sh", b"-c", b"'exec \"$@\"'", b"sh", *argv]
+    given = [quoted(f"{name}={value}") for name, value in spec.env.items() if name != "PATH"]
+    yield b"become() {"
+    yield b" ".join([b'exec "$env" --', *given, *argv])
+    yield b"}"

@@ -1,0 +1,105 @@
+"""A host's key, shown to a person and then taken into the file of known ones."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ...core.hosts import parse_host
+from ...core.state import Reason
+from ...errors import InvalidRequest, Unavailable
+from .place import Place, options_of
+from .refusal import Refused, refusal_of, timed_out
+
+if TYPE_CHECKING:
+    import asyncssh
+
+KNOWN_HOSTS: Final = "~/.ssh/known_hosts"
+SSH_PORT: Final = 22
+
+
+class HostKey(NamedTuple):
+    """The key that a host shows."""
+
+    algorithm: str
+    fingerprint: str
+    line: str
+    """As it stands in a file of known hosts."""
+
+    known_hosts: str
+    """The file to which it belongs."""
+
+    is_known: bool
+    """Whether it stands there already."""
+
+    others: int
+    """How many other keys of the host stand there: its key has changed."""
+
+
+def host_key(node: str, config: str | None, patience_s: float) -> HostKey:
+    """
+    Return the key that the host *node* shows now. Nobody is logged in, nothing is written.
+
+    Raises:
+        InvalidRequest: *node* is no host.
+
+        Unavailable: It cannot be reached, or shows no key.
+    """
+    try:
+        parse_host(node)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
+    try:
+        return asyncio.run(_ask(Place(node, config), patience_s))
+    except Refused as refused:
+        raise Unavailable(f"{node}: {refused.error}") from None
+
+
+def trust(key: HostKey) -> None:
+    """Add *key* to its file. Raises OSError."""
+    path = key.known_hosts
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(fd, "r+b") as file:
+        file.seek(0, os.SEEK_END)
+        size = file.tell()
+        file.seek(max(0, size - 1))
+        break_first = b"" if not size or file.read(1) == b"\n" else b"\n"
+        file.write(break_first + key.line.encode() + b"\n")
+
+
+async def _ask(place: Place, patience_s: float) -> HostKey:
+    given, options = await options_of(place)
+    given.pop("username", None)  # nobody is to be logged in
+    import asyncssh
+
+    try:
+        async with asyncio.timeout(patience_s):
+            shown = await asyncssh.get_server_host_key(**given)
+    except TimeoutError:
+        raise timed_out(patience_s) from None
+    except Exception as error:  # noqa: BLE001 the library raises what it likes; mapped here
+        raise refusal_of(error, place.node) from None
+    if shown is None:
+        raise Refused(Reason.CONNECT_FAILED, "ConnectFailed: it shows no host key")
+    return _described(shown, options)
+
+
+def _described(shown: asyncssh.SSHKey, options: Any) -> HostKey:
+    import asyncssh
+
+    port = None if options.port in ((), None, SSH_PORT) else options.port
+    name = options.host_key_alias or options.host
+    files = options.known_hosts or [KNOWN_HOSTS]
+    path = os.path.abspath(os.path.expanduser(str(files[0])))
+    there = asyncssh.match_known_hosts(path, name, "", port)[0] if os.path.exists(path) else ()
+    words = shown.export_public_key().decode().split()[:2]
+    return HostKey(
+        algorithm=words[0],
+        fingerprint=shown.get_fingerprint(),
+        line=" ".join([name if port is None else f"[{name}]:{port}", *words]),
+        known_hosts=path,
+        is_known=any(key.public_data == shown.public_data for key in there),
+        others=sum(key.public_data != shown.public_data for key in there),
+    )

@@ -1,0 +1,146 @@
+"""Real sshd's on loopback addresses, for as long as a test: two hosts, one user, strict keys."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+PATIENCE_S = 30.0
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+OPTIONS = {
+    "PasswordAuthentication": "no",
+    "KbdInteractiveAuthentication": "no",
+    "UsePAM": "no",
+    "StrictModes": "no",
+    "PermitRootLogin": "prohibit-password",
+    "UseDNS": "no",
+    "PrintMotd": "no",
+    "MaxStartups": "200",
+    "PidFile": "none",
+    "LogLevel": "VERBOSE",
+}
+
+
+class Farm:
+    """Hosts 127.0.0.2 and on, all at one port that was free; their users' home is *home*."""
+
+    def __init__(self, folder: Path, count: int = 2) -> None:
+        self.folder = folder
+        folder.mkdir(mode=0o700)
+        self.home = folder / "home"
+        self.home.mkdir()
+        self.config = folder / "ssh_config"
+        self.known_hosts = folder / "known_hosts"
+        self.hosts = [f"127.0.0.{number}" for number in range(2, 2 + count)]
+        self._daemons: dict[str, subprocess.Popen[bytes]] = {}
+        for name in ("user", "host", "other"):
+            self._make_key(name)
+        (folder / "authorized_keys").write_bytes((folder / "user.pub").read_bytes())
+        self.port = free_port(self.hosts)
+        self.trust("host")
+        self.configure()
+
+    def _make_key(self, name: str) -> None:
+        path = str(self.folder / name)
+        argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path]
+        subprocess.run(argv, check=True, timeout=PATIENCE_S)
+
+    def trust(self, key: str | None) -> None:
+        """Have the user know every host by *key*; None: know none."""
+        words = [] if key is None else (self.folder / f"{key}.pub").read_text().split()[:2]
+        self.known_hosts.write_text(
+            "".join(f"[{host}]:{self.port} {' '.join(words)}\n" for host in self.hosts if words)
+        )
+
+    def configure(self, identity: str = "user", more: str = "") -> None:
+        """Write the user's configuration: which key to show, and *more* lines."""
+        self.config.write_text(
+            f"Host 127.0.0.*\n  User {user()}\n  Port {self.port}\n  IdentitiesOnly yes\n"
+            f"  IdentityFile {self.folder / identity}\n"
+            f"  UserKnownHostsFile {self.known_hosts}\n{more}"
+        )
+
+    def start(self, *hosts: str) -> None:
+        """Start the daemons of *hosts*, of all if none is named."""
+        os.makedirs("/run/sshd", exist_ok=True)
+        for host in hosts or self.hosts:
+            options = {
+                **OPTIONS,
+                "ListenAddress": f"{host}:{self.port}",
+                "HostKey": str(self.folder / "host"),
+                "AuthorizedKeysFile": str(self.folder / "authorized_keys"),
+                "SetEnv": f"HOME={self.home / host}",
+            }
+            (self.home / host).mkdir(exist_ok=True)
+            argv = [str(SSHD), "-D", "-e", "-f", "/dev/null"]
+            argv += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+            with open(self.folder / f"{host}.log", "ab") as log:
+                self._daemons[host] = subprocess.Popen(argv, stderr=log, start_new_session=True)
+            deadline = time.monotonic() + PATIENCE_S
+            while not is_listening(host, self.port):
+                assert time.monotonic() < deadline, (self.folder / f"{host}.log").read_text()
+                time.sleep(0.02)
+
+    def stop(self, *hosts: str) -> None:
+        """Kill the daemons of *hosts* with every connection of theirs; commands are left alone."""
+        for host in hosts or tuple(self._daemons):
+            daemon = self._daemons.pop(host)
+            for pid in (*sessions(daemon.pid), daemon.pid):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            daemon.wait(PATIENCE_S)
+
+
+def user() -> str:
+    """The user as whom the tests run, and log in."""
+    import pwd
+
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+def sessions(daemon: int) -> list[int]:
+    """The processes that serve the connections of a daemon: sshd's own, no command's."""
+    found, generation = [], [daemon]
+    for _ in range(2):  # the monitor, and below it the one that has the user's rights
+        generation = [
+            child for parent in generation for child in children(parent) if "sshd" in name_of(child)
+        ]
+        found += generation
+    return found
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def name_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return ""
+
+
+def free_port(hosts: list[str]) -> int:
+    """A port that is free at all of *hosts*."""
+    for _ in range(100):
+        with socket.create_server((hosts[0], 0)) as server:
+            port: int = server.getsockname()[1]
+        if not any(is_listening(host, port) for host in hosts):
+            return port
+    raise AssertionError("no free port")
+
+
+def is_listening(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(PATIENCE_S)
+        return probe.connect_ex((host, port)) == 0
