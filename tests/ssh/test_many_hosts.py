@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,41 @@ def test_sick_hosts_are_told_apart_and_harm_no_other(client: Client, farm: Farm)
     assert ("partial", "mixed") == (job.status, job.reason)
     assert "ConnectTimeout: connection timed out after 2s" == job.nodes[2].error
     assert all(node.completed_at and node.stopped_at for node in job.nodes)
+
+
+@pytest.fixture
+def black_hole() -> Iterator[str]:
+    """An address that answers no one: its queue of connections is full."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.9", 0))
+        server.listen(0)
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(server.getsockname())
+        yield f"127.0.0.9:{server.getsockname()[1]}"
+
+
+def test_a_dead_host_ends_by_its_clock(client: Client, black_hole: str) -> None:
+    """No answer to the first packet: the words say the seconds in force."""
+    job = over(client, client.submit(on=black_hole, shell="true", connect_timeout="1.5s"))
+
+    assert ("failed", "connect_timeout") == (job.status, job.reason)
+    assert "ConnectTimeout: connection timed out after 1.5s" == job.nodes[0].error
+    assert job.nodes[0].started_at is None
+
+
+def test_who_is_cancelled_while_it_connects_stops_connecting(
+    client: Client, black_hole: str
+) -> None:
+    """At once, long before its clock; nothing of it is left to do."""
+    job = client.submit(on=black_hole, shell="true", connect_timeout="1h")
+    until_phase(client, job, "connecting")
+    job = client.cancel(job.id, wait_stopped=PATIENCE)
+
+    assert ("cancelled", True) == (job.status, job.is_settled)
+    assert job.nodes[0].started_at is None
 
 
 def test_a_wrong_key_and_an_unknown_host_are_told(client: Client, farm: Farm) -> None:
