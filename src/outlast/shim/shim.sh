@@ -102,10 +102,12 @@ apart() { # VERB ARGS...: do it in a session of its own, holding nothing of the 
   ) &
 }
 
+word=
 began() { # reads `began` into variables; fails if the command never ran
-  word= try= at= pid= start= booted= keeper= keeper_start= containment=
-  [ -r "$dir/began" ] &&
+  # What was read once is known for good: somebody may delete the folder of what still runs.
+  if [ -r "$dir/began" ]; then
     read -r word try at pid start booted keeper keeper_start containment <"$dir/began"
+  fi
   [ "$word" = began ]
 }
 
@@ -279,15 +281,15 @@ time_limits() { # KEEPER TIMEOUT IDLE OUTPUT GRACE: end it where a limit passes;
   while :; do
     # Whole seconds: one more than asked for is never early.
     tick=5
-    if [ "$3" != - ] && [ "$3" -lt 5 ]; then tick=1; fi
+    if [ "$3" != - ] && [ "$3" -lt 5 ] || [ "$word" != began ]; then tick=1; fi
     if [ $((deadline - up)) -lt $tick ]; then tick=$((deadline - up)); fi
     if [ $tick -lt 1 ]; then tick=1; fi
     sleep $tick &
     nap=$!
     wait $nap
     if [ -e "$dir/ended" ]; then exit; fi
-    if ! kill -0 "$1" 2>/dev/null; then
-      began && is_running "$pid" "$start" || exit
+    if ! began || ! is_running "$pid" "$start"; then
+      kill -0 "$1" 2>/dev/null || exit
     fi
     uptime
     size "$dir/stdout"
@@ -331,6 +333,7 @@ status() { # KEY...
   echo "now $(seconds) $(boot)"
   for key; do
     dir=$root/jobs/$key
+    word=
     if began; then
       main=dead parent=dead
       ended= emptied= reason=
@@ -400,6 +403,7 @@ finish) finish "$4" "$5" ;;
     shift 2
     for key; do
       dir=$root/jobs/$key
+      word=
       if ! began || [ -e "$dir/emptied" ] ||
         ! { is_running "$keeper" "$keeper_start" || is_running "$pid" "$start"; }; then
         rm -rf "$dir"
