@@ -82,6 +82,13 @@ def test_everything_that_is_wrong_with_hosts_is_told() -> None:
     assert ["on is a list of hosts, not 5"] == wrong
 
 
+def test_a_width_is_said_once() -> None:
+    """A job for hosts waits in a queue, which has a width, or has one of its own."""
+    _, faults = read_spec({"command": ["true"], "on": ["a"], "queue": "q", "max_parallel": 1})
+
+    assert ["queue and max_parallel exclude each other: a queue has a width"] == faults
+
+
 @pytest.mark.parametrize(
     ("name", "can"), [("TOKEN", True), ("token", False), ("IFS", False), ("LC_ALL", False)]
 )

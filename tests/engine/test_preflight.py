@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,16 @@ def test_an_executor_is_not_asked_for_nothing(captured: Captured) -> None:
         raise AssertionError("nobody wants to know")
 
     assert [] == local_faults(spec, captured, capabilities)
+
+
+def test_hosts_without_the_library_for_them_are_told_what_installs_it(
+    captured: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is stored, and without importing it to find out."""
+    monkeypatch.setitem(sys.modules, "asyncssh", None)
+    (fault,) = local_faults(JobSpec(command=("true",), on=("a",)), captured, anything)
+
+    assert fault.endswith("pip install 'outlast[ssh]'")
 
 
 def test_what_is_wrong_anywhere_is_told_together(captured: Captured) -> None:

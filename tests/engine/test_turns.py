@@ -126,9 +126,11 @@ def test_what_ran_before_is_counted() -> None:
     jobs = [job("b", **queue)]
     turns = Turns(8)
     turns.run(job("a", **queue), 0)
+    turns.run(job("a", **queue), 0)  # told again: it is the same one
     turns.wait(jobs[0], 0)
 
     assert [] == begun(turns, jobs)
+    assert 1 == turns.running
 
 
 @pytest.mark.parametrize("queue", [None, "q"])
