@@ -18,6 +18,8 @@ from .conftest import Folder
 from .documents import BAD, MARKDOWN, make_bad, make_documents, make_pdf
 from .documents import convert as make
 
+pytestmark = pytest.mark.slow  # documents, each by a process of its own
+
 WAIT = ("--wait", "100s")
 
 
@@ -42,7 +44,6 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("to", TARGETS)
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"xlsx"}))
 def test_every_kind_becomes_every_other(
@@ -147,7 +148,6 @@ def test_nothing_is_needed_to_copy() -> None:
     assert ("pypdf", "pandoc", "typst") == (*parts_for("pdf", "docx"), "typst")
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_two_hundred_documents(folder: Folder) -> None:
     """All good ones are converted, each bad one has its reason, and none takes another down."""

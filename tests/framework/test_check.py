@@ -11,6 +11,8 @@ import pytest
 
 from .conftest import SCRIPTS, Done, Program
 
+pytestmark = pytest.mark.slow  # many calls of whole tools
+
 TOOL = '''
 """A tool that was written by hand: each test breaks another part of it."""
 import json, os, sys

@@ -218,6 +218,7 @@ def until_phase(client: Client, job: Job, phase: str) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_host_that_stays_away_is_lost_and_not_guessed(
     client: Client, farm: Farm, tmp_path: Path
 ) -> None:

@@ -18,6 +18,8 @@ from outlast.core.job import Limits
 
 from .shell import KEY, PATIENCE_S, SHELLS, SHIM, Host
 
+pytestmark = pytest.mark.slow  # the shell's own work: the same under any Python
+
 AT_ONCE = timedelta()
 
 
@@ -150,7 +152,6 @@ def test_a_silent_command_is_ended(host: Host) -> None:
     assert "idle_timeout" == host.over().reason
 
 
-@pytest.mark.slow
 def test_a_flood_is_ended(host: Host) -> None:
     """At its output limit, seen within seconds."""
     host.start(
@@ -268,7 +269,6 @@ NAMES = st.one_of(
 ).filter(lambda name: not name.startswith("OUTLAST"))
 
 
-@pytest.mark.slow
 @settings(
     max_examples=10,
     deadline=None,
@@ -312,7 +312,6 @@ def steps(*functions: str) -> list[int]:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", steps("start", "keep", "enter"))
 def test_whoever_is_killed_when_nothing_runs_twice(tmp_path: Path, step: int) -> None:
     """
