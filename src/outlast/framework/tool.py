@@ -50,10 +50,10 @@ def program() -> tuple[str, ...]:
 
 def own_argv() -> tuple[str, ...]:
     """
-    Return how this very program is called again, from any directory.
+    Return how this very program is called again, from any directory and shell, on any day.
 
-    By its name where PATH leads to it, else by its absolute path; by its interpreter where its
-    file does not name that itself; as a module where it was started as one.
+    By its absolute path, since the PATH of today's shell need not be that of tomorrow's; behind its
+    interpreter where its file does not name that itself; as a module where it was started as one.
     """
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if spec is not None and spec.name != "__main__":
@@ -63,8 +63,6 @@ def own_argv() -> tuple[str, ...]:
         return (sys.executable, own)
     if not os.path.isfile(own):  # python -c, say: `outlast` can be asked in its stead
         return program()
-    if _is_on_path(own):
-        return (os.path.basename(own),)
     return (own,) if _names_this_interpreter(own) else (sys.executable, own)
 
 
