@@ -89,6 +89,14 @@ def test_a_width_is_said_once() -> None:
     assert ["queue and max_parallel exclude each other: a queue has a width"] == faults
 
 
+def test_what_a_host_s_shell_cannot_do_is_refused() -> None:
+    """A limit is kept or refused, never ignored."""
+    given = {"command": ["true"], "on": ["a"], "on_output_limit": "discard"}
+    _, faults = read_spec(given)
+
+    assert ["on_output_limit: a host's shell cannot discard what was printed"] == faults
+
+
 @pytest.mark.parametrize(
     ("name", "can"), [("TOKEN", True), ("token", False), ("IFS", False), ("LC_ALL", False)]
 )

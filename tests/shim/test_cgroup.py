@@ -170,6 +170,14 @@ def test_a_cgroup_without_controllers_hands_none_down(base: str, tmp_path: Path)
 # ------------------------------------------------------------------------------ one for an attempt
 
 
+def test_controllers_that_cannot_be_handed_down_are_none(tmp_path: Path) -> None:
+    """Neither as it stands, nor after making way: the limits they keep are refused then."""
+    (tmp_path / "cgroup.controllers").write_text("memory pids\n")
+    (tmp_path / "cgroup.subtree_control").mkdir()
+
+    assert frozenset() == cgroup.enable_controllers(str(tmp_path))
+
+
 def test_a_cgroup_is_made_once(base: str) -> None:
     """A second launch of the same attempt finds it, and takes it."""
     first, second = (Cgroup.make(base, "job_1/0/1", {}) for _ in range(2))
