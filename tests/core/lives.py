@@ -7,7 +7,7 @@ from typing import Any
 
 from outlast.core import events as ev
 from outlast.core.job import Job, JobId, JobSpec, Node
-from outlast.core.spec import parse_spec
+from outlast.core.parse import parse_spec
 from outlast.core.state import NodeStatus, Reason
 from outlast.errors import InvalidRequest
 

@@ -8,7 +8,8 @@ import pytest
 
 from outlast.core.hosts import Named, can_be_secret, parse_host
 from outlast.core.job import SSH, JobSpec, nodes_of
-from outlast.core.spec import parse_spec, read_spec, spec_from_json, spec_to_json
+from outlast.core.parse import parse_spec, read_spec
+from outlast.core.spec import spec_from_json, spec_to_json
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,9 @@ from hypothesis import strategies as st
 
 from outlast.core.hosts import HOSTS_OWN
 from outlast.core.job import JobSpec, Limits
-from outlast.core.spec import (
-    CLOCKS,
-    MAX_ARGUMENT_BYTES,
-    MAX_COMMAND_BYTES,
-    parse_spec,
-    spec_from_json,
-    spec_to_json,
-)
+from outlast.core.parse import MAX_COMMAND_BYTES, parse_spec
+from outlast.core.reader import MAX_ARGUMENT_BYTES
+from outlast.core.spec import CLOCKS, spec_from_json, spec_to_json
 
 from .lives import faults_of
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from outlast.core.spec import MAX_ARGUMENT_BYTES, parse_spec
+from outlast.core.parse import parse_spec
+from outlast.core.reader import MAX_ARGUMENT_BYTES
 from outlast.errors import InvalidRequest
 
 from .lives import faults_of

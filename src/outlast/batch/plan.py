@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..core.job import Job
-from ..core.spec import read_spec, spec_to_json
+from ..core.parse import read_spec
+from ..core.spec import spec_to_json
 from ..errors import InvalidRequest
 from .manifest import (
     CODES_VARIABLE,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..core.spec import read_spec
+from ..core.parse import read_spec
 from ..errors import Conflict, Expired, InvalidRequest
 from .disk import content_digest, is_there
 from .keep import Keeper

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.hosts import can_be_secret
 from ..core.job import LOCAL, SSH, JobSpec
-from ..core.spec import read_spec, shown
+from ..core.parse import read_spec
+from ..core.reader import shown
 from ..errors import InvalidRequest
 from .secrets import resolve_secrets
 

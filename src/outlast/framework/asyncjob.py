@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, Self
 
-from ..core.spec import MAX_ARGUMENT_BYTES, parse_spec
+from ..core.parse import parse_spec
+from ..core.reader import MAX_ARGUMENT_BYTES
 from ..errors import InvalidRequest
 from .reference import reference_to
 

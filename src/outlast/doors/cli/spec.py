@@ -120,7 +120,7 @@ def submit(caller: Caller, given: dict[str, Any]) -> Job:
     Raises:
         InvalidRequest: Something is wrong with it; every fault is listed.
     """
-    from ...core.spec import RUN_BY
+    from ...core.parse import RUN_BY
     from ...engine import verbs
     from ...engine.preflight import read_request
     from ...errors import InvalidRequest

@@ -1,0 +1,181 @@
+"""
+The job that a caller asks for, and everything that can be wrong with it.
+
+The keys are those of the spec's JSON (`timeout_ms`). The library and the CLI also give `timeout`,
+`"5m"` or a `timedelta`; both spellings mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from ..errors import InvalidRequest
+from .hosts import read_hosts, settle_hosts
+from .job import JobId, JobSpec, Limits
+from .limits import parse_size, positive_int, positive_number
+from .reader import MAX_ARGUMENT_BYTES, Reader, shown, size_of
+from .spec import CLOCKS
+
+RUN_BY: Final = {"command": "command", "shell": "line for the shell", "script": "script"}
+"""What there is to run, and its name in a sentence."""
+
+ON_OUTPUT_LIMIT: Final = ("stop", "discard")
+LEFTOVERS: Final = ("stop", "wait")
+REFERENCES: Final = ("env:", "file:", "secret:")
+
+MAX_COMMAND_BYTES: Final = 1024 * 1024
+"""Of all arguments together; the kernel's own limit is a quarter of the stack's."""
+
+MAX_LABELS: Final = 64
+
+
+def parse_spec(data: Mapping[str, Any]) -> JobSpec:
+    """
+    Return the spec that a caller asks for.
+
+    Raises:
+        InvalidRequest: Something is wrong with it; every fault is listed.
+    """
+    spec, faults = read_spec(data)
+    if faults:
+        raise InvalidRequest(*faults)
+    return spec
+
+
+def read_spec(data: Mapping[str, Any]) -> tuple[JobSpec, list[str]]:
+    """Return the sound part of what a caller asks for, and everything that is wrong with the rest."""
+    reader = _Spec(data)
+    return reader.spec(), reader.faults
+
+
+class _Spec(Reader):
+    """A caller's mapping, read as a job's spec."""
+
+    def spec(self) -> JobSpec:
+        given: dict[str, Any] = {
+            "command": self.command(),
+            "on": read_hosts(self.take("on"), self.faults),
+            **{name: self.text(name) for name in ("shell", "script", "runtime")},
+            "name": self.label("name", self.text("name")),
+            "labels": self.labels(),
+            "env": self.variables("env"),
+            "secret_env": self.secrets(),
+            "clean_env": self.flag("clean_env"),
+            "cwd": self.path("cwd"),
+            "stdin": self.path("stdin"),
+            "limits": self.limits(),
+            "on_output_limit": self.choice("on_output_limit", ON_OUTPUT_LIMIT),
+            "leftovers": self.choice("leftovers", LEFTOVERS),
+            "queue": self.label("queue", self.text("queue")),
+            "queue_width": self.number("queue_width"),
+            "max_parallel": self.number("max_parallel"),
+            **{name: self.duration(name) for name in CLOCKS},
+        }
+        if (retry_of := self.text("retry_of")) is not None:
+            given["retry_of"] = JobId(retry_of)
+        self.one_of_three(given)
+        if given["queue"] == "":
+            self.faults.append("queue is a name, and this one is empty")
+        if given["queue_width"] is not None and not given["queue"]:
+            self.faults.append("queue_width is a queue's, and none is named")
+        settle_hosts(given, self.faults, said="on" in self.given_as)
+        both = sorted(set(given["env"]) & set(given["secret_env"]))
+        twice = "is in both env and secret_env: name it once"
+        self.faults += [f"{shown(name)} {twice}" for name in both]
+        self.faults += [f"{key!r:.80} is not a key of a job's spec" for key in self.left]
+        return JobSpec(**{key: value for key, value in given.items() if value is not None})
+
+    def one_of_three(self, given: dict[str, Any]) -> None:
+        set_ones = [name for name in RUN_BY if given[name]]
+        asked = [name for name in RUN_BY if name in self.given_as]
+        if not set_ones and not any(self.given_as.get(name) for name in RUN_BY):
+            empty = RUN_BY[next(iter(asked), "command")]
+            self.faults.append(f"there is nothing to run: the {empty} is empty")
+        if len(asked) > 1:
+            self.faults.append(f"{' and '.join(asked)} exclude each other: give one")
+        script = given["script"]
+        if script and not given["runtime"] and not script.startswith("#!"):
+            self.faults.append("script has no #! line: add one, or say which runtime runs it")
+        if given["runtime"] and not script:
+            self.faults.append("runtime is for a script, and there is none")
+
+    def command(self) -> tuple[str, ...]:
+        value = self.take("command")
+        if value is None:
+            return ()
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            self.faults.append(
+                f"command is a list of arguments, not {value!r:.80}: split it,"
+                " or give a line for the shell as shell"
+            )
+            return ()
+        for position, argument in enumerate(value):
+            self.argument(f"argument {position}", argument)
+        whole = [argument for argument in value if isinstance(argument, str)]
+        size = sum(size_of(argument) + 1 for argument in whole)
+        if size > MAX_COMMAND_BYTES:
+            self.faults.append(
+                f"the command is {size:,} bytes long, and {MAX_COMMAND_BYTES:,} is the most:"
+                " pass data in a file or by stdin"
+            )
+        if value and value[0] == "":
+            self.faults.append("the command's first argument, the program, is empty")
+        return tuple(whole)
+
+    def labels(self) -> dict[str, str]:
+        labels = self.mapping("labels")
+        if len(labels) > MAX_LABELS:
+            self.faults.append(f"{len(labels)} labels are too many: {MAX_LABELS} is the most")
+        for name, value in labels.items():
+            self.label(f"the name of label {shown(name)}", name)
+            self.label(f"label {shown(name)}", value)
+            if not name or "=" in name:
+                self.faults.append(f"label name {name!r:.80} is empty or has = in it")
+        return labels
+
+    def variables(self, key: str) -> dict[str, str]:
+        variables = self.mapping(key)
+        for name, value in variables.items():
+            size = size_of(value)
+            if size <= MAX_ARGUMENT_BYTES < size + size_of(f"{name}="):
+                self.faults.append(f"{key} {shown(name)} and its value are too long together")
+            if not name or "=" in name:
+                self.faults.append(f"{key}: {shown(name)} is no name for a variable")
+        return variables
+
+    def secrets(self) -> dict[str, str]:
+        secrets = self.variables("secret_env")
+        for name, reference in secrets.items():
+            if not reference.startswith(REFERENCES) or reference in REFERENCES:
+                # The value is not shown: it may be the secret itself.
+                self.faults.append(
+                    f"secret_env {shown(name)} is not a reference: write env:NAME, file:PATH"
+                    " or secret:NAME"
+                )
+        return secrets
+
+    def limits(self) -> Limits | None:
+        value = self.take("limits")
+        if value is None:
+            return None
+        if isinstance(value, Limits):
+            value = dict(vars(value))
+        if not isinstance(value, Mapping):
+            self.faults.append(f"limits is a mapping, not {value!r:.80}")
+            return None
+        given: dict[str, Any] = {}
+        readers: dict[str, Callable[[Any], Any]] = {
+            "output_bytes": parse_size,
+            "memory_bytes": parse_size,
+            "cpus": positive_number,
+            "pids": positive_int,
+        }
+        for key, limit in value.items():
+            if key not in readers:
+                self.faults.append(f"limits: {key!r} is not one of {', '.join(sorted(readers))}")
+            elif limit is None:
+                given[key] = None
+            else:
+                given[key] = self.read(f"limits.{key}: ", readers[key], limit)
+        return Limits(**given)
