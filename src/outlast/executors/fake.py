@@ -6,8 +6,6 @@ Offered to no job (`available`); `outlast.testing` gives it to whoever asks for 
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +17,7 @@ from ..core.sight import Alive, Emptied, Exited, Gone, Sight
 from ..core.state import Reason
 from ..ports.clock import Clock
 from ..ports.executor import Handle, Launch
+from ..ports.news import News
 
 AT_ONCE: Final = timedelta()
 TERM, KILL = 15, 9
@@ -221,8 +220,7 @@ class FakeExecutor:
     def __init__(self, host: FakeHost) -> None:
         self._host = host
         self._watched: set[str] = set()
-        self._news: deque[tuple[str, Sight]] = deque()
-        self._has_news = asyncio.Event()
+        self._news = News()
         host.subscribe(self._hear)
 
     async def launch(self, launch: Launch) -> None:
@@ -230,19 +228,9 @@ class FakeExecutor:
         self._host.launch(launch)
         self._watch(launch.key)
 
-    async def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
+    def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
         """Tell what was to be seen by now of each attempt, and then what comes."""
-        taking_in = asyncio.create_task(self._take_in(handles))
-        try:
-            while not (taking_in.done() and not self._watched):
-                while self._news:
-                    yield self._news.popleft()
-                self._has_news.clear()
-                if not self._news:
-                    await self._has_news.wait()
-        finally:
-            taking_in.cancel()
-            self._host.unsubscribe(self._hear)
+        return self._news.flow(handles, self._watch, self._watched, self._close)
 
     async def stop(self, handle: Handle, *, grace: timedelta) -> None:
         """Ask for its end; it comes when the clock says so."""
@@ -256,11 +244,6 @@ class FakeExecutor:
     async def release(self, handle: Handle) -> None:
         """Nothing is held for an attempt that is over."""
 
-    async def _take_in(self, handles: AsyncIterable[Handle]) -> None:
-        async for handle in handles:
-            self._watch(handle.key)
-        self._has_news.set()
-
     def _watch(self, key: str) -> None:
         if key not in self._watched:
             self._watched.add(key)
@@ -269,7 +252,9 @@ class FakeExecutor:
 
     def _hear(self, key: str, sight: Sight) -> None:
         if key in self._watched:
-            self._news.append((key, sight))
-            self._has_news.set()
+            self._news.put(key, sight)
             if isinstance(sight, Emptied | Gone):
                 self._watched.discard(key)
+
+    async def _close(self) -> None:
+        self._host.unsubscribe(self._hear)

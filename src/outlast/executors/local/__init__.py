@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import signal
-from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from ...core.limits import to_epoch_ms, to_ms
 from ...core.sight import Emptied, Gone, Sight
 from ...ports.clock import Clock
 from ...ports.executor import Capabilities, Executor, Handle, Launch
+from ...ports.news import News
 from ...shim import cgroup, spool, system, tree
 from .message import MARK, message_of
 from .orphan import VOID, Orphan
@@ -55,8 +55,7 @@ class LocalExecutor:
         self._orphans: dict[str, Orphan] = {}
         self._minds: dict[str, int] = {}
         """Pidfds of shims that serve no channel of ours, by their attempt."""
-        self._news: deque[tuple[str, Sight]] = deque()
-        self._has_news = asyncio.Event()
+        self._news = News()
         self._tasks: set[asyncio.Task[None]] = set()
         self._boot = system.boot_id()
         self._base = cgroup.find_base()
@@ -74,19 +73,9 @@ class LocalExecutor:
                 del self._messages[launch.key]
                 raise
 
-    async def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
+    def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
         """Tell what the shims tell; of an attempt that is no shim's of ours, what its folder does."""
-        taking_in = asyncio.create_task(self._take_in(handles))
-        try:
-            while not (taking_in.done() and not self._told):
-                while self._news:
-                    yield self._news.popleft()
-                self._has_news.clear()
-                if not self._news:
-                    await self._has_news.wait()
-        finally:
-            taking_in.cancel()
-            self._close()
+        return self._news.flow(handles, self._look_at, self._told, self._close)
 
     async def stop(self, handle: Handle, *, grace: timedelta) -> None:
         """Leave the wish in the attempt's folder, and nudge whoever minds it."""
@@ -164,18 +153,15 @@ class LocalExecutor:
 
     # Watching -------------------------------------------------------------------------------
 
-    async def _take_in(self, handles: AsyncIterable[Handle]) -> None:
-        async for handle in handles:
-            key = handle.key
-            if key not in self._told:
-                self._told[key] = ""
-                self._read(key)
-            elif (orphan := self._orphans.get(key)) is not None:
-                orphan.look()
-            elif key not in self._messages and not self._pool.has(key):
-                # Somebody without a channel to us wrote into its folder.
-                self._read(key)
-        self._has_news.set()
+    def _look_at(self, key: str) -> None:
+        if key not in self._told:
+            self._told[key] = ""
+            self._read(key)
+        elif (orphan := self._orphans.get(key)) is not None:
+            orphan.look()
+        elif key not in self._messages and not self._pool.has(key):
+            # Somebody without a channel to us wrote into its folder.
+            self._read(key)
 
     def _read(self, key: str) -> None:
         try:
@@ -301,8 +287,7 @@ class LocalExecutor:
         return sight_of(line, self._folder(key), began)
 
     def _put(self, key: str, seen: Sight) -> None:
-        self._news.append((key, seen))
-        self._has_news.set()
+        self._news.put(key, seen)
         if isinstance(seen, Gone) and not seen.rebooted:
             self._sweep(key)
         if isinstance(seen, Emptied | Gone):
@@ -325,7 +310,7 @@ class LocalExecutor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _close(self) -> None:
+    async def _close(self) -> None:
         for task in self._tasks:
             task.cancel()
         for orphan in self._orphans.values():

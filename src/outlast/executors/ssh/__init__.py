@@ -6,8 +6,6 @@ Nothing here imports the SSH library before there is a host to connect to.
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import timedelta
 
@@ -15,6 +13,7 @@ from ...core.sight import Emptied, Gone, Sight
 from ...core.state import Reason
 from ...ports.clock import Clock
 from ...ports.executor import Capabilities, Executor, Handle, Launch
+from ...ports.news import News
 from .attempt import Attempt
 from .host import Host
 from .order import order_of
@@ -37,8 +36,7 @@ class SshExecutor:
         self._clock = clock
         self._hosts: dict[Place, Host] = {}
         self._attempts: dict[str, Attempt] = {}
-        self._news: deque[tuple[str, Sight]] = deque()
-        self._has_news = asyncio.Event()
+        self._news = News()
 
     async def launch(self, launch: Launch) -> None:
         """Have it begin on its host; what its folder knows decides whether it may."""
@@ -60,21 +58,9 @@ class SshExecutor:
         attempt.stdin = launch.spec.stdin
         self._take(attempt)
 
-    async def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
+    def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
         """Tell what the hosts tell, each asked as often as what runs there makes sense."""
-        taking_in = asyncio.create_task(self._take_in(handles))
-        try:
-            while not (taking_in.done() and not self._attempts):
-                while self._news:
-                    yield self._news.popleft()
-                self._has_news.clear()
-                if not self._news:
-                    await self._has_news.wait()
-        finally:
-            taking_in.cancel()
-            hosts, self._hosts = self._hosts, {}
-            for host in hosts.values():
-                await host.close()
+        return self._news.flow(handles, self._look_at, self._attempts, self._close)
 
     async def stop(self, handle: Handle, *, grace: timedelta) -> None:
         """Have its host end it, once that can be reached; at once where it knows nothing yet."""
@@ -117,26 +103,27 @@ class SshExecutor:
     def _forget(self, place: Place) -> None:
         self._hosts.pop(place, None)
 
-    async def _take_in(self, handles: AsyncIterable[Handle]) -> None:
-        async for handle in handles:
-            key = handle.key
-            if (known := self._attempts.get(key)) is not None:
-                if (host := self._hosts.get(known.place)) is not None:
-                    host.look()
-            elif (attempt := self._stored(key)) is None:
-                self._tell(key, Gone())
-            elif not attempt.is_sent and not attempt.has_ended:
-                # Nobody will launch it any more, and no host was ever asked to begin it.
-                attempt.end_unstarted(Reason.CANCELLED, None)
-            else:
-                self._take(attempt)
-        self._has_news.set()
+    def _look_at(self, key: str) -> None:
+        if (known := self._attempts.get(key)) is not None:
+            if (host := self._hosts.get(known.place)) is not None:
+                host.look()
+        elif (attempt := self._stored(key)) is None:
+            self._tell(key, Gone())
+        elif not attempt.is_sent and not attempt.has_ended:
+            # Nobody will launch it any more, and no host was ever asked to begin it.
+            attempt.end_unstarted(Reason.CANCELLED, None)
+        else:
+            self._take(attempt)
 
     def _tell(self, key: str, seen: Sight) -> None:
-        self._news.append((key, seen))
+        self._news.put(key, seen)
         if isinstance(seen, Emptied | Gone):
             self._attempts.pop(key, None)
-        self._has_news.set()
+
+    async def _close(self) -> None:
+        hosts, self._hosts = self._hosts, {}
+        for host in hosts.values():
+            await host.close()
 
 
 def capabilities() -> Capabilities:
