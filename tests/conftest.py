@@ -16,9 +16,9 @@ from outlast.ports.store import Query
 from outlast.settings import JOBS_OWN, load_settings
 from outlast.store import open_store
 from outlast.testing import leaks, no_leaks
+from outlast.testing.sshd import SSHD, Farm
 from outlast.wiring import make_link
 
-from .ssh.farm import SSHD, Farm
 from .world import fresh_client
 
 MEASURED = "COVERAGE_PROCESS_CONFIG"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..ssh.farm import Farm
+from outlast.testing.sshd import Farm
+
 from .conftest import Cli
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ssh.farm import Farm
+from outlast.testing.sshd import Farm
+
 from .conftest import PROGRAM, Cli
 
 

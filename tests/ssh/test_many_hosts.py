@@ -15,8 +15,7 @@ import pytest
 from outlast import Client
 from outlast.core.job import Job
 from outlast.errors import InvalidRequest
-
-from .farm import Farm
+from outlast.testing.sshd import Farm
 
 PATIENCE = "60s"
 

@@ -14,8 +14,7 @@ from outlast.home import Home
 from outlast.ports.executor import Captured, Executor, Launch
 from outlast.testing import ExecutorContract
 from outlast.testing.executor import MakeExecutor
-
-from .farm import Farm
+from outlast.testing.sshd import Farm
 
 
 class TestSshExecutor(ExecutorContract):

@@ -1,4 +1,7 @@
-"""Real sshd's on loopback addresses, for as long as a test: two hosts, one user, strict keys."""
+"""
+Real sshd's on loopback addresses, for as long as a test or a benchmark: a daemon for each host, as
+hosts have, one user, strict keys.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,12 @@ import signal
 import socket
 import subprocess
 import time
+from ipaddress import IPv4Address
 from pathlib import Path
 
 PATIENCE_S = 30.0
+LOOK_S = 0.02
+FIRST = IPv4Address("127.0.0.2")
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 OPTIONS = {
     "PasswordAuthentication": "no",
@@ -36,7 +42,7 @@ class Farm:
         self.home.mkdir()
         self.config = folder / "ssh_config"
         self.known_hosts = folder / "known_hosts"
-        self.hosts = [f"127.0.0.{number}" for number in range(2, 2 + count)]
+        self.hosts = [str(FIRST + number) for number in range(count)]
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("user", "host", "other"):
             self._make_key(name)
@@ -60,7 +66,7 @@ class Farm:
     def configure(self, identity: str = "user", more: str = "") -> None:
         """Write the user's configuration: which key to show, and *more* lines."""
         self.config.write_text(
-            f"Host 127.0.0.*\n  User {user()}\n  Port {self.port}\n  IdentitiesOnly yes\n"
+            f"Host 127.*\n  User {user()}\n  Port {self.port}\n  IdentitiesOnly yes\n"
             f"  IdentityFile {self.folder / identity}\n"
             f"  UserKnownHostsFile {self.known_hosts}\n{more}"
         )
@@ -81,10 +87,13 @@ class Farm:
             argv += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
             with open(self.folder / f"{host}.log", "ab") as log:
                 self._daemons[host] = subprocess.Popen(argv, stderr=log, start_new_session=True)
-            deadline = time.monotonic() + PATIENCE_S
-            while not is_listening(host, self.port):
-                assert time.monotonic() < deadline, (self.folder / f"{host}.log").read_text()
-                time.sleep(0.02)
+        for host in hosts or self.hosts:
+            for _ in range(int(PATIENCE_S / LOOK_S)):
+                if is_listening(host, self.port):
+                    break
+                time.sleep(LOOK_S)
+            else:
+                raise AssertionError((self.folder / f"{host}.log").read_text())
 
     def stop(self, *hosts: str) -> None:
         """Kill the daemons of *hosts* with every connection of theirs; commands are left alone."""
@@ -117,6 +126,7 @@ def sessions(daemon: int) -> list[int]:
 
 
 def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
@@ -124,6 +134,7 @@ def children(pid: int) -> list[int]:
 
 
 def name_of(pid: int) -> str:
+    """The name of a process; none if it is gone."""
     try:
         return Path(f"/proc/{pid}/comm").read_text()
     except OSError:
@@ -141,6 +152,7 @@ def free_port(hosts: list[str]) -> int:
 
 
 def is_listening(host: str, port: int) -> bool:
+    """Whether somebody takes connections there."""
     with socket.socket() as probe:
         probe.settimeout(PATIENCE_S)
         return probe.connect_ex((host, port)) == 0
