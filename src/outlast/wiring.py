@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from .clock import SystemClock
 from .core.job import LOCAL
+from .engine import wire
 from .engine.link import Link
 from .engine.public import Address
 from .engine.service import Service
@@ -143,7 +144,8 @@ def _patient_lock(home: Home) -> Lock:
 def start_supervisor(settings: Settings, tells: int) -> bool:
     """
     Start a supervisor that outlives this process, its group, its session and its terminal.
-    False where one is on its way up: two would compete, and the loser serve later, for nothing.
+    False where one is on its way up, or has come up since the caller looked: two would compete,
+    and the loser serve later, for nothing.
 
     *tells* is a descriptor to which it writes a byte once it is ready; it is closed without one
     where another supervisor owns the home already.
@@ -158,6 +160,9 @@ def start_supervisor(settings: Settings, tells: int) -> bool:
     if starting is None:
         return False
     try:
+        # Whoever was on its way up when the caller looked may listen by now.
+        if wire.listens(settings.home):
+            return False
         _spawn_supervisor(settings, tells, starting)
     finally:
         os.close(starting)

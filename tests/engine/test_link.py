@@ -266,6 +266,16 @@ def test_a_wake_over_a_broken_connection_goes_over_another(link: Link, listen: L
     eventually(lambda: [{"op": "wake"}] == supervisor.heard)
 
 
+def test_who_came_up_meanwhile_is_woken(link: Link, listen: Listen, starter: Starter) -> None:
+    """It was not there yet, and need not be started any more: it may have looked at the store."""
+    came: list[Supervisor] = []
+    starter.start, starter.is_first = (lambda: came.append(listen(OK))), False
+    link.wake()
+
+    assert [{"op": "wake"}] == eventually(lambda: came[0].heard)
+    assert 1 == starter.started
+
+
 def test_nobody_who_hangs_up_at_once_is_woken(home: Path, listen: Listen, starter: Starter) -> None:
     """After two tries somebody else is started."""
     supervisor = listen(is_in_a_hurry=True)

@@ -19,6 +19,7 @@ import pytest
 import outlast
 from outlast import Client
 from outlast.errors import ClientError, HomeRefused
+from outlast.home import Home
 from outlast.settings import load_settings
 from outlast.testing import leaks
 from outlast.wiring import start_supervisor, supervisor_argv
@@ -67,16 +68,19 @@ def test_of_many_supervisors_started_at_once_one_owns_the_home(client: Client, h
 
 
 def test_while_one_comes_up_no_other_is_started(client: Client, home: Path) -> None:
-    """The right to start goes to who is started, until it is ready or gone, however it went."""
+    """Nor once it is there, by who looked before; one that dies gives the right to start back."""
     settings = load_settings(home=home)
     ready, tells = os.pipe()
     assert start_supervisor(settings, tells)
     assert not start_supervisor(settings, tells)
     os.close(tells)
     assert b"r" == os.read(ready, 1)
-    os.close(ready)
     (pid,) = supervisors(home)
     assert pid == supervisor_of(client)
+    # Whoever looked before that finds the right to start free by now, and nothing to start.
+    os.close(eventually(Home(str(home)).claim_start, "the right to start, given back"))
+    assert not start_supervisor(settings, ready)
+    os.close(ready)
 
     kill(pid)
     assert "complete" == client.wait(client.submit(["true"]).id, timeout="30s").status

@@ -28,7 +28,7 @@ GREETING_PATIENCE: Final = timedelta(seconds=5)
 Start = Callable[[int], bool]
 """
 Starts a supervisor that writes to the given descriptor once it is ready, or closes it. False
-where one is on its way up already: its look at the store is still to come.
+where one is on its way up already, or there by now.
 """
 
 
@@ -50,8 +50,9 @@ class Link:
 
     def wake(self) -> None:
         """Make a supervisor look at the store soon, starting one if there is none."""
-        if not self._send_kept({"op": "wake"}):
-            self.start_one(None)
+        if not self._send_kept({"op": "wake"}) and not self.start_one(None):
+            # Not there yet, it has its look at the store before it; else it may have had it.
+            self._send_kept({"op": "wake"})
 
     def catch_up(self, timeout: timedelta) -> bool:
         """Let it take in everything that has happened by now; False if *timeout* came first."""
@@ -202,7 +203,11 @@ class Link:
         return False
 
     def start_one(self, deadline: float | None) -> bool:
-        """Start a supervisor; with a *deadline*, stay until it is ready, or another one is."""
+        """
+        Start a supervisor; with a *deadline*, stay until it is ready, or another one is.
+
+        False: nobody is ready in time; without a deadline, that none was to be started.
+        """
         ready, tells = os.pipe()
         try:
             is_ours = self._start(tells)
@@ -210,7 +215,7 @@ class Link:
             os.close(tells)
         try:
             if deadline is None:
-                return True
+                return is_ours
             if not is_ours:
                 return self._is_coming_up(deadline)
             readable, _, _ = select.select([ready], [], [], self._left(deadline))

@@ -74,6 +74,14 @@ def connect(home: str, timeout: float | None = None) -> socket.socket | None:
     return peer
 
 
+def listens(home: str) -> bool:
+    """Whether there is a supervisor of *home* that listens. Waits for nothing."""
+    peer = connect(home, 0)
+    if peer is not None:
+        peer.close()
+    return peer is not None
+
+
 class Reader:
     """Takes the lines that come over *peer* apart."""
 
