@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -167,6 +168,12 @@ class Terminal:
         while words.encode() not in self.seen:
             assert self._read(deadline - time.monotonic()), self.text
         return self.text
+
+    def until_line(self, pattern: str) -> None:
+        """Return once there was a line that has *pattern* in it, whatever its colours."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not re.search(pattern, re.sub(r"\x1b\[[0-9;]*m", "", self.text)):
+            assert self._read(deadline - time.monotonic()), self.text
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""
