@@ -12,7 +12,8 @@
 #   make lock     write the lock files again; `make lock UPGRADE=--upgrade` takes newer releases
 #   make clean    remove what these made
 #
-# PYTHON=... chooses the interpreter, VENV=... the environment's folder, ARGS=... is passed on.
+# PYTHON=... chooses the interpreter, VENV=... the environment's folder, ARGS=... is passed on, and WORKERS=...
+# is how many tests run side by side: four of them where all are run, one where ARGS chooses.
 
 .DEFAULT_GOAL := help
 .PHONY: help run venv test check suite chaos rig-systemd cover bench docs lock clean
@@ -80,8 +81,12 @@ check: venv
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Tests wait for processes more than they compute, so that there are more of them than cores.
+WORKERS ?= $(if $(ARGS),0,4)
+SIDE_BY_SIDE = --numprocesses=$(WORKERS) --dist=worksteal
+
 suite: venv
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test: check
 	@$(MAKE) --no-print-directory suite
@@ -94,7 +99,7 @@ rig-systemd: venv
 
 cover: venv
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='src/outlast/core/*,src/outlast/engine/*,src/outlast/shim/*' --fail-under=100
 
