@@ -51,8 +51,10 @@ class InvalidRequest(ClientError):
 
     code, exit_code, http_status = "invalid_request", 2, 422
 
-    def __init__(self, *faults: str, suggestion: str | None = None) -> None:
-        super().__init__("; ".join(faults), suggestion=suggestion)
+    def __init__(
+        self, *faults: str, job_id: str | None = None, suggestion: str | None = None
+    ) -> None:
+        super().__init__("; ".join(faults), job_id=job_id, suggestion=suggestion)
         self.faults = faults
 
 

@@ -231,9 +231,9 @@ def test_a_node_that_is_not_there_is_refused(cli: Cli) -> None:
 
 
 def test_a_key_that_stands_for_another_spec_is_a_conflict(cli: Cli) -> None:
-    """The same spec gives the same job; another one is refused."""
+    """The same spec gives the same job; another one is refused, with the id of that job."""
     first = cli.submit("--key", "k", "--", "true")
 
     assert first == cli.submit("--key", "k", "--", "true")
     done = cli("submit", "--key", "k", "--", "false")
-    assert (2, "conflict") == (done.code, done.error["code"])
+    assert (2, "conflict", first) == (done.code, done.error["code"], done.error["job_id"])

@@ -163,6 +163,7 @@ def _check_fingerprint(entry: Entry, fingerprint: str, job_id: JobId) -> None:
     if fingerprint != entry.fingerprint:
         raise Conflict(
             f"the key {entry.key!r} stands for another payload already, that of {job_id}",
+            job_id=job_id,
             suggestion="Take another key, or ask for that job",
         )
 

@@ -108,8 +108,9 @@ class StoreContract:
         first = a_job(clock)
         store.add([Entry(job=first, key="k", fingerprint="f")])
 
-        with raises(Conflict):
+        with raises(Conflict) as told:
             store.add([Entry(job=a_job(clock)), Entry(job=a_job(clock), key="k", fingerprint="g")])
+        assert [first.id] == [error.job_id for error in told]
         with raises(Conflict):
             store.add([Entry(job=a_job(clock), key="n", fingerprint=text) for text in "ab"])
         assert (first,) == store.find(Query()).jobs
