@@ -5,26 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from outlast import Client, settings
-from outlast.errors import ClientError
-from outlast.ports.store import Query
 from outlast.settings import JOBS_OWN, load_settings
-from outlast.store import open_store
 from outlast.testing import leaks, no_leaks
 from outlast.testing.sshd import SSHD, Farm
 from outlast.wiring import make_link
 
-from .world import fresh_client
+from .world import LEAVE, fresh_client, unsettled
 
 MEASURED = "COVERAGE_PROCESS_CONFIG"
 """What coverage leaves in the environment for the processes that are started below it."""
-
-LEAVE = timedelta(seconds=15)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -56,7 +50,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaves_nothing: None) 
     monkeypatch.setenv("OUTLAST_IDLE_EXIT", "20s")
     monkeypatch.setenv("OUTLAST_MIN_FREE", "1m")
     yield path
-    rows = unsettled(path)
+    rows = [
+        f"row {job.id}: {job.status}, its processes not known to be gone" for job in unsettled(path)
+    ]
     deadline = time.monotonic() + leaks.PATIENCE_S
     while left := leaks.leftovers(path):
         # Asked again: one that somebody had just started does not listen yet.
@@ -87,16 +83,3 @@ def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
     farm.start()
     yield farm
     farm.stop()
-
-
-def unsettled(home: Path) -> list[str]:
-    """Return the jobs that somebody would still have to care for."""
-    try:
-        store = open_store(str(home / "outlast.db"))
-    except ClientError:
-        return []  # a test about a database that cannot be opened
-    try:
-        jobs = store.find(Query(unsettled=True)).jobs
-    finally:
-        store.close()
-    return [f"row {job.id}: {job.status}, its processes not known to be gone" for job in jobs]

@@ -10,6 +10,8 @@ import pytest
 
 from outlast.core.moves import MOVES
 
+pytestmark = pytest.mark.slow  # about the repository, which is the same under any Python
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

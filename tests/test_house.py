@@ -17,6 +17,8 @@ import pytest
 
 import outlast
 
+pytestmark = pytest.mark.slow  # about the repository, which is the same under any Python
+
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("src", "tests", "examples", "benchmarks")
 LONGEST_MODULE = 400

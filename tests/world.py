@@ -7,13 +7,17 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from outlast import Client
 from outlast.core.job import Job
-from outlast.errors import Unavailable
+from outlast.errors import ClientError, Unavailable
+from outlast.ports.store import Query
+from outlast.settings import load_settings
 from outlast.shim import spool, system
+from outlast.store import open_store
 from outlast.testing import leaks
 from outlast.wiring import make_link
 
@@ -21,6 +25,10 @@ T = TypeVar("T")
 
 PATIENCE_S = 30.0
 """For what takes milliseconds on a quiet machine: reached only where something is wrong."""
+
+
+LEAVE = timedelta(seconds=15)
+"""How long a supervisor is given to leave."""
 
 
 def eventually(look: Callable[[], T], why: str = "", *, within_s: float = PATIENCE_S) -> T:
@@ -37,6 +45,27 @@ def fresh_client() -> Iterator[Client]:
     """A client that knows nothing of what came before it, and keeps nothing open after."""
     with Client() as client:
         yield client
+
+
+def unsettled(home: Path) -> list[Job]:
+    """Return the jobs that somebody would still have to care for."""
+    try:
+        store = open_store(str(home / "outlast.db"))
+    except ClientError:
+        return []  # a test about a database that cannot be opened
+    try:
+        return list(store.find(Query(unsettled=True)).jobs)
+    finally:
+        store.close()
+
+
+def end_all(home: Path) -> None:
+    """Cancel what is not over in a home, and see its supervisor gone."""
+    if jobs := unsettled(home):
+        with Client(home=home) as client:
+            for job in jobs:
+                client.cancel(job.id, grace=0, wait_stopped="10s")
+    assert make_link(load_settings(home=home)).leave(LEAVE)
 
 
 def supervisor_of(client: Client) -> int | None:

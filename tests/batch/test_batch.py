@@ -17,6 +17,8 @@ from ..cli.conftest import Terminal
 from ..world import eventually, kill, supervisor_of
 from .conftest import Folder
 
+pytestmark = pytest.mark.slow  # whole lives, made of what shorter tests cover
+
 SLOW = "cat {input} > {output}; until [ -e go ]; do sleep 0.02; done"
 """A command that has made its output, and ends once it is let go."""
 

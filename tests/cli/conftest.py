@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ..world import end_all
+
 PROGRAM = str(Path(sys.executable).with_name("outlast"))
 PATIENCE_S = 30
 
@@ -211,20 +213,16 @@ class Terminal:
 
 @pytest.fixture
 def cli(home: Path, tmp_path: Path) -> Iterator[Cli]:
-    """The command line in a fresh home; at the end its supervisor is stopped by it."""
+    """The command line in a fresh home; at the end what runs in it is ended."""
     folder = tmp_path / "here"
     folder.mkdir()
     cli = Cli(home, folder)
     yield cli
-    cli.env.clear()
     for process in cli.open:
         process.kill()
         process.communicate()
-    for each in cli("job", "list", "--limit", "500").data["items"]:
-        if each["stopped_at"] is None:
-            cli("job", "cancel", "--grace", "0", "--wait-stopped", "10s", each["job_id"])
-    assert 0 == cli("supervisor", "stop").code
-    assert cli("supervisor", "status").data["pid"] is None
+    # From here: three calls of the command would take longer than most tests.
+    end_all(home)
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import pytest
 
 from .conftest import Cli
 
+pytestmark = pytest.mark.slow  # what is printed is the same under any Python
+
 FATES = [
     pytest.param(["--", "true"], 0, 0, id="complete"),
     pytest.param(["--", "sh", "-c", "exit 37"], 4, 37, id="its own verdict"),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from outlast.testing.sshd import Farm
 
 from .conftest import Cli
+
+pytestmark = pytest.mark.slow  # what is printed is the same under any Python
 
 
 def test_run_shows_each_line_behind_its_host(cli: Cli, farm: Farm) -> None:

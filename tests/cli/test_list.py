@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from .conftest import Cli
+
+pytestmark = pytest.mark.slow  # what is printed is the same under any Python
 
 GOLDEN = Path(__file__).with_name("job_list.txt")
 

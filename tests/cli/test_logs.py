@@ -11,6 +11,8 @@ import pytest
 
 from .conftest import Cli
 
+pytestmark = pytest.mark.slow  # what is printed is the same under any Python
+
 
 def test_each_stream_goes_to_its_own(cli: Cli) -> None:
     """Raw, and only the one that is asked for."""

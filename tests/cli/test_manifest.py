@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from outlast.testing.sshd import Farm
 
 from .conftest import PROGRAM, Cli
+
+pytestmark = pytest.mark.slow  # what is printed is the same under any Python
 
 
 def fits(value: Any, schema: Any, schemas: dict[str, Any]) -> str | None:

@@ -17,6 +17,8 @@ from outlast.core.job import Job
 from outlast.errors import InvalidRequest
 from outlast.testing.sshd import Farm
 
+pytestmark = pytest.mark.slow  # whole lives, made of what shorter tests cover
+
 PATIENCE = "60s"
 
 

@@ -32,6 +32,8 @@ from ..world import (
 )
 from .conftest import TRUE_CODE, Command, fate, over
 
+pytestmark = pytest.mark.slow  # whole lives, made of what shorter tests cover
+
 
 @pytest.fixture
 def bare_cgroups(home: Path) -> Iterator[None]:

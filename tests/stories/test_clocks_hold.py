@@ -26,6 +26,8 @@ from ..world import (
 )
 from .conftest import Command, fate, over
 
+pytestmark = pytest.mark.slow  # whole lives, made of what shorter tests cover
+
 TIMED_OUT = ("timeout", -1)
 
 

@@ -18,6 +18,8 @@ from outlast.errors import ClientError
 from ..world import began, eventually, fresh_client, kill, record_of, supervisor_of
 from .conftest import fate, over
 
+pytestmark = pytest.mark.slow  # whole lives, made of what shorter tests cover
+
 MIB = 1 << 20
 
 

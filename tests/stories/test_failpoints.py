@@ -15,6 +15,8 @@ from outlast.shim.failpoint import FAILPOINTS, VARIABLE
 
 from ..world import eventually, fresh_client, kill, supervisor_of
 
+pytestmark = pytest.mark.slow  # whole lives, made of what shorter tests cover
+
 TRUE_CODE = 37
 ONCE = f"echo started >> starts; exit {TRUE_CODE}"
 LONG = "echo started >> starts; exec sleep 1000"

@@ -19,6 +19,8 @@ from outlast.errors import InvalidRequest
 from ..world import began, eventually, fresh_client, is_alive
 from .conftest import fate, over
 
+pytestmark = pytest.mark.slow  # whole lives, made of what shorter tests cover
+
 
 def test_ten_thousand_lines_a_second_are_all_there(client: Client) -> None:
     """Written line by line, both streams at once, nothing is lost or torn."""

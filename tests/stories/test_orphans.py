@@ -23,6 +23,8 @@ from ..world import (
 )
 from .conftest import fate, over
 
+pytestmark = pytest.mark.slow  # whole lives, made of what shorter tests cover
+
 KIB = 1 << 10
 DEAD = ["shim", "shim and launcher", "supervisor and shim"]
 WAITS = "echo out; until [ -e go ]; do sleep 0.02; done; "
