@@ -31,16 +31,18 @@ from . import (
     plot,
     report,
     scale,
+    ssh,
     startup,
     throughput,
 )
 from .figure import Figure, from_json, to_json
 from .harness import Plan
-from .peers import all_peers, install_missing
+from .peers import Peer, all_peers, install_missing
+from .ssh_peers import fleets
 
 MEASURES: Mapping[str, Callable[[Plan], Figure]] = {
     module.NAME: module.measure
-    for module in (startup, latency, throughput, batch, cancel, deadlines, idle, scale)
+    for module in (startup, latency, throughput, batch, cancel, deadlines, idle, scale, ssh)
 }
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work"
@@ -52,7 +54,7 @@ def main() -> int:
     asked = _arguments()
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
         os.environ.pop(name, None)
-    peers = all_peers()
+    peers = _peers()
     install_missing(peers)
     for peer in peers:
         if reason := peer.missing():
@@ -96,6 +98,10 @@ def _arguments() -> argparse.Namespace:
     return asked
 
 
+def _peers() -> list[Peer]:
+    return [*all_peers(), *fleets()]
+
+
 def _work_folder(within: Path) -> Path:
     folder = within.resolve() / f"run-{os.getpid()}"
     folder.mkdir(parents=True)
@@ -136,7 +142,7 @@ def _keep(figures: Mapping[str, Figure], described: Mapping[str, str], page: Pat
         merged = {**old, **figures}
         figures = {name: merged[name] for name in MEASURES if name in merged}
     kept.parent.mkdir(exist_ok=True)
-    versions = {peer.name: peer.version() for peer in all_peers() if not peer.missing()}
+    versions = {peer.name: peer.version() for peer in _peers() if not peer.missing()}
     data = {
         "machine": described,
         "peers": versions,

@@ -104,6 +104,10 @@ class Ours:
         """Cancel a job without grace."""
         self.client.cancel(job_id, grace=timedelta(0))
 
+    def another_client(self) -> Any:
+        """Return one more client on the same home, for a thread of its own."""
+        return import_module("outlast").Client(home=self.home)
+
     def list_page(self) -> object:
         """Return the first page of the list of jobs."""
         return self.client.list()

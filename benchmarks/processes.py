@@ -103,6 +103,18 @@ def cpu_ns(pid: int) -> int:
     return total
 
 
+def family_cpu_ns(pid: int) -> int:
+    """
+    Return the nanoseconds that a process has run so far, and its children that it has waited for;
+    0 if it is gone. To a tick of the kernel's: right for many processes, not for one.
+    """
+    try:
+        ticks = sum(int(word) for word in _stat(pid)[11:15])
+    except OSError:
+        return 0
+    return int(1e9 * ticks / os.sysconf("SC_CLK_TCK"))
+
+
 class Deaths:
     """Watches processes through their descriptors, so that no other can be taken for them."""
 

@@ -64,6 +64,18 @@ TARGETS = (
     ),
     Target("scale_list", "scale", "`list`, first page, the same", 1.3),
     Target("scale_submit", "scale", "`submit`, the same", 1.3),
+    Target(
+        "ssh_300", "ssh", "`true` on 300 hosts ÷ bare asyncssh, the same number of round trips", 1.5
+    ),
+    Target("ssh_100", "ssh", "the same, 100 hosts", 1.5),
+    Target("ssh_10", "ssh", "the same, 10 hosts", 1.5),
+    Target("ssh_1", "ssh", "the same, one host", 1.5),
+    Target(
+        "ssh_ansible_100", "ssh", "100 hosts: Ansible ad hoc, async ÷ ours", 3, TIMES, at_least=True
+    ),
+    Target("ssh_ansible_10", "ssh", "the same, 10 hosts", 3, TIMES, at_least=True),
+    Target("ssh_idle", "ssh", "300 sleeping nodes: CPU of the supervisor", 3, "% of a core"),
+    Target("ssh_known", "ssh", "a command of seconds ends → its waiter returns, p50", 1000, "ms"),
 )
 
 AIMS: Mapping[str, float] = {"rate": 0.47}

@@ -95,6 +95,11 @@ class Farm:
             else:
                 raise AssertionError((self.folder / f"{host}.log").read_text())
 
+    def processes(self) -> list[int]:
+        """The daemons, and what serves their connections."""
+        daemons = [daemon.pid for daemon in self._daemons.values()]
+        return daemons + [pid for daemon in daemons for pid in sessions(daemon)]
+
     def stop(self, *hosts: str) -> None:
         """Kill the daemons of *hosts* with every connection of theirs; commands are left alone."""
         for host in hosts or tuple(self._daemons):
