@@ -73,11 +73,13 @@ def client(home: Path) -> Iterator[Client]:
 
 
 @pytest.fixture
-def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
-    """Two hosts that let this user in, by a configuration that is theirs alone."""
+def farm(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Farm]:
+    """Two hosts (or as many as asked for) that let this user in, by a configuration of theirs."""
     if SSHD is None and not os.environ.get("CI"):
         pytest.skip("no sshd here: apt-get install openssh-server")  # CI has it: `.ci/run`
-    farm = Farm(tmp_path / "farm")
+    farm = Farm(tmp_path / "farm", getattr(request, "param", 2))
     monkeypatch.setenv("OUTLAST_SSH_CONFIG", str(farm.config))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     farm.start()

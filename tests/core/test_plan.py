@@ -222,6 +222,29 @@ SAID: dict[str, tuple[Node, sight.Sight, tuple[object, ...]]] = {
             ev.Stopped(attempt=1, at=later(51)),
         ),
     ),
+    "given up: whether it runs is not known": (
+        a_node(P),
+        exited(started_at=None, reason=Reason.LOST, may_run=True),
+        (ev.Failed(at=later(50), attempt=1, reason=Reason.LOST, stopped_at=None),),
+    ),
+    "given up, told again": (
+        a_node(F),
+        exited(started_at=None, reason=Reason.LOST, may_run=True),
+        (),
+    ),
+    "given up, and its code came late": (
+        a_node(F, started_at=later(1)),
+        exited(reason=Reason.LOST, may_run=True, exit_code=37),
+        (ev.CameLate(attempt=1, exit_code=37),),
+    ),
+    "nobody will look for it any more": (
+        a_node(F),
+        sight.Emptied(at=later(51), stdout_bytes=7, stderr_bytes=9, error="the host is away"),
+        (
+            ev.Measured(attempt=1, stdout_bytes=7, stderr_bytes=9),
+            ev.Stopped(attempt=1, at=later(51), error="the host is away"),
+        ),
+    ),
     "lost": (
         a_node(R),
         sight.Gone(),

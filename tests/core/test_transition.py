@@ -212,6 +212,11 @@ SETTLED = {
         ev.Stopped(attempt=1, at=later(9)),
         {"stopped_at": later(9), "stop_error": None},
     ),
+    "nobody will ever look for them again": (
+        {"stop_error": "the host is out of reach"},
+        ev.Stopped(attempt=1, at=later(9), error="its host stayed away"),
+        {"stopped_at": later(9), "stop_error": "its host stayed away"},
+    ),
     "gone already: the first sight of it counts": (
         {"stopped_at": later(3)},
         ev.Stopped(attempt=1, at=later(9)),

@@ -220,22 +220,6 @@ def until_phase(client: Client, job: Job, phase: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_host_that_stays_away_is_lost_and_not_guessed(
-    client: Client, farm: Farm, tmp_path: Path
-) -> None:
-    """Past limit, grace and the time to come back, it has no exit code; the other has its own."""
-    line = f"echo up; until [ -e {tmp_path}/go ]; do sleep 0.05; done"
-    job = client.submit(on=farm.hosts, shell=line, timeout=10, grace=0, reconnect_timeout=1)
-    running(client, job)
-    farm.stop(farm.hosts[1])
-    (tmp_path / "go").touch()
-    job = over(client, job)
-
-    assert {farm.hosts[0]: "complete", farm.hosts[1]: "lost"} == fates(job)
-    assert job.nodes[1].exit_code is None
-
-
-@pytest.mark.slow
 def test_a_flood_on_one_host_stops_at_its_limit(client: Client, farm: Farm) -> None:
     """What is kept is a little more than the limit; the job says which one passed it."""
     job = client.submit(

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outlast.core.job import Limits
+from outlast.shim import system
 
 from .shell import KEY, PATIENCE_S, SHELLS, SHIM, Host
 
@@ -209,8 +211,28 @@ def test_without_its_parent_the_command_goes_on_under_its_limit(host: Host) -> N
 
     seen = host.until(lambda seen: seen.keeper == "dead")
     assert "alive" == seen.main
-    seen = host.until(lambda seen: seen.main == "dead")
-    assert ("timeout", "-") == (seen.reason, seen.words[9])
+    seen = host.over()
+    assert ("dead", "timeout", "-") == (seen.main, seen.reason, seen.words[9])
+
+
+def test_a_number_that_means_another_by_now_is_left_alone(host: Host, tmp_path: Path) -> None:
+    """Once the command's number is another process's, or of another boot, no group is touched."""
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as other:
+        try:
+            stat = Path(f"/proc/{other.pid}/stat").read_text().rpartition(") ")[2].split()
+            for key, start, boot in (
+                ("job_x/0/1", "1", system.boot_id()),
+                ("job_y/0/1", stat[19], "earlier"),
+            ):
+                began = host.file("began", key)
+                began.parent.mkdir(parents=True)
+                began.write_text(f"began try 1 {other.pid} {start} {boot} {2**22 + 1} 1 marker\n")
+                host.call("stop", key, "0", "cancelled")
+                host.over(key)
+            wait_alone(tmp_path / "host")
+            assert other.poll() is None
+        finally:
+            other.kill()
 
 
 def test_what_runs_is_not_removed(host: Host, tmp_path: Path) -> None:

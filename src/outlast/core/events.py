@@ -81,9 +81,11 @@ class Aftermath:
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped(Aftermath):
-    """Every process of the attempt is gone."""
+    """Every process of the attempt is gone, or nobody will ever look for them again."""
 
     at: datetime
+    error: str | None = None
+    """Why nobody will."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,7 +119,7 @@ def _exited(job: Job, node: Node, seen: sight.Exited) -> Iterator[Action]:
         yield verdict(node, seen)
         if seen.reason != Reason.CANCELLED:
             return
-    if not _has_run(node, seen):
+    if not (seen.may_run or _has_run(node, seen)):
         if not node.is_settled:
             yield ev.Stopped(attempt=node.attempt, at=seen.at)
     elif seen.exit_code is not None and node.exit_code is None and node.late_exit_code is None:
@@ -156,7 +156,7 @@ def verdict(node: Node, seen: sight.Exited) -> ev.Event:
         exit_code=code,
         signal=seen.signal if reason == Reason.SIGNAL else None,
         error=error,
-        stopped_at=None if ran else seen.at,
+        stopped_at=None if ran or seen.may_run else seen.at,
     )
 
 
@@ -174,7 +174,7 @@ def _emptied(node: Node, seen: sight.Emptied) -> Iterator[Action]:
         progress_pct=seen.progress_pct,
         message=seen.message,
     )
-    yield ev.Stopped(attempt=node.attempt, at=seen.at)
+    yield ev.Stopped(attempt=node.attempt, at=seen.at, error=seen.error)
 
 
 def _gone(node: Node, seen: sight.Gone, now: datetime) -> Iterator[Action]:

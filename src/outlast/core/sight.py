@@ -48,6 +48,8 @@ class Exited:
     """Why it ended, where it was not by itself: a limit, a cancel, or it could not start."""
 
     error: str | None = None
+    may_run: bool = False
+    """It was given up because nobody can see it: whether it ran, or runs, is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,8 @@ class Emptied:
     stderr_bytes: int
     progress_pct: float | None = None
     message: str | None = None
+    error: str | None = None
+    """Why nobody could see that it is gone, and nobody will look any more."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,7 +93,7 @@ def settle(node: Node, fact: ev.Aftermath) -> Node:
 
     match fact:
         case ev.Stopped():
-            return replace(node, stopped_at=node.stopped_at or fact.at, stop_error=None)
+            return replace(node, stopped_at=node.stopped_at or fact.at, stop_error=fact.error)
         case ev.CameLate():
             return replace(node, late_exit_code=fact.exit_code)
         case ev.StopFailed():

@@ -57,7 +57,8 @@ size() { # FILE: sets `size`
 
 boot() {
   if [ -r /proc/sys/kernel/random/boot_id ]; then
-    cat /proc/sys/kernel/random/boot_id
+    read -r id </proc/sys/kernel/random/boot_id
+    echo "$id"
   else
     sysctl -n kern.boottime 2>/dev/null | tr -cd '0-9' || echo unknown
   fi
@@ -103,10 +104,16 @@ apart() { # VERB ARGS...: do it in a session of its own, holding nothing of the 
 }
 
 word=
+this_boot=
 began() { # reads `began` into variables; fails if the command never ran
   # What was read once is known for good: somebody may delete the folder of what still runs.
   if [ -r "$dir/began" ]; then
     read -r word try at pid start booted keeper keeper_start containment <"$dir/began"
+    if [ "$word" = began ]; then
+      # Numbers of an earlier boot mean others by now.
+      [ -n "$this_boot" ] || this_boot=$(boot)
+      [ "$booted" = "$this_boot" ] || start= keeper_start=
+    fi
   fi
   [ "$word" = began ]
 }
@@ -126,6 +133,12 @@ marked() { # the processes that were born with our mark, one in a line
   done 2>/dev/null
 }
 
+is_ours() { # whether the command's number means no other process by now, nor its group
+  if [ "$containment" = process ] || [ -z "$start" ]; then return 1; fi
+  now=$(start_of "$pid")
+  [ -z "$now" ] || [ "$now" = "$start" ]
+}
+
 in_group() { # whether somebody lives in the command's group
   # In this form, since it is the only one that dash, bash and busybox all take.
   kill -0 "-$pid" 2>/dev/null || return 1
@@ -140,13 +153,13 @@ in_group() { # whether somebody lives in the command's group
 }
 
 left() { # whether anything of the attempt lives
-  if [ "$containment" != process ] && in_group; then return 0; fi
+  if is_ours && in_group; then return 0; fi
   [ -d /proc/self ] && [ -n "$(marked)" ]
 }
 
 strike() { # SIGNAL: to all there is of the attempt
   if is_running "$pid" "$start"; then kill "-$1" "$pid" 2>/dev/null; fi
-  if [ "$containment" != process ]; then kill "-$1" "-$pid" 2>/dev/null; fi
+  if is_ours; then kill "-$1" "-$pid" 2>/dev/null; fi
   if [ -d /proc/self ]; then
     for one in $(marked); do kill "-$1" "$one" 2>/dev/null; done
   fi
@@ -341,6 +354,8 @@ status() { # KEY...
         # Asked before the record is read: what is written by one who dies now is seen.
         if is_running "$keeper" "$keeper_start"; then parent=alive; fi
         if is_running "$pid" "$start"; then main=alive; fi
+        # Whose parent was killed, of that nobody else would ever say so.
+        if [ $main$parent = deaddead ] && ! left; then record emptied "$(seconds)"; fi
       fi
       # The last first, so that what must stand before it is seen as well.
       [ -r "$dir/emptied" ] && read -r emptied <"$dir/emptied"

@@ -67,9 +67,9 @@ class SshExecutor:
         attempt = self._attempts.get(handle.key) or self._stored(handle.key)
         if attempt is None:
             return  # never launched, and never will be: who stops it launches nothing of it
-        if attempt.key not in self._attempts and attempt.has_ended:
+        if attempt.is_emptied:
             return
-        attempt.grace = grace
+        attempt.stop(grace, "cancelled")
         if attempt.key not in self._attempts:
             self._take(attempt)
         if (host := self._hosts.get(attempt.place)) is not None:
@@ -94,6 +94,8 @@ class SshExecutor:
     def _take(self, attempt: Attempt) -> None:
         self._attempts[attempt.key] = attempt
         attempt.tell_all()
+        if not attempt.is_sent:
+            attempt.tell_over()
         if attempt.is_over:
             return
         if attempt.place not in self._hosts:

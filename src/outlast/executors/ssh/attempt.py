@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ...core.job import JobSpec
-from ...core.limits import from_epoch_ms, from_ms, to_epoch_ms, to_ms
+from ...core.limits import RETENTION, from_epoch_ms, from_ms, to_epoch_ms, to_ms
 from ...core.sight import Alive, Emptied, Exited, Sight, Unkillable
 from ...core.state import Reason
 from ...ports.clock import Clock
@@ -24,6 +24,11 @@ REMOTE: Final = "remote"
 VERSION: Final = 1
 SIGNAL_BASE: Final = 128
 AWAY: Final = "the host was out of reach until nobody waited for it any longer"
+OVERDUE: Final = "the host says that it still runs, long after its limit has passed"
+OUT_OF_REACH: Final = (
+    "the host is out of reach, and is visited until the job expires, to end what may run: {error}"
+)
+GIVEN_UP: Final = "its host stayed away until the job expired: what ran there may still run"
 FORGOTTEN: Final = "the host knows nothing of it any more"
 PARENT_KILLED: Final = "its parent on the host was killed, and nobody else saw how it ended"
 REBOOTED: Final = "the host was started anew while it ran"
@@ -64,10 +69,12 @@ class Attempt:
 
         self.stdin: str | None = None
         self.grace: timedelta | None = None
-        """That it is to be stopped, and how."""
+        """That its host is to be told to stop it, and how."""
 
         self.reason = "cancelled"
         self.is_over = False
+        self._is_stopping = False
+        self._is_out_of_reach = False
 
     @classmethod
     def new(
@@ -83,6 +90,7 @@ class Attempt:
             "idle_ms": None if spec.idle_timeout is None else to_ms(spec.idle_timeout),
             "grace_ms": to_ms(spec.grace),
             "reconnect_ms": to_ms(spec.reconnect_timeout),
+            "retention_ms": to_ms(spec.retention),
             "output_bytes": spec.limits.output_bytes,
             "cwd": spec.cwd,
             "program": program,
@@ -99,9 +107,12 @@ class Attempt:
         """Return the attempt that *folder* knows; None if it knows none."""
         try:
             with open(f"{folder}/{REMOTE}", "rb") as file:
-                return cls(key, folder, json.load(file), clock, tell)
+                attempt = cls(key, folder, json.load(file), clock, tell)
         except FileNotFoundError:
             return None
+        if attempt._may_run and not attempt.is_emptied:
+            attempt.end_what_is_left()
+        return attempt
 
     # What is known --------------------------------------------------------------------------
 
@@ -131,18 +142,30 @@ class Attempt:
         limit: int | None = self._known["output_bytes"]
         return limit
 
+    @property
+    def is_emptied(self) -> bool:
+        """Whether nothing of it is left to be done but to clear its folder on the host away."""
+        return "emptied" in self._known
+
     def note_sent(self) -> None:
         """From now on its host may begin it, whatever comes back."""
         if not self.is_sent:
             self._note(sent=to_epoch_ms(self._clock.now()))
 
-    def given_up_at(self) -> datetime | None:
+    def lost_at(self) -> datetime | None:
         """When a host that stays away is waited for no more; None while it was not asked."""
         since = self._known.get("began", {}).get("at", self._known.get("sent"))
-        if since is None:
+        if since is None or self.has_ended:
             return None
         waits = ("timeout_ms", "grace_ms", "reconnect_ms")
         return from_epoch_ms(since) + from_ms(sum(self._known[name] for name in waits))
+
+    def expires_at(self) -> datetime | None:
+        """When a host that stays away is not even visited any more; None while it is waited for."""
+        if not self.has_ended:
+            return None
+        retention = from_ms(self._known.get("retention_ms", to_ms(RETENTION)))
+        return from_epoch_ms(self._known["ended"]["at"]) + retention
 
     def size(self, stream: str) -> int:
         """Return how much of a stream is here."""
@@ -168,11 +191,13 @@ class Attempt:
 
     def end_unstarted(self, reason: Reason, error: str | None) -> None:
         """It never ran, and never will."""
+        at = to_epoch_ms(self._clock.now())
         if not self.has_ended:
-            at = to_epoch_ms(self._clock.now())
             self._note(ended={"at": at, "reason": reason, "error": error, "unstarted": True})
+        if not self.is_emptied:
             self._note(emptied={"at": at})
         self.tell_all()
+        self.tell_over()
 
     def begun(self, told: Told, at: datetime) -> None:
         """Its command runs, or has run."""
@@ -195,27 +220,45 @@ class Attempt:
             else:
                 line |= {"code": told.status, "signal": None}
             self._note(ended=line)
+        elif (
+            self._may_run
+            and "late" not in self._known
+            and told.ended_at is not None
+            and not told.is_signalled
+        ):
+            self._note(late=told.status)
         self.tell_all()
 
-    def emptied(self, at: datetime) -> None:
-        """All its processes are gone, and all its output is here."""
-        if "emptied" not in self._known:
+    def emptied(self, at: datetime, error: str | None = None) -> None:
+        """
+        All its processes are gone and all its output is here; or, for the reason that *error*
+        tells, nobody will see to that any more. Told by `tell_over`.
+        """
+        if not self.is_emptied:
             ended: int = self._known.get("ended", {}).get("at", 0)
-            self._note(emptied={"at": max(self._not_before_start(at), ended)})
-        self.tell_all()
+            self._note(emptied={"at": max(self._not_before_start(at), ended), "error": error})
 
     def lost(self, reason: Reason, error: str) -> None:
-        """Nobody will ever say how it ended, or whether."""
+        """How it ended, or whether, is not known. What may run of it is still to be ended."""
         if not self.has_ended:
             at = to_epoch_ms(self._clock.now())
-            self._note(ended={"at": at, "reason": reason, "error": error})
-        self.emptied(self._clock.now())
+            self._note(ended={"at": at, "reason": reason, "error": error, "may_run": True})
+        self.tell_all()
+
+    def stop(self, grace: timedelta, reason: str) -> None:
+        """Have its host told to end it."""
+        self.grace, self.reason, self._is_stopping = grace, reason, True
+
+    def end_what_is_left(self) -> None:
+        """Have its host told to end what may run of it, unless it was."""
+        if not self._is_stopping:
+            self.stop(from_ms(self._known["grace_ms"]), "lost")
 
     def out_of_reach(self, error: str) -> None:
         """Its host stays away: whether it was stopped cannot be seen."""
-        if self.grace is not None and self._last != "unkillable":
-            self._tell(self.key, Unkillable(error=f"the host is out of reach: {error}"))
-            self._last = "unkillable"
+        if self._is_stopping and not self._is_out_of_reach:
+            self._is_out_of_reach = True
+            self._tell(self.key, Unkillable(error=OUT_OF_REACH.format(error=error)))
 
     # Telling --------------------------------------------------------------------------------
 
@@ -226,18 +269,23 @@ class Attempt:
         return self._alive() if "began" in self._known else None
 
     def tell_all(self) -> None:
-        """Tell what is known and was not told."""
+        """Tell what is known and was not told, save that it is over."""
         if "began" in self._known:
             self._put("began", self._alive())
             if self._known.get("degraded") and not self.has_ended:
                 self._put("degraded", self._alive())
         if self.has_ended:
             self._put("ended", self._exited())
-        if "emptied" in self._known:
+        if "late" in self._known:
+            self._put("late", self._exited(self._known["late"]))
+
+    def tell_over(self) -> None:
+        """Tell that it is emptied, if it is: there is nothing more to tell."""
+        if self.is_emptied:
             self._put("emptied", self._emptied())
 
     def _put(self, event: str, seen: Sight) -> None:
-        order = ("", "began", "degraded", "ended", "unkillable", "emptied")
+        order = ("", "began", "degraded", "ended", "late", "emptied")
         if order.index(event) <= order.index(self._last):
             return
         self._last = event
@@ -255,7 +303,11 @@ class Attempt:
             degraded=self._known.get("degraded", False),
         )
 
-    def _exited(self) -> Exited:
+    @property
+    def _may_run(self) -> bool:
+        return bool(self._known.get("ended", {}).get("may_run"))
+
+    def _exited(self, late: int | None = None) -> Exited:
         ended, began = self._known["ended"], self._known.get("began")
         reason = _reason(ended["reason"])
         error = ended.get("error")
@@ -267,10 +319,11 @@ class Attempt:
             started_at=None if began is None else from_epoch_ms(began["at"]),
             containment=None if began is None else began["containment"],
             survives=None if began is None else "session",
-            exit_code=ended.get("code"),
+            exit_code=ended.get("code", late),
             signal=ended.get("signal"),
             reason=reason,
             error=error,
+            may_run=self._may_run,
         )
 
     def _emptied(self) -> Emptied:
@@ -281,6 +334,7 @@ class Attempt:
             stderr_bytes=self.size(spool.STDERR),
             progress_pct=percent,
             message=message,
+            error=self._known["emptied"].get("error"),
         )
 
     def detail(self, name: str) -> str | None:

@@ -9,12 +9,20 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from ...core.limits import from_ms
 from ...core.state import Reason
 from ...ports.clock import Clock
 from ...shim import spool
 from .answer import Report, Told, parse_status
-from .attempt import AWAY, FORGOTTEN, PARENT_KILLED, REBOOTED, STREAMS, Attempt
+from .attempt import (
+    AWAY,
+    FORGOTTEN,
+    GIVEN_UP,
+    OVERDUE,
+    PARENT_KILLED,
+    REBOOTED,
+    STREAMS,
+    Attempt,
+)
 from .link import Link
 from .order import key_on_host
 from .place import Place
@@ -32,6 +40,15 @@ LIVELY_S: Final = 1.0
 GROWTH: Final = 0.1
 AWAY_S: Final = (0.5, 30.0)
 """Between two tries to reach a host that is away: doubled from the first to the last."""
+
+GIVEN_UP_AWAY_S: Final = 300.0
+"""The last, where nobody waits for anything there any more."""
+
+OVERDUE_S: Final = 60.0
+"""How long past its last deadline a host may say that something runs before it is not believed."""
+
+OLDEST_S: Final = 10**9
+"""Nothing on a host is taken to be older, whatever its clock says."""
 
 LINGER_S: Final = 30.0
 """How long a connection is kept that nobody uses."""
@@ -148,7 +165,11 @@ class Host:
                 del self._attempts[key], self._taken[key]
             sent = [attempt for attempt in self._attempts.values() if attempt.is_sent]
             if sent:
-                await self._look_at(sent)
+                try:
+                    await self._look_at(sent)
+                except OSError as error:  # this machine's disk
+                    log.warning("%s: what is there cannot be kept: %s", self._place.node, error)
+                    self._away_s = AWAY_S[1]
             if not any(attempt.is_over for attempt in self._attempts.values()):
                 await self._rest()
             if not self._attempts and not self._work.is_set():
@@ -175,43 +196,51 @@ class Host:
                 await self._look_at_some(attempts[first : first + BATCH])
             self._away_s = 0.0
         except (Refused, Cut) as error:
-            self._away_s = min(max(self._away_s * 2, AWAY_S[0]), AWAY_S[1])
-            for attempt in attempts:
-                self._is_away(attempt, str(error))
-        except OSError as error:  # this machine's disk
-            log.warning("%s: what comes from there cannot be kept: %s", self._place.node, error)
-            self._away_s = AWAY_S[1]
-        except Exception:
+            self._is_away(attempts, str(error))
+        except OSError:
+            raise
+        except Exception as error:
             # A fault of ours with one host must neither stop the others nor leave this one alone.
             log.exception("%s could not be looked at, and is looked at again", self._place.node)
-            self._away_s = AWAY_S[1]
+            self._is_away(attempts, f"{type(error).__name__}: {error}")
 
-    def _is_away(self, attempt: Attempt, error: str) -> None:
-        if attempt.is_over:
-            return
-        attempt.set_phase("unreachable")
-        attempt.out_of_reach(error)
-        given_up_at = attempt.given_up_at()
-        if given_up_at is not None and self._clock.now() >= given_up_at:
-            attempt.lost(Reason.LOST, AWAY)
+    def _is_away(self, attempts: list[Attempt], error: str) -> None:
+        now = self._clock.now()
+        for attempt in attempts:
+            if _is_past(attempt.expires_at(), now):
+                attempt.emptied(now, GIVEN_UP)
+            if attempt.is_emptied:
+                attempt.tell_over()
+                continue
+            attempt.set_phase("unreachable")
+            if _is_past(attempt.lost_at(), now):
+                attempt.lost(Reason.LOST, AWAY)
+                attempt.end_what_is_left()
+            attempt.out_of_reach(error)
+        longest = AWAY_S[1]
+        if all(attempt.has_ended for attempt in self._attempts.values()):
+            longest = GIVEN_UP_AWAY_S
+        self._away_s = min(max(self._away_s * 2, AWAY_S[0]), longest)
 
     async def _look_at_some(self, attempts: list[Attempt]) -> None:
-        for attempt in attempts:
+        there = [attempt for attempt in attempts if not attempt.is_emptied]
+        for attempt in there:
             if attempt.grace is not None:
                 await self._stop(attempt)
-        keys = [key_on_host(attempt.key) for attempt in attempts]
-        report = parse_status(await self._link.call("status", *keys))
-        over = []
-        for attempt, key in zip(attempts, keys, strict=True):
-            told = report.attempts.get(key)
-            if told is None:
-                raise Cut("the host's answer leaves something out")
-            await self._take_in(attempt, told, report)
-            if attempt.is_over:
-                over.append(key)
-        if over:
-            # All is here, and stored: nothing of it needs to stay there.
-            await self._link.call("remove", *over)
+        if there:
+            keys = [key_on_host(attempt.key) for attempt in there]
+            report = parse_status(await self._link.call("status", *keys))
+            for attempt, key in zip(there, keys, strict=True):
+                told = report.attempts.get(key)
+                if told is None:
+                    raise Cut("the host's answer leaves something out")
+                await self._take_in(attempt, told, report)
+        if over := [attempt for attempt in attempts if attempt.is_emptied]:
+            # All is here, and noted: nothing of it needs to stay there. Told only afterwards, so
+            # that whoever takes over from here knows what is still to be removed.
+            await self._link.call("remove", *(key_on_host(attempt.key) for attempt in over))
+            for attempt in over:
+                attempt.tell_over()
 
     async def _stop(self, attempt: Attempt) -> None:
         grace = -(-(attempt.grace or timedelta()) // timedelta(seconds=1))
@@ -220,12 +249,10 @@ class Host:
         attempt.grace = None
 
     async def _take_in(self, attempt: Attempt, told: Told, report: Report) -> None:
-        if attempt.is_over:
-            return
         now = self._clock.now()
 
         def on_our_clock(at: int) -> datetime:
-            return min(now, now - from_ms(1000 * (report.now - at)))
+            return now - timedelta(seconds=min(max(report.now - at, 0), OLDEST_S))
 
         if told.state == "none":
             await self._is_unknown(attempt)
@@ -241,26 +268,33 @@ class Host:
             attempt.ended(told, on_our_clock(told.ended_at))
         elif told.boot != report.boot:
             attempt.lost(Reason.HOST_REBOOTED, REBOOTED)
-        elif not told.has_parent and not told.is_running:
+        elif told.emptied_at is not None or not (told.has_parent or told.is_running):
             # Its parent was killed: why it ended may be known, how is not.
             if told.wish is None:
                 attempt.lost(Reason.LOST, PARENT_KILLED)
             else:
                 attempt.ended(told, now)
-                attempt.emptied(now)
-        if told.emptied_at is not None and is_whole:
-            attempt.emptied(on_our_clock(told.emptied_at))
+        elif _is_past(attempt.lost_at(), now - timedelta(seconds=OVERDUE_S)):
+            attempt.lost(Reason.LOST, OVERDUE)
+            attempt.end_what_is_left()
+        if told.emptied_at is not None or told.boot != report.boot:
+            if is_whole:
+                attempt.emptied(now if told.emptied_at is None else on_our_clock(told.emptied_at))
+        elif not (told.has_parent or told.is_running):
+            attempt.end_what_is_left()  # nobody else clears away what it may have left
 
     async def _is_unknown(self, attempt: Attempt) -> None:
         """The host has nothing of it: it is begun if that is ours to do, else it is gone."""
         if attempt.key in self._starts:
             return
-        if attempt.order is not None and attempt.sight() is None:
+        is_late = _is_past(attempt.lost_at(), self._clock.now())
+        if attempt.order is not None and attempt.sight() is None and not is_late:
             await self._send(attempt)
         else:
             # Whoever may still be on the way there finds that it must not.
             await self._link.call("stop", key_on_host(attempt.key), "0", "lost")
             attempt.lost(Reason.LOST, FORGOTTEN)
+            attempt.emptied(self._clock.now())
 
     # Fetching -------------------------------------------------------------------------------
 
@@ -294,6 +328,10 @@ class Host:
     async def _read(self, attempt: Attempt, name: str, at: int, most: int) -> bytes:
         key = key_on_host(attempt.key)
         return await self._link.call("read", key, name, str(at), str(most), most=most)
+
+
+def _is_past(deadline: datetime | None, now: datetime) -> bool:
+    return deadline is not None and now >= deadline
 
 
 def _void_reason(word: str) -> Reason:
