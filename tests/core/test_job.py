@@ -96,7 +96,7 @@ def test_what_is_not_said_is_pinned() -> None:
     assert {
         **dict.fromkeys(("shell", "script", "runtime", "name", "cwd", "stdin", "retry_of")),
         **dict.fromkeys(("idle_timeout", "queue_timeout", "queue", "queue_width", "max_parallel")),
-        **{key: {} for key in ("labels", "env", "secret_env")},
+        **{key: {} for key in ("labels", "env", "secret_env", "hosts")},
         "command": (),
         "on": (),
         "connect_timeout": timedelta(seconds=30),

@@ -18,8 +18,9 @@ HOSTS_OWN: Final = {
 MAX_NAME_BYTES: Final = 255
 MAX_HOSTS: Final = 10_000
 
+_USER: Final = r"[^\s@:,\[\]/-][^\s@:,\[\]/]*"
 _NAMED: Final = re.compile(
-    r"(?:(?P<user>[^\s@:,\[\]/-][^\s@:,\[\]/]*)@)?"
+    rf"(?:(?P<user>{_USER})@)?"
     r"(?:\[(?P<address>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*))"
     r"(?::(?P<port>\d{1,5}))?",
     re.ASCII,
@@ -59,10 +60,20 @@ def parse_host(text: str) -> Named:
     if (
         match is None
         or len(text.encode()) > MAX_NAME_BYTES
-        or (port is not None and not 0 < port < 65536)
+        or (port is not None and not is_port(port))
     ):
         raise ValueError(f"{text!r:.80} is no host: write NAME, USER@NAME or USER@NAME:PORT")
     return Named(match["address"] or match["name"], match["user"], port)
+
+
+def is_user(text: str) -> bool:
+    """Whether *text* can be the name of a user."""
+    return re.fullmatch(_USER, text) is not None
+
+
+def is_port(value: object) -> bool:
+    """Whether *value* is the number of a port."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 16
 
 
 def read_hosts(value: object, faults: list[str]) -> tuple[str, ...]:
@@ -102,6 +113,8 @@ def settle_hosts(given: dict[str, Any], faults: list[str], *, said: bool) -> Non
             for name, usual in HOSTS_OWN.items()
             if given[name] not in (None, usual) and not said
         ]
+        if given["hosts"]:
+            faults.append("hosts says what is known of hosts, and on names none")
         return
     if given["timeout"] is None:
         given["timeout"] = HOST_TIMEOUT

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
 from . import limits
 from .state import TERMINAL, TERMINAL_JOB, JobStatus, NodeStatus
+
+if TYPE_CHECKING:
+    from .hostspec import HostSpec
 
 JobId = NewType("JobId", str)
 
@@ -45,6 +48,9 @@ class JobSpec:
     runtime: str | None = None
     on: tuple[str, ...] = ()
     """The hosts to run it on, each a node; none is this machine."""
+
+    hosts: Mapping[str, HostSpec] = field(default_factory=dict)
+    """What is known of those of them, and of hosts on the way there, of which anything is."""
 
     name: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -90,6 +96,22 @@ class JobSpec:
 
     retry_of: JobId | None = None
     """The job that this one repeats."""
+
+    def at(self, node: str) -> JobSpec:
+        """Return the spec in force at *node*: a host's own clocks come before its job's."""
+        if (host := self.hosts.get(node)) is None:
+            return self
+        return replace(
+            self,
+            timeout=host.timeout or self.timeout,
+            connect_timeout=host.connect_timeout or self.connect_timeout,
+        )
+
+    @property
+    def references(self) -> frozenset[str]:
+        """All secrets that it refers to."""
+        logins = (each for host in self.hosts.values() for each in host.references)
+        return frozenset((*self.secret_env.values(), *logins))
 
 
 @dataclass(frozen=True, kw_only=True)

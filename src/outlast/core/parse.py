@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import InvalidRequest
+from .hostreader import read_known
 from .hosts import read_hosts, settle_hosts
 from .job import JobId, JobSpec, Limits
 from .limits import parse_size, positive_int, positive_number
@@ -55,7 +56,8 @@ class _Spec(Reader):
     def spec(self) -> JobSpec:
         given: dict[str, Any] = {
             "command": self.command(),
-            "on": read_hosts(self.take("on"), self.faults),
+            "on": (on := read_hosts(self.take("on"), self.faults)),
+            "hosts": read_known(self.take("hosts"), on, self.faults) or None,
             **{name: self.text(name) for name in ("shell", "script", "runtime")},
             "name": self.label("name", self.text("name")),
             "labels": self.labels(),

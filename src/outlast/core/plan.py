@@ -112,7 +112,7 @@ def _alive(job: Job, node: Node, seen: sight.Alive, now: datetime) -> Iterator[A
 def _exited(job: Job, node: Node, seen: sight.Exited) -> Iterator[Action]:
     if not node.is_terminal:
         if seen.reason == Reason.TIMEOUT and seen.error is None:
-            limit = job.spec.timeout / timedelta(seconds=1)
+            limit = job.spec.at(node.name).timeout / timedelta(seconds=1)
             seen = replace(seen, error=f"TimeoutError: Timed out after {limit:.12g}s")
         if node.status == NodeStatus.PENDING and seen.started_at is not None:
             yield _started(node, seen, seen.started_at)

@@ -38,10 +38,9 @@ def spec_to_json(spec: JobSpec) -> dict[str, Any]:
     for name in _PLAIN:
         if (value := getattr(spec, name)) is not None:
             out[name] = value
-    if spec.command:
-        out["command"] = list(spec.command)
-    if spec.on:
-        out["on"] = list(spec.on)
+    out |= {name: list(value) for name in ("command", "on") if (value := getattr(spec, name))}
+    if spec.hosts:
+        out["hosts"] = _hosts_to_json(spec)
     for name in ("labels", "env", "secret_env"):
         if value := getattr(spec, name):
             out[name] = dict(value)
@@ -66,9 +65,19 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
         given["command"] = tuple(given["command"])
     if "on" in given:
         given["on"] = tuple(given["on"])
+    if "hosts" in given:
+        from .hostspec import host_from_json  # here: of most jobs there is nothing to be known
+
+        given["hosts"] = {name: host_from_json(host) for name, host in given["hosts"].items()}
     if "limits" in given:
         given["limits"] = Limits(**given["limits"])
     return JobSpec(**given)
+
+
+def _hosts_to_json(spec: JobSpec) -> dict[str, Any]:
+    from .hostspec import host_to_json
+
+    return {name: host_to_json(host) for name, host in spec.hosts.items()}
 
 
 _DEFAULT: Final = JobSpec()

@@ -126,7 +126,7 @@ def _with_secrets(captured: Captured, request: verbs.Submit) -> Captured:
     values = {
         SECRET_MARK + reference: request.secrets[reference]
         for spec in request.specs
-        for reference in spec.secret_env.values()
+        for reference in spec.references
         if reference in request.secrets
     }
     return replace(captured, env={**captured.env, **values}) if values else captured

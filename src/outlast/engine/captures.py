@@ -78,8 +78,10 @@ class Captures:
         env = {
             name: value for name, value in captured.env.items() if not name.startswith(SECRET_MARK)
         }
-        for name, reference in job.spec.secret_env.items():
+        secrets: dict[str, str] = {}
+        for reference in job.spec.references:
             if (value := captured.env.get(SECRET_MARK + reference)) is None:
                 return None
-            env[name] = value
-        return replace(captured, env={**env, **job.spec.env})
+            secrets[reference] = value
+        env |= {name: secrets[reference] for name, reference in job.spec.secret_env.items()}
+        return replace(captured, env={**env, **job.spec.env}, secrets=secrets)

@@ -135,7 +135,7 @@ class Hands:
                 return
             captured = Captured(env={})
         key = attempt_key(job.id, node.index, node.attempt)
-        launch = Launch(key=key, spec=job.spec, captured=captured, node=node.name)
+        launch = Launch(key=key, spec=job.spec.at(node.name), captured=captured, node=node.name)
         try:
             await self._executors[node.executor].launch(launch)
         except OSError as error:

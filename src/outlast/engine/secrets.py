@@ -24,7 +24,7 @@ def resolve_secrets(
     environ = os.environ if environ is None else environ
     values: dict[str, str] = {}
     faults: list[str] = []
-    for reference in sorted({ref for spec in specs for ref in spec.secret_env.values()}):
+    for reference in sorted({reference for spec in specs for reference in spec.references}):
         kind, _, name = reference.partition(":")
         if kind == "env":
             if name in environ:

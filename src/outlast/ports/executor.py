@@ -22,6 +22,8 @@ class Captured:
     """Resource name (`NOFILE`) to soft and hard limit."""
 
     cwd: str = "/"
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the job's references stand for, by reference."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,13 @@ ROWS: Final = (
     ),
     Row("--on", "on", "HOST,..", "Run it on these hosts, side by side, over SSH."),
     Row(
+        "--host",
+        "hosts",
+        "NAME/KEY=V",
+        "What is known of one of them, such as web1/timeout=90s; may be repeated.",
+        many=True,
+    ),
+    Row(
         "--connect-timeout",
         "connect_timeout",
         "D",
@@ -156,7 +163,7 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
     for row in ROWS:
         value = given[row.key.replace(".", "_")]
         if row.many:
-            value = _pairs(row.option, value, faults) or None
+            value = _many(row, value, faults) or None
         if value is None or row.key == "key":
             continue
         if row.key.startswith("limits."):
@@ -180,6 +187,11 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
     return spec, given["key"], stdin, faults
 
 
+def _many(row: Row, given: Sequence[str], faults: list[str]) -> dict[str, Any]:
+    pairs = _pairs(row.option, given, faults)
+    return _hosts(pairs, faults) if row.key == "hosts" else pairs
+
+
 def _pairs(option: str, given: Sequence[str], faults: list[str]) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for each in given:
@@ -193,12 +205,24 @@ def _pairs(option: str, given: Sequence[str], faults: list[str]) -> dict[str, st
     return pairs
 
 
+def _hosts(pairs: dict[str, str], faults: list[str]) -> dict[str, dict[str, Any]]:
+    """Return what is said of each host: `NAME/KEY`, neither of which has a slash in it."""
+    hosts: dict[str, dict[str, Any]] = {}
+    for place, value in pairs.items():
+        name, slash, key = place.partition("/")
+        if not slash or not name:
+            faults.append(f"--host is NAME/KEY=VALUE, and {place:.80} has no host and key")
+            continue
+        hosts.setdefault(name, {})[key] = _number(key, value)
+    return hosts
+
+
 def _number(key: str, value: str) -> Any:
     """Return a number as a number; what is none is told by whoever checks the spec."""
     if key == "limits.output_bytes" and value == "none":
         return None
     try:
-        if key in ("limits.pids", "queue_width", "max_parallel"):
+        if key in ("limits.pids", "queue_width", "max_parallel", "port"):
             return int(value)
         if key == "limits.cpus":
             return float(value)

@@ -17,7 +17,7 @@ from ...ports.news import News
 from .attempt import Attempt
 from .host import Host
 from .order import order_of
-from .place import Place
+from .place import Place, place_of
 
 AGENT = "SSH_AUTH_SOCK"
 CONFIG = "OUTLAST_SSH_CONFIG"
@@ -45,7 +45,13 @@ class SshExecutor:
         attempt = self._stored(launch.key)
         if attempt is None:
             env = launch.captured.env
-            place = Place(launch.node, env.get(CONFIG), env.get(AGENT))
+            place = place_of(
+                launch.node,
+                launch.spec.hosts,
+                config=env.get(CONFIG),
+                agent=env.get(AGENT),
+                secrets=launch.captured.secrets,
+            )
             attempt = Attempt.new(
                 launch.key,
                 self._folder(launch.key),

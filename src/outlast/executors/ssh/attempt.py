@@ -16,6 +16,7 @@ from ...core.state import Reason
 from ...ports.clock import Clock
 from ...shim import spool
 from .answer import Told
+from .login import drop_login, hold_login, read_login
 from .place import Place
 
 REMOTE: Final = "remote"
@@ -64,6 +65,7 @@ class Attempt:
         self._clock = clock
         self._tell = tell
         self._last: str = ""
+        self.place = Place.from_json(known["place"], read_login(folder))
         self.order: bytes | None = None
         """What to send to have it begin; None where we are not to."""
 
@@ -84,7 +86,7 @@ class Attempt:
         program = spec.command[0] if spec.command else (spec.runtime or "/bin/sh")
         known = {
             "version": VERSION,
-            "place": list(place),
+            "place": place.to_json(),
             "connect_ms": to_ms(spec.connect_timeout),
             "timeout_ms": to_ms(spec.timeout),
             "idle_ms": None if spec.idle_timeout is None else to_ms(spec.idle_timeout),
@@ -96,6 +98,7 @@ class Attempt:
             "program": program,
         }
         spool.make_folder(folder)
+        hold_login(folder, place.secrets)  # first: what is known of it may be all there is left
         attempt = cls(key, folder, known, clock, tell)
         attempt._write()
         for stream in STREAMS:
@@ -115,11 +118,6 @@ class Attempt:
         return attempt
 
     # What is known --------------------------------------------------------------------------
-
-    @property
-    def place(self) -> Place:
-        """Where it runs."""
-        return Place(*self._known["place"])
 
     @property
     def connect_s(self) -> float:
@@ -291,6 +289,7 @@ class Attempt:
         self._last = event
         if event == "emptied":
             self.is_over = True
+            drop_login(self.folder)
             self.set_phase(None)
         self._tell(self.key, seen)
 

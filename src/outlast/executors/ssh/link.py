@@ -11,8 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from ...core.state import Reason
+from .connection import connect
 from .order import quoted
-from .place import Place, connect
+from .place import Place
 from .refusal import Cut, Refused, refusal_of, timed_out
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Link:
             raise Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {cut}") from None
         except Exception as error:  # noqa: BLE001 the library raises what it likes; mapped here
             self.abort()
-            raise refusal_of(error, self._place.node) from None
+            raise refusal_of(error, self._place.trusted_as) from None
 
     async def call(
         self,

@@ -1,26 +1,22 @@
-"""Where an attempt runs, and how to get there: what is stored of it, and what makes a connection."""
+"""Where an attempt runs, and who goes there how: as it is stored, without what is secret in it."""
 
 from __future__ import annotations
 
-import asyncio
-import importlib
-import os
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from ...core.hosts import parse_host
+from ...core.hostspec import HostSpec, host_from_json, host_to_json
 from ...core.state import Reason
-from .refusal import MISSING, Refused
+from .refusal import Refused
 
-if TYPE_CHECKING:
-    import asyncssh
-
-KEEPALIVE_S: Final = 15
-KEEPALIVES: Final = 3
-"""So many go unanswered before the connection is taken for dead."""
+NOTHING: Final = HostSpec()
 
 
-class Place(NamedTuple):
-    """A host as it was named, and its caller's SSH: the same for two is the same connection."""
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A host as it was named, and who goes there how: the same for two is the same connection."""
 
     node: str
     config: str | None = None
@@ -29,56 +25,105 @@ class Place(NamedTuple):
     agent: str | None = None
     """The socket of the caller's agent."""
 
+    known: HostSpec = NOTHING
+    """What is known of the host, but for its clocks."""
+
+    via: Place | None = None
+    """The host on the way, if it is not the configuration's to say."""
+
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """What its references, and those of the hosts on the way, stand for."""
+
     @property
     def host(self) -> str:
-        """The name of the host alone."""
-        return parse_host(self.node).host
+        """The name of the host alone, as SSH is asked for it."""
+        return self.known.address or parse_host(self.node).host
+
+    @property
+    def port(self) -> int | None:
+        """The port, if it is not the configuration's to say."""
+        return parse_host(self.node).port or self.known.port
+
+    @property
+    def user(self) -> str | None:
+        """The user, as above."""
+        return parse_host(self.node).user or self.known.user
+
+    @property
+    def trusted_as(self) -> str:
+        """What `outlast hosts trust` is to be told of this host."""
+        if self.known.address is None or self.via is not None:
+            return self.node
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The secrets that it takes to get there."""
+        return (*self.known.references, *(self.via.references if self.via else ()))
+
+    def holding(self, secrets: Mapping[str, str]) -> Place:
+        """Return this place with those of *secrets* that it takes to get there."""
+        via = None if self.via is None else self.via.holding(secrets)
+        own = {name: secrets[name] for name in self.references if name in secrets}
+        return replace(self, via=via, secrets=own)
+
+    def secret(self, reference: str | None) -> str | None:
+        """
+        Return what *reference* stands for.
+
+        Raises:
+            Refused: Nobody knows any more.
+        """
+        if reference is None:
+            return None
+        if reference not in self.secrets:
+            words = f"SecretUnavailable: {reference} is gone, and the login needs it"
+            raise Refused(Reason.SECRET_UNAVAILABLE, words)
+        return self.secrets[reference]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON, without any secret."""
+        return {
+            "node": self.node,
+            "config": self.config,
+            "agent": self.agent,
+            "known": host_to_json(self.known),
+            "via": None if self.via is None else self.via.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], secrets: Mapping[str, str]) -> Place:
+        """Return what `to_json` wrote, holding *secrets*."""
+
+        def place(data: Mapping[str, Any]) -> Place:
+            via = data["via"]
+            return cls(
+                node=data["node"],
+                config=data["config"],
+                agent=data["agent"],
+                known=host_from_json(data["known"]),
+                via=None if via is None else place(via),
+            )
+
+        return place(data).holding(secrets)
 
 
-async def options_of(place: Place) -> tuple[dict[str, Any], Any]:
-    """
-    Return what the library is to be given for a connection to *place*, and what it makes of that
-    with the user's configuration.
+def place_of(
+    node: str,
+    hosts: Mapping[str, HostSpec],
+    *,
+    config: str | None = None,
+    agent: str | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> Place:
+    """Return the place of *node*, by way of the hosts that *hosts*, which has no circle, names."""
 
-    Raises:
-        Refused: The library or the configuration is not there.
-    """
-    try:
-        library = await asyncio.to_thread(importlib.import_module, "asyncssh")
-    except ImportError:
-        raise Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {MISSING}") from None
-    library.set_log_level("WARNING")  # else it tells every channel of every look
-    if place.config and not os.access(place.config, os.R_OK):
-        raise Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {place.config} cannot be read")
-    named = parse_host(place.node)
-    given: dict[str, Any] = {
-        "host": named.host,
-        "config": [place.config] if place.config else (),
-    }
-    if named.user:
-        given["username"] = named.user
-    if named.port:
-        given["port"] = named.port
-    return given, await library.SSHClientConnectionOptions.construct(**given)
+    def place(name: str, via: Place | None) -> Place:
+        known = hosts.get(name, NOTHING)
+        if via is None:  # else the way there was said by who comes this way
+            for hop in known.jumps:
+                via = place(hop, via)
+        return Place(node=name, config=config, agent=agent, known=known.without_clocks(), via=via)
 
-
-async def connect(place: Place) -> asyncssh.SSHClientConnection:
-    """
-    Connect as `ssh` would, save that a host whose key is not known is never let pass.
-
-    Raises what the library raises, and `Refused`; takes as long as it takes.
-    """
-    given, options = await options_of(place)
-    given |= {
-        "agent_path": place.agent or (),
-        "keepalive_interval": KEEPALIVE_S,
-        "keepalive_count_max": KEEPALIVES,
-        "login_timeout": 0,
-        "password": None,
-    }
-    if options.known_hosts is None:
-        # `UserKnownHostsFile none` asks for no check at all: then no host is known.
-        given["known_hosts"] = b""
-    library = importlib.import_module("asyncssh")
-    connection: asyncssh.SSHClientConnection = await library.connect(**given)
-    return connection
+    return place(node, None).holding(secrets or {})

@@ -46,5 +46,10 @@ def refusal_of(error: Exception, host: str) -> Refused:
             return Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {error.reason}")
         case OSError():
             return Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {error.strerror or error}")
-    # Of its configuration files or keys: ConfigParseError, KeyImportError and their like.
+        case asyncssh.KeyImportError() | asyncssh.KeyEncryptionError():
+            return Refused(
+                Reason.AUTH_FAILED,
+                f"AuthFailed: {error}: give the key's passphrase, or have an agent hold the key",
+            )
+    # Of its configuration files or keys: ConfigParseError and its like.
     return Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {type(error).__name__}: {error}")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ...core.hosts import parse_host
 from ...core.state import Reason
 from ...errors import InvalidRequest, Unavailable
-from .place import Place, options_of
+from .connection import connect_on_the_way, options_of, user_known_hosts_of
+from .place import Place
 from .refusal import Refused, refusal_of, timed_out
 
 if TYPE_CHECKING:
     import asyncssh
 
-KNOWN_HOSTS: Final = "~/.ssh/known_hosts"
 SSH_PORT: Final = 22
 
 
@@ -51,7 +51,7 @@ def host_key(node: str, config: str | None, patience_s: float) -> HostKey:
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
     try:
-        return asyncio.run(_ask(Place(node, config), patience_s))
+        return asyncio.run(_ask(Place(node=node, config=config), patience_s))
     except Refused as refused:
         raise Unavailable(f"{node}: {refused.error}") from None
 
@@ -71,16 +71,22 @@ def trust(key: HostKey) -> None:
 
 async def _ask(place: Place, patience_s: float) -> HostKey:
     given, options = await options_of(place)
-    given.pop("username", None)  # nobody is to be logged in
     import asyncssh
 
+    own = {name: given[name] for name in ("host", "port", "config") if name in given}
+    tunnel = None
     try:
         async with asyncio.timeout(patience_s):
-            shown = await asyncssh.get_server_host_key(**given)
+            tunnel = await connect_on_the_way(place, options)
+            shown = await asyncssh.get_server_host_key(**own, tunnel=tunnel)
     except TimeoutError:
         raise timed_out(patience_s) from None
     except Exception as error:  # noqa: BLE001 the library raises what it likes; mapped here
         raise refusal_of(error, place.node) from None
+    finally:
+        if tunnel is not None:
+            tunnel.close()
+            await tunnel.wait_closed()
     if shown is None:
         raise Refused(Reason.CONNECT_FAILED, "ConnectFailed: it shows no host key")
     return _described(shown, options)
@@ -91,8 +97,7 @@ def _described(shown: asyncssh.SSHKey, options: Any) -> HostKey:
 
     port = None if options.port in ((), None, SSH_PORT) else options.port
     name = options.host_key_alias or options.host
-    files = options.known_hosts or [KNOWN_HOSTS]
-    path = os.path.abspath(os.path.expanduser(str(files[0])))
+    path = os.path.abspath(user_known_hosts_of(options)[0])
     there = asyncssh.match_known_hosts(path, name, "", port)[0] if os.path.exists(path) else ()
     words = shown.export_public_key().decode().split()[:2]
     return HostKey(

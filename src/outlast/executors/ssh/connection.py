@@ -1,0 +1,174 @@
+"""A connection to a place, made as `ssh` would make it from the user's own configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from ...core.hosts import parse_host
+from ...core.hostspec import DIRECT
+from ...core.state import Reason
+from .place import Place
+from .refusal import MISSING, Refused, refusal_of
+
+if TYPE_CHECKING:
+    import asyncssh
+
+KEEPALIVE_S: Final = 15
+KEEPALIVES: Final = 3
+"""So many go unanswered before the connection is taken for dead."""
+
+USER_KNOWN_HOSTS: Final = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+GLOBAL_KNOWN_HOSTS: Final = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+"""Where nothing else is configured (ssh_config(5))."""
+
+ON_THE_WAY: Final = ", on the way: "
+PASSWORD_FIRST: Final = ("keyboard-interactive", "password", "publickey")
+
+MAX_JUMPS: Final = 16
+"""More hosts on the way are a circle, such as a configuration may have."""
+
+
+async def options_of(place: Place) -> tuple[dict[str, Any], Any]:
+    """
+    Return what the library is to be given for a connection to *place*, and what it makes of that
+    with the user's configuration.
+
+    Raises:
+        Refused: The library, the configuration or a secret is not there.
+    """
+    try:
+        library = await asyncio.to_thread(importlib.import_module, "asyncssh")
+    except ImportError:
+        raise Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {MISSING}") from None
+    library.set_log_level("WARNING")  # else it tells every channel of every look
+    if place.config and not os.access(place.config, os.R_OK):
+        raise Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {place.config} cannot be read")
+    given: dict[str, Any] = {
+        "host": place.host,
+        "config": [place.config] if place.config else (),
+        "password": place.secret(place.known.password),
+        "passphrase": place.secret(place.known.passphrase),
+    }
+    if place.user is not None:
+        given["username"] = place.user
+    if place.port:
+        given["port"] = place.port
+    if place.known.key is not None:
+        given |= _this_key_alone(place.known.key)
+    options = await library.SSHClientConnectionOptions.construct(**given)
+    if place.agent and options.config.get("IdentityAgent") is None:
+        given["agent_path"] = place.agent
+    if place.known.password is not None and place.known.key is None:
+        # First, since a host counts the keys that it does not take.
+        given.setdefault("preferred_auth", options.preferred_auth or PASSWORD_FIRST)
+    return given, options
+
+
+def _this_key_alone(path: str) -> dict[str, Any]:
+    """
+    Return what has the library show the key in the file *path* and no other: from the agent, where
+    that has it, as `IdentitiesOnly` does.
+    """
+    library = importlib.import_module("asyncssh")
+    identities = []
+    for read, public in (
+        (library.read_certificate, f"{path}-cert.pub"),
+        (library.read_public_key, f"{path}.pub"),
+        (library.read_public_key, path),  # where a private key says its public one, locked or not
+    ):
+        with contextlib.suppress(OSError, library.KeyImportError):
+            identities.append(read(public).public_data)
+    # Without one, the agent is not asked at all: by no identities the library means all.
+    return {
+        "client_keys": [path],
+        "ignore_encrypted": bool(identities),
+        "agent_identities": identities or [b"none"],
+    }
+
+
+def _on_the_way(place: Place, options: Any) -> Place | None:
+    """Return the host by which *place* is reached: what was said, or what is configured."""
+    if place.via is not None or place.known.jump == DIRECT:
+        return place.via
+    jump = options.tunnel
+    if not isinstance(jump, str) or not jump or jump == DIRECT:
+        return None
+    via: Place | None = None
+    for hop in jump.split(","):
+        node = hop.strip().removeprefix("ssh://")
+        try:
+            named = parse_host(node)
+        except ValueError as error:
+            raise Refused(Reason.CONNECT_FAILED, f"ConnectFailed: ProxyJump: {error}") from None
+        if named.host == place.host and named.port in (None, options.port):
+            return None  # of `Host *` it is the host on the way itself
+        via = Place(node=node, config=place.config, agent=place.agent, via=via)
+    return via
+
+
+def known_hosts_of(options: Any) -> list[str]:
+    """Return the files of known hosts that *options* name, as ssh_config(5) has them."""
+    named = options.config.get("UserKnownHostsFile", USER_KNOWN_HOSTS)
+    of_all = options.config.get("GlobalKnownHostsFile", GLOBAL_KNOWN_HOSTS)
+    return [os.path.expanduser(path) for path in (*named, *of_all)]
+
+
+def user_known_hosts_of(options: Any) -> list[str]:
+    """Return those of them that are the user's own; where there are to be none, the usual ones."""
+    named = options.config.get("UserKnownHostsFile", USER_KNOWN_HOSTS) or USER_KNOWN_HOSTS
+    return [os.path.expanduser(path) for path in named]
+
+
+async def connect(place: Place, *, jumps: int = 0) -> asyncssh.SSHClientConnection:
+    """
+    Connect as `ssh` would, save that a host whose key is not known is never let pass: neither this
+    one nor one on the way.
+
+    Raises what the library raises, and `Refused`; takes as long as it takes.
+    """
+    given, options = await options_of(place)
+    given |= {
+        "keepalive_interval": KEEPALIVE_S,
+        "keepalive_count_max": KEEPALIVES,
+        "login_timeout": 0,
+    }
+    # Without any, no host is known: to the library it would mean that none is checked.
+    files = [path for path in known_hosts_of(options) if os.access(path, os.R_OK)]
+    given["known_hosts"] = files or b""
+    tunnel = await connect_on_the_way(place, options, jumps=jumps)
+    try:
+        library = importlib.import_module("asyncssh")
+        connection: asyncssh.SSHClientConnection = await library.connect(**given, tunnel=tunnel)
+    except BaseException:
+        if tunnel is not None:
+            tunnel.abort()
+        raise
+    if tunnel is not None:
+        connection.set_tunnel(tunnel)  # which is closed with it
+    return connection
+
+
+async def connect_on_the_way(
+    place: Place, options: Any, *, jumps: int = 0
+) -> asyncssh.SSHClientConnection | None:
+    """
+    Connect to the host by which *place* is reached, if there is one. What goes wrong there is told
+    as its own.
+    """
+    via = _on_the_way(place, options)
+    if via is None:
+        return None
+    if jumps == MAX_JUMPS:
+        raise Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {via.node} is on the way to itself")
+    try:
+        return await connect(via, jumps=jumps + 1)
+    except Exception as error:  # noqa: BLE001 the library raises what it likes; mapped here
+        refused = refusal_of(error, via.trusted_as)
+        if ON_THE_WAY not in refused.error:
+            kind, _, words = refused.error.partition(": ")
+            refused = Refused(refused.reason, f"{kind}: {via.node}{ON_THE_WAY}{words}")
+        raise refused from None
