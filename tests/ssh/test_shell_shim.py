@@ -266,6 +266,21 @@ def test_input_and_script_and_directory(host: Host, tmp_path: Path) -> None:
     assert f"given\0{tmp_path}/there\n{key} {job}\n".encode() == said
 
 
+def test_the_command_has_the_login_s_umask(host: Host) -> None:
+    """What keeps the shim's own files to their owner is not handed down."""
+    host.start("umask; echo ${OUTLAST_UMASK-none}")
+    host.over()
+    before = os.umask(0o027)
+    try:
+        host.start("umask", key="job_b/0/1")
+    finally:
+        os.umask(before)
+    host.over("job_b/0/1")
+
+    assert f"{before:04o}\nnone\n".encode() == host.call("read", KEY, "stdout", "0", "100")
+    assert b"0027\n" == host.call("read", "job_b/0/1", "stdout", "0", "100")
+
+
 def test_secrets_are_in_no_argument_and_in_no_file_once_it_runs(host: Host, tmp_path: Path) -> None:
     """The command has it; the attempt's folder and the processes' arguments do not."""
     host.start(

@@ -24,16 +24,22 @@
 # keeps the clocks, and goes on if `keep` is killed. Each has a session of its own, where there is
 # setsid. Kept to what dash, bash, busybox and the BSDs' shells have in common.
 
-mask=$(umask)
-umask 077
+# A fork costs a host more than everything else here, and $(...) is one: what a shell can do by
+# itself sets variables.
+
 nonce=$1 verb=$2 key=$3
 sh=${OUTLAST_SH:-/bin/sh}
-root=$(cd "${0%/*}" && pwd) || exit 1
-self=$root/${0##*/}
-dir=$root/jobs/$key
+case $0 in
+/*) self=$0 ;;
+*) self=$PWD/$0 ;;
+esac
+root=${self%/*}
 
-seconds() { # on the clock of the day
-  date +%s
+attempt() { # KEY: sets what is named after it; nothing of it has been read yet
+  key=$1 dir=$root/jobs/$1 job=${1%%.*} mark=$1 word=
+  while :; do
+    case $mark in *.*) mark=${mark%%.*}/${mark#*.} ;; *) break ;; esac
+  done
 }
 
 uptime() { # sets `up`: whole seconds on a clock that nobody sets, where there is one
@@ -41,7 +47,7 @@ uptime() { # sets `up`: whole seconds on a clock that nobody sets, where there i
     read -r up rest </proc/uptime
     up=${up%.*}
   else
-    up=$(seconds)
+    up=$(date +%s)
   fi
 }
 
@@ -49,48 +55,61 @@ pause() { # a moment; a whole second where sleep knows no fractions
   sleep 0.05 2>/dev/null || sleep 1
 }
 
-size() { # FILE: sets `size`
+sizes() { # sets `out`, `err` and `told`: of the two streams, and of what is told of progress
+  out=0 err=0 told=0
+  [ -s "$dir/stdout" ] || [ -s "$dir/stderr" ] || [ -s "$dir/progress" ] || return 0
   # Of the listing, since some wc read all that they count.
-  set -- $(LC_ALL=C ls -ln "$1" 2>/dev/null)
-  size=${5:-0}
+  set -- $(cd "$dir" && LC_ALL=C ls -ln stdout stderr progress 2>/dev/null)
+  while [ $# -ge 9 ]; do
+    case $9 in
+    stdout) out=$5 ;;
+    stderr) err=$5 ;;
+    progress) told=$5 ;;
+    esac
+    shift 9
+  done
 }
 
-boot() {
+boot=
+boot() { # sets `boot`: another one each time that the machine starts
+  [ -z "$boot" ] || return 0
+  boot=unknown
   if [ -r /proc/sys/kernel/random/boot_id ]; then
-    read -r id </proc/sys/kernel/random/boot_id
-    echo "$id"
+    read -r boot </proc/sys/kernel/random/boot_id
   else
-    sysctl -n kern.boottime 2>/dev/null | tr -cd '0-9' || echo unknown
+    boot=$(sysctl -n kern.boottime 2>/dev/null | tr -cd '0-9')
+    boot=${boot:-unknown}
   fi
 }
 
-start_of() { # PID: when it began, by the system's count; nothing if it is dead
+start_of() { # PID: sets `since`: when it began, by the system's count; nothing if it is dead
+  since=
   if [ -d /proc/self ]; then
-    line=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+    # A name may have lines and brackets of its own.
+    line=
+    while read -r more; do line="$line $more"; done <"/proc/$1/stat" || return 0
     set -- ${line##*) }
-    case $1 in Z | X) ;; *) echo "${20}" ;; esac
+    case $1 in Z | X | '') ;; *) since=${20} ;; esac
   else
-    LC_ALL=C ps -o stat= -o lstart= -p "$1" 2>/dev/null | {
+    since=$(LC_ALL=C ps -o stat= -o lstart= -p "$1" 2>/dev/null | {
       read -r state began
       case $state in Z*) ;; *) echo "$began" | tr -s ' ' '_' ;; esac
-    }
+    })
   fi
-}
+} 2>/dev/null
 
 is_running() { # PID START
-  [ -n "$2" ] && [ "$(start_of "$1")" = "$2" ]
+  [ -n "$2" ] && start_of "$1" && [ "$since" = "$2" ]
 }
 
 once() { # FILE TEXT: fails if somebody was first, or it cannot be written
-  printf '%s\n' "$2" >"$dir/$1.$$" 2>/dev/null && ln "$dir/$1.$$" "$dir/$1" 2>/dev/null
-  linked=$?
-  rm -f "$dir/$1.$$"
-  return $linked
-}
+  # The other name of the file stays: to remove it would be a fork more.
+  printf '%s\n' "$2" >"$dir/$1.$$" && ln "$dir/$1.$$" "$dir/$1"
+} 2>/dev/null
 
-record() { # FILE TEXT
-  printf '%s\n' "$2" >"$dir/$1.$$" 2>/dev/null && mv -f "$dir/$1.$$" "$dir/$1"
-}
+record() { # FILE TEXT, written by one alone, in one write: an empty one counts as absent
+  printf '%s\n' "$2" >"$dir/$1"
+} 2>/dev/null
 
 apart() { # VERB ARGS...: do it in a session of its own, holding nothing of the connection
   (
@@ -103,40 +122,41 @@ apart() { # VERB ARGS...: do it in a session of its own, holding nothing of the 
   ) &
 }
 
-word=
-this_boot=
 began() { # reads `began` into variables; fails if the command never ran
   # What was read once is known for good: somebody may delete the folder of what still runs.
   if [ -r "$dir/began" ]; then
     read -r word try at pid start booted keeper keeper_start containment <"$dir/began"
     if [ "$word" = began ]; then
       # Numbers of an earlier boot mean others by now.
-      [ -n "$this_boot" ] || this_boot=$(boot)
-      [ "$booted" = "$this_boot" ] || start= keeper_start=
+      boot
+      [ "$booted" = "$boot" ] || start= keeper_start=
     fi
   fi
   [ "$word" = began ]
 }
 
 marked() { # the processes that were born with our mark, one in a line
-  # busybox's grep sees nothing behind a NUL: then each is read by itself.
-  if printf 'a\0b' | grep -qF b; then
-    set -- $(grep -lF "OUTLAST_ATTEMPT=$mark" /proc/[0-9]*/environ 2>/dev/null)
-  else
+  # busybox's grep sees nothing behind a NUL, not even its own environment: then it is given lines,
+  # and where there is the mark in any, each process is read by itself.
+  set -- $(OUTLAST_SEEN=$$ grep -lF -e "OUTLAST_ATTEMPT=$mark" -e "OUTLAST_SEEN=$$" \
+    /proc/self/environ /proc/[0-9]*/environ)
+  if [ $# = 0 ]; then
+    cat /proc/[0-9]*/environ | tr '\0' '\n' | grep -qxF "OUTLAST_ATTEMPT=$mark" || return 0
     set -- /proc/[0-9]*/environ
   fi
   for file; do
-    if tr '\0' '\n' 2>/dev/null <"$file" | grep -qxF "OUTLAST_ATTEMPT=$mark"; then
+    if [ "$file" != /proc/self/environ ] && [ -d "${file%/environ}" ] &&
+      tr '\0' '\n' <"$file" | grep -qxF "OUTLAST_ATTEMPT=$mark"; then
       file=${file%/environ}
       echo "${file#/proc/}"
     fi
-  done 2>/dev/null
-}
+  done
+} 2>/dev/null
 
 is_ours() { # whether the command's number means no other process by now, nor its group
   if [ "$containment" = process ] || [ -z "$start" ]; then return 1; fi
-  now=$(start_of "$pid")
-  [ -z "$now" ] || [ "$now" = "$start" ]
+  start_of "$pid"
+  [ -z "$since" ] || [ "$since" = "$start" ]
 }
 
 in_group() { # whether somebody lives in the command's group
@@ -166,7 +186,7 @@ strike() { # SIGNAL: to all there is of the attempt
 }
 
 void() { # REASON DETAIL: it never ran, and never will
-  once began "void $try $(seconds) $1 $2"
+  once began "void $try $(date +%s) $1 $2"
 }
 
 end_all() { # GRACE: until nothing of the attempt is left
@@ -206,8 +226,9 @@ start() {
 keep() {
   try=$nonce
   . "$dir/order.$try" || exit
-  own=$(start_of $$)
-  "$sh" "$self" "$nonce" time "$key" $$ "$timeout" "$idle" "$output" "$grace" &
+  start_of $$
+  own=$since
+  time_limits $$ "$timeout" "$idle" "$output" "$grace" &
   timer=$!
   # Shells say on stderr when a command of theirs was ended by a signal, and only then: the
   # status alone does not tell 137 from KILL.
@@ -227,18 +248,21 @@ keep() {
   if began && [ "$try" = "$mine" ]; then
     signalled=no
     if [ -s "$dir/note.$mine" ]; then signalled=yes; fi
-    record ended "$(seconds) $status $signalled"
+    now=$(date +%s)
+    record ended "$now $status $signalled"
     kill "$timer" 2>/dev/null
-    clear_away
-    record emptied "$(seconds)"
+    if left; then
+      clear_away
+      now=$(date +%s)
+    fi
+    record emptied "$now"
   else
     kill "$timer" 2>/dev/null
   fi
-  rm -f "$dir/order.$mine" "$dir/note.$mine"
+  : >"$dir/order.$mine"
 }
 
 clear_away() { # what has outlived the command
-  left || return 0
   if [ "$leftovers" = wait ]; then
     while [ ! -e "$dir/wish" ] && left; do sleep 1; done
   fi
@@ -256,7 +280,7 @@ enter() { # KEEPER START CONTAINMENT: becomes the command
   exec 2>/dev/null
   try=$nonce
   . "$dir/order.$try" || exit
-  rm -f "$dir/order.$try"
+  : >"$dir/order.$try"
   [ -d /proc/self ] && [ "$3" = group ] && set -- "$1" "$2" marker
   [ -e "$dir/wish" ] && { void cancelled; exit 0; }
   : >>"$dir/stdout" && : >>"$dir/stderr" || { void disk_full; exit 0; }
@@ -276,13 +300,16 @@ enter() { # KEEPER START CONTAINMENT: becomes the command
   input=/dev/null
   if [ "$has_stdin" = yes ]; then input=$dir/stdin; fi
   [ -r "$input" ] || { void spawn_failed stdin; exit 0; }
-  env=$(command -v env)
-  once began "began $try $(seconds) $$ $(start_of $$) $(boot) $1 $2 $3" || exit 0
+  env=/usr/bin/env
+  [ -x $env ] || env=$(command -v env)
+  boot
+  start_of $$
+  once began "began $try $(date +%s) $$ $since $boot $1 $2 $3" || exit 0
   exec <"$input" >>"$dir/stdout" 2>>"$dir/stderr"
-  unset OUTLAST_SH
+  umask "$OUTLAST_UMASK"
+  unset OUTLAST_SH OUTLAST_UMASK
   OUTLAST_JOB_ID=$job OUTLAST_ATTEMPT=$mark OUTLAST_PROGRESS=$dir/progress
   export OUTLAST_JOB_ID OUTLAST_ATTEMPT OUTLAST_PROGRESS
-  umask "$mask"
   environment
   become
 }
@@ -300,20 +327,18 @@ time_limits() { # KEEPER TIMEOUT IDLE OUTPUT GRACE: end it where a limit passes;
     sleep $tick &
     nap=$!
     wait $nap
-    if [ -e "$dir/ended" ]; then exit; fi
+    if [ -s "$dir/ended" ]; then exit; fi
     if ! began || ! is_running "$pid" "$start"; then
       kill -0 "$1" 2>/dev/null || exit
     fi
     uptime
-    size "$dir/stdout"
-    out=$size
-    size "$dir/stderr"
-    if [ "$out $size" != "$seen" ]; then seen="$out $size" quiet=$up; fi
+    sizes
+    if [ "$out $err" != "$seen" ]; then seen="$out $err" quiet=$up; fi
     if [ "$up" -ge $deadline ]; then
       finish "$5" timeout
     elif [ "$3" != - ] && [ $((up - quiet)) -gt "$3" ]; then
       finish "$5" idle_timeout
-    elif [ "$4" != - ] && { [ "$out" -gt "$4" ] || [ "$size" -gt "$4" ]; }; then
+    elif [ "$4" != - ] && { [ "$out" -gt "$4" ] || [ "$err" -gt "$4" ]; }; then
       finish "$5" output_limit
     fi
   done
@@ -321,13 +346,13 @@ time_limits() { # KEEPER TIMEOUT IDLE OUTPUT GRACE: end it where a limit passes;
 
 finish() { # GRACE REASON: end what runs
   began || return 0
-  if [ -e "$dir/ended" ] || ! is_running "$pid" "$start"; then
+  if [ -s "$dir/ended" ] || ! is_running "$pid" "$start"; then
     # Its parent clears away what is left; where that was killed, nobody does but us.
     is_running "$keeper" "$keeper_start" && return 0
     end_all "$1"
     return 0
   fi
-  once wish "$2 $(seconds) $1"
+  once wish "$2 $(date +%s) $1"
   end_all "$1"
 }
 
@@ -335,38 +360,34 @@ stop() { # GRACE REASON
   mkdir -p "$dir" 2>/dev/null
   try=-
   if [ ! -e "$dir/began" ]; then void "$2"; fi
-  if began && [ ! -e "$dir/emptied" ]; then
-    once wish "$2 $(seconds) $1"
+  if began && [ ! -s "$dir/emptied" ]; then
+    once wish "$2 $(date +%s) $1"
     apart finish "$key" "$1" "$2"
   fi
   echo stopping
 }
 
 status() { # KEY...
-  echo "now $(seconds) $(boot)"
-  for key; do
-    dir=$root/jobs/$key
-    word=
+  boot
+  echo "now $(date +%s) $boot"
+  for one; do
+    attempt "$one"
     if began; then
       main=dead parent=dead
       ended= emptied= reason=
-      if [ ! -e "$dir/emptied" ]; then
+      if [ ! -s "$dir/emptied" ]; then
         # Asked before the record is read: what is written by one who dies now is seen.
         if is_running "$keeper" "$keeper_start"; then parent=alive; fi
         if is_running "$pid" "$start"; then main=alive; fi
         # Whose parent was killed, of that nobody else would ever say so.
-        if [ $main$parent = deaddead ] && ! left; then record emptied "$(seconds)"; fi
+        if [ $main$parent = deaddead ] && ! left; then record emptied "$(date +%s)"; fi
       fi
       # The last first, so that what must stand before it is seen as well.
       [ -r "$dir/emptied" ] && read -r emptied <"$dir/emptied"
       [ -r "$dir/ended" ] && read -r ended <"$dir/ended"
       [ -r "$dir/wish" ] && read -r reason rest <"$dir/wish"
-      size "$dir/stdout"
-      out=$size
-      size "$dir/stderr"
-      err=$size
-      size "$dir/progress"
-      echo "job $key began $at $booted $containment $main $parent $out $err $size" \
+      sizes
+      echo "job $key began $at $booted $containment $main $parent $out $err $told" \
         "${reason:--} ${ended:-- - -} ${emptied:--}"
     elif [ "$word" = void ]; then
       echo "job $key void $at $pid ${start:--}"
@@ -378,8 +399,8 @@ status() { # KEY...
 }
 
 read_piece() { # FILE AT MOST
-  size "$dir/$1"
-  most=$((size - $2))
+  set -- "$@" $(LC_ALL=C ls -ln "$dir/$1" 2>/dev/null)
+  most=$((${8:-0} - $2))
   if [ $most -gt "$3" ]; then most=$3; fi
   if [ $most -le 0 ]; then exit; fi
   # Whole blocks, since that is the only seeking that all of them know.
@@ -387,20 +408,14 @@ read_piece() { # FILE AT MOST
     tail -c +$(($2 % 65536 + 1)) | head -c $most
 }
 
-case $verb in enter | keep | time | finish | stop | status)
-  job=${key%%.*}
-  mark=$(echo "$key" | tr . /)
-  ;;
-esac
+attempt "$key"
+if [ "$verb" = start ]; then OUTLAST_UMASK=$(umask) && export OUTLAST_UMASK; fi # for the command
+umask 077
 case $verb in
 keep) keep ;;
 enter)
   shift 3
   enter "$@"
-  ;;
-time)
-  shift 3
-  time_limits "$@"
   ;;
 finish) finish "$4" "$5" ;;
 *)
@@ -416,10 +431,9 @@ finish) finish "$4" "$5" ;;
   stop) stop "$4" "$5" ;;
   remove)
     shift 2
-    for key; do
-      dir=$root/jobs/$key
-      word=
-      if ! began || [ -e "$dir/emptied" ] ||
+    for one; do
+      attempt "$one"
+      if ! began || [ -s "$dir/emptied" ] ||
         ! { is_running "$keeper" "$keeper_start" || is_running "$pid" "$start"; }; then
         rm -rf "$dir"
       fi
