@@ -67,7 +67,7 @@ def test_every_key_of_the_spec_is_an_option() -> None:
     """On `run` and on `submit`, under its own name."""
     keys = {field.name for field in fields(JobSpec)} - {"command", "limits", "retry_of"}
     keys |= {f"limits.{field.name}" for field in fields(Limits)}
-    options = {row.key for row in ROWS} | {"clean_env"}
+    options = {row.key for row in ROWS} | {"clean_env", "connection_bound"}
 
     assert keys == options - {"key"}
     for name in ("run", "submit"):

@@ -99,6 +99,8 @@ def test_what_is_not_said_is_pinned() -> None:
         **{key: {} for key in ("labels", "env", "secret_env", "hosts")},
         "command": (),
         "on": (),
+        "dialogue": (),
+        "connection_bound": False,
         "connect_timeout": timedelta(seconds=30),
         "reconnect_timeout": timedelta(hours=1),
         "clean_env": False,

@@ -104,6 +104,7 @@ def test_the_vocabulary_is_pinned() -> None:
         "disk_full",
         "oom_killed",
         "output_limit",
+        "prompt_unanswered",
         "exception",
         "lost",
         "host_rebooted",

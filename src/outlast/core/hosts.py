@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
-from .limits import CONNECT_TIMEOUT, HOST_TIMEOUT, RECONNECT_TIMEOUT
+from .limits import CONNECT_TIMEOUT, DIALOGUE_IDLE_TIMEOUT, HOST_TIMEOUT, RECONNECT_TIMEOUT
 
 HOSTS_OWN: Final = {
     "connect_timeout": CONNECT_TIMEOUT,
@@ -124,6 +124,32 @@ def settle_hosts(given: dict[str, Any], faults: list[str], *, said: bool) -> Non
         faults.append("on_output_limit: a host's shell cannot discard what was printed")
     if given["clean_env"]:
         faults.append("clean_env: to a host nothing of this environment goes anyway")
+
+
+def settle_bound(given: dict[str, Any], faults: list[str], *, said: Collection[str]) -> None:
+    """Give a job that is bound to its connection what is its own, and tell what it cannot have."""
+    asks = "dialogue" in said
+    if not asks and not given["connection_bound"]:
+        return
+    what = "dialogue" if asks else "connection_bound"
+    if asks:
+        if given["connection_bound"] is False:
+            faults.append("connection_bound: a dialogue always is, since it needs a terminal")
+        given["connection_bound"] = True
+        if not {"idle_timeout", "idle_timeout_ms"} & set(said):
+            given["idle_timeout"] = DIALOGUE_IDLE_TIMEOUT
+        if given["stdin"] is not None:
+            faults.append("stdin: a dialogue is what its host reads")
+    if not given["on"] and "on" not in said:
+        faults.append(f"{what} is a host's, and on names none")
+    without = "which is bound to its connection, there is no shell of ours on the host"
+    faults += [
+        f"{name}: for a job {without} that could see to it"
+        for name in ("script", "cwd", "env", "secret_env")
+        if given[name]
+    ]
+    if given["leftovers"] == "wait":
+        faults.append(f"leftovers: for a job {without} that could wait for them")
 
 
 def can_be_secret(name: str) -> bool:

@@ -11,6 +11,7 @@ from . import limits
 from .state import TERMINAL, TERMINAL_JOB, JobStatus, NodeStatus
 
 if TYPE_CHECKING:
+    from .dialogue import Rule
     from .hostspec import HostSpec
 
 JobId = NewType("JobId", str)
@@ -88,6 +89,12 @@ class JobSpec:
     max_parallel: int | None = None
     """At most so many of the hosts at once; None: as many as is usual."""
 
+    dialogue: tuple[Rule, ...] = ()
+    """What to answer to hosts that ask, over a terminal."""
+
+    connection_bound: bool = False
+    """Begun without our shim, for hosts without a POSIX shell: it ends with its connection."""
+
     queue: str | None = None
     """The name of those jobs that wait for each other; None waits for the machine alone."""
 
@@ -111,7 +118,8 @@ class JobSpec:
     def references(self) -> frozenset[str]:
         """All secrets that it refers to."""
         logins = (each for host in self.hosts.values() for each in host.references)
-        return frozenset((*self.secret_env.values(), *logins))
+        answers = (rule.answer_from for rule in self.dialogue)
+        return frozenset((*self.secret_env.values(), *logins, *filter(None, answers)))
 
 
 @dataclass(frozen=True, kw_only=True)

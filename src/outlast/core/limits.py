@@ -13,6 +13,9 @@ HOST_TIMEOUT: Final = timedelta(seconds=600)
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=30)
 RECONNECT_TIMEOUT: Final = timedelta(hours=1)
+DIALOGUE_IDLE_TIMEOUT: Final = timedelta(seconds=60)
+"""How long a host may print nothing in a dialogue, where nothing else was said."""
+
 MAX_PARALLEL: Final = 32
 """How many hosts of one job run it at once, where nothing else was said."""
 

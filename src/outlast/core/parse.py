@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import InvalidRequest
+from .dialogue import REFERENCES, read_rules
 from .hostreader import read_known
-from .hosts import read_hosts, settle_hosts
+from .hosts import read_hosts, settle_bound, settle_hosts
 from .job import JobId, JobSpec, Limits
 from .limits import parse_size, positive_int, positive_number
 from .reader import MAX_ARGUMENT_BYTES, Reader, shown, size_of
@@ -23,7 +24,6 @@ RUN_BY: Final = {"command": "command", "shell": "line for the shell", "script": 
 
 ON_OUTPUT_LIMIT: Final = ("stop", "discard")
 LEFTOVERS: Final = ("stop", "wait")
-REFERENCES: Final = ("env:", "file:", "secret:")
 
 MAX_COMMAND_BYTES: Final = 1024 * 1024
 """Of all arguments together; the kernel's own limit is a quarter of the stack's."""
@@ -72,6 +72,8 @@ class _Spec(Reader):
             "queue": self.label("queue", self.text("queue")),
             "queue_width": self.number("queue_width"),
             "max_parallel": self.number("max_parallel"),
+            "dialogue": read_rules(self.take("dialogue"), self.faults),
+            "connection_bound": self.flag("connection_bound"),
             **{name: self.duration(name) for name in CLOCKS},
         }
         if (retry_of := self.text("retry_of")) is not None:
@@ -82,6 +84,7 @@ class _Spec(Reader):
         if given["queue_width"] is not None and not given["queue"]:
             self.faults.append("queue_width is a queue's, and none is named")
         settle_hosts(given, self.faults, said="on" in self.given_as)
+        settle_bound(given, self.faults, said=self.given_as)
         both = sorted(set(given["env"]) & set(given["secret_env"]))
         twice = "is in both env and secret_env: name it once"
         self.faults += [f"{shown(name)} {twice}" for name in both]
@@ -91,6 +94,8 @@ class _Spec(Reader):
     def one_of_three(self, given: dict[str, Any]) -> None:
         set_ones = [name for name in RUN_BY if given[name]]
         asked = [name for name in RUN_BY if name in self.given_as]
+        if "dialogue" in self.given_as and not asked:
+            return  # it drives the shell that the host opens for whoever logs in
         if not set_ones and not any(self.given_as.get(name) for name in RUN_BY):
             empty = RUN_BY[next(iter(asked), "command")]
             self.faults.append(f"there is nothing to run: the {empty} is empty")

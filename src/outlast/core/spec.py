@@ -38,18 +38,22 @@ def spec_to_json(spec: JobSpec) -> dict[str, Any]:
     for name in _PLAIN:
         if (value := getattr(spec, name)) is not None:
             out[name] = value
-    out |= {name: list(value) for name in ("command", "on") if (value := getattr(spec, name))}
+    kinds = {"command": list, "on": list, "labels": dict, "env": dict, "secret_env": dict}
+    for name, kind in kinds.items():
+        if value := getattr(spec, name):
+            out[name] = kind(value)
     if spec.hosts:
         out["hosts"] = _hosts_to_json(spec)
-    for name in ("labels", "env", "secret_env"):
-        if value := getattr(spec, name):
-            out[name] = dict(value)
     for name in CLOCKS:
         if (value := getattr(spec, name)) != getattr(_DEFAULT, name):
             out[f"{name}_ms"] = None if value is None else to_ms(value)
-    for name in ("clean_env", "on_output_limit", "leftovers"):
+    for name in ("clean_env", "on_output_limit", "leftovers", "connection_bound"):
         if (value := getattr(spec, name)) != getattr(_DEFAULT, name):
             out[name] = value
+    if spec.dialogue:
+        from .dialogue import rules_to_json
+
+        out["dialogue"] = rules_to_json(spec.dialogue)
     if spec.limits != _DEFAULT.limits:
         out["limits"] = dict(vars(spec.limits))
     return out
@@ -69,6 +73,10 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
         from .hostspec import host_from_json  # here: of most jobs there is nothing to be known
 
         given["hosts"] = {name: host_from_json(host) for name, host in given["hosts"].items()}
+    if "dialogue" in given:
+        from .dialogue import rules_from_json
+
+        given["dialogue"] = rules_from_json(given["dialogue"])
     if "limits" in given:
         given["limits"] = Limits(**given["limits"])
     return JobSpec(**given)

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     DISK_FULL = "disk_full"
     OOM_KILLED = "oom_killed"
     OUTPUT_LIMIT = "output_limit"
+    PROMPT_UNANSWERED = "prompt_unanswered"
     EXCEPTION = "exception"
     LOST = "lost"
     HOST_REBOOTED = "host_rebooted"

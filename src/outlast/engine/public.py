@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from ..core.job import Job, JobId, Node
+from ..core.job import SSH, Job, JobId, Node
 from ..core.limits import poll_interval, to_ms
 
 PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./")
@@ -69,7 +69,7 @@ def public_job(
             # Only where splitting the line gives something else: it must stay small to be read
             # by a model (docs/decisions/0003-an-answer-is-small.md).
             public[f"{verb}_argv"] = argv
-    public["nodes"] = [_public_node(node) for node in job.nodes]
+    public["nodes"] = [_public_node(job, node) for node in job.nodes]
     public["labels"] = dict(job.spec.labels)
     public["attempt"] = max(1, *(node.attempt for node in job.nodes), 1)
     if job.spec.retry_of is not None:
@@ -79,7 +79,7 @@ def public_job(
     return public
 
 
-def _public_node(node: Node) -> dict[str, Any]:
+def _public_node(job: Job, node: Node) -> dict[str, Any]:
     public: dict[str, Any] = {
         "node": node.name,
         "status": str(node.status),
@@ -100,6 +100,8 @@ def _public_node(node: Node) -> dict[str, Any]:
             public[name] = value
     if node.degraded:
         public["degraded"] = True
+    if node.executor == SSH:
+        public["survives_disconnect"] = not job.spec.connection_bound
     return public
 
 

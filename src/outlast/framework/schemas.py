@@ -38,6 +38,11 @@ TEXT: Final[Schema] = {"type": "string"}
 WHOLE: Final[Schema] = {"type": "integer"}
 YES_NO: Final[Schema] = {"type": "boolean"}
 TIME: Final = or_null("string", format="date-time")
+CONTAINMENTS: Final = (
+    *("cgroup", "subreaper", "group"),
+    *("marker", "process", "connection"),  # on hosts, and "group" as well
+    None,
+)
 REASONS: Final = [*map(str, Reason), "mixed", None]
 
 NODE: Final = object_of(
@@ -52,11 +57,16 @@ NODE: Final = object_of(
         "started_at": TIME,
         "completed_at": TIME,
         "stopped_at": TIME,
-        "containment": {"enum": ["cgroup", "subreaper", "group", None]},
+        "containment": {"enum": list(CONTAINMENTS)},
         "survives": {"enum": ["logout", "session", "container", None]},
         "output": object_of({"stdout_bytes": WHOLE, "stderr_bytes": WHOLE}),
     },
-    {"stop_error": TEXT, "late_exit_code": WHOLE, "degraded": YES_NO},
+    {
+        "stop_error": TEXT,
+        "late_exit_code": WHOLE,
+        "degraded": YES_NO,
+        "survives_disconnect": YES_NO,
+    },
 )
 
 RESULT: Final = object_of(

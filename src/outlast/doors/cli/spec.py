@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
+from .rules import read_dialogue
+
 if TYPE_CHECKING:
     from ...core.job import Job
     from ...framework.caller import Caller
@@ -61,6 +63,7 @@ ROWS: Final = (
         "How long past its limit a host out of reach is waited for.  [default: 1h]",
     ),
     Row("--max-parallel", "max_parallel", "N", "At most so many hosts at once.  [default: 32]"),
+    Row("--dialogue", "dialogue", "FILE", "What to answer to hosts that ask: rules, TOML or JSON."),
     Row("--grace", "grace", "D", "Between SIGTERM and SIGKILL when it is ended.  [default: 10s]"),
     Row("--retention", "retention", "D", "Keep record and output so long.  [default: 30d]"),
     Row("--name", "name", "TEXT", "A name for people."),
@@ -100,11 +103,28 @@ def spec_options(function: F) -> F:
     return click.argument("command", nargs=-1, type=click.UNPROCESSED)(job_options(function))
 
 
+_CONNECTION_BOUND: Final = click.option(
+    "--connection-bound",
+    is_flag=True,
+    help="For hosts without a POSIX shell: it ends with its connection.",
+)
+_ANSWER: Final = click.option(
+    "--answer",
+    "answers",
+    metavar="PROMPT=REF",
+    multiple=True,
+    help="One more rule: a regular expression, and env:NAME, file:PATH or plain text.",
+)
+
+
 def job_options(function: F, *, but: Collection[str] = ()) -> F:
     """Give a command the options of a job's spec, all *but* those of some keys."""
     function = click.option(
         "--clean-env", is_flag=True, help="Do not pass this environment on, but for PATH and such."
     )(function)
+    if "connection_bound" not in but:
+        for option in (_CONNECTION_BOUND, _ANSWER):
+            function = option(function)
     for row in reversed([row for row in ROWS if row.key not in but]):
         function = click.option(
             row.option,
@@ -116,6 +136,7 @@ def job_options(function: F, *, but: Collection[str] = ()) -> F:
     return function
 
 
+REFER: Final = "write env:NAME or file:PATH"
 SETTINGS: Final = {"allow_interspersed_args": False}
 """What follows the command is the command's."""
 
@@ -127,6 +148,7 @@ def submit(caller: Caller, given: dict[str, Any]) -> Job:
     Raises:
         InvalidRequest: Something is wrong with it; every fault is listed.
     """
+    from ...core.dialogue import unhidden
     from ...core.parse import RUN_BY
     from ...engine import verbs
     from ...engine.preflight import read_request
@@ -148,6 +170,8 @@ def submit(caller: Caller, given: dict[str, Any]) -> Job:
     request = verbs.Submit(
         specs=specs, captured=captured, secrets=secrets, stdin=stdin, keys=(key,)
     )
+    for rule in (rule for each in specs for rule in unhidden(each.dialogue)):
+        caller.say(f"the answer to {rule.prompt!r} is text for all to see: for a secret, {REFER}")
     reach("cli.before_submit")
     (job,) = caller.service.submit(request)
     reach("cli.after_submit")
@@ -164,7 +188,7 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
         value = given[row.key.replace(".", "_")]
         if row.many:
             value = _many(row, value, faults) or None
-        if value is None or row.key == "key":
+        if value is None or row.key in ("key", "dialogue"):
             continue
         if row.key.startswith("limits."):
             limits[row.key.removeprefix("limits.")] = _number(row.key, value)
@@ -180,8 +204,8 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
         faults.append("--stdin - and --script - both want our stdin: give one as a file")
     if given["command"]:
         spec["command"] = tuple(given["command"])
-    if given["clean_env"]:
-        spec["clean_env"] = True
+    flags = {name: True for name in ("clean_env", "connection_bound") if given.get(name)}
+    spec |= flags | read_dialogue(given, faults)
     if limits:
         spec["limits"] = limits
     return spec, given["key"], stdin, faults

@@ -15,6 +15,7 @@ from ...ports.clock import Clock
 from ...ports.executor import Capabilities, Executor, Handle, Launch
 from ...ports.news import News
 from .attempt import Attempt
+from .bound import LEFT, UNCONFIRMED, Bound
 from .host import Host
 from .order import order_of
 from .place import Place, place_of
@@ -36,6 +37,7 @@ class SshExecutor:
         self._clock = clock
         self._hosts: dict[Place, Host] = {}
         self._attempts: dict[str, Attempt] = {}
+        self._bound: dict[str, Bound] = {}
         self._news = News()
 
     async def launch(self, launch: Launch) -> None:
@@ -60,6 +62,9 @@ class SshExecutor:
                 place=place,
                 spec=launch.spec,
             )
+        if attempt.is_bound:
+            self._take_bound(attempt, launch)
+            return
         attempt.order = order_of(launch)
         attempt.stdin = launch.spec.stdin
         self._take(attempt)
@@ -78,7 +83,9 @@ class SshExecutor:
         attempt.stop(grace, "cancelled")
         if attempt.key not in self._attempts:
             self._take(attempt)
-        if (host := self._hosts.get(attempt.place)) is not None:
+        if (bound := self._bound.get(attempt.key)) is not None:
+            bound.stop(grace)
+        elif (host := self._hosts.get(attempt.place)) is not None:
             host.stop(attempt)
 
     async def look(self, handle: Handle) -> Sight | None:
@@ -97,7 +104,26 @@ class SshExecutor:
     def _stored(self, key: str) -> Attempt | None:
         return Attempt.stored(key, self._folder(key), self._clock, self._tell)
 
+    def _take_bound(self, attempt: Attempt, launch: Launch | None = None) -> None:
+        """Begin it if it is to be launched; of one that was begun before, nobody knows any more."""
+        key = attempt.key
+        self._attempts[key] = attempt
+        attempt.tell_all()
+        if attempt.is_emptied:
+            attempt.tell_over()
+        elif attempt.is_sent or attempt.has_ended:
+            attempt.finished(reason=Reason.LOST, error=LEFT, left=UNCONFIRMED)
+        elif launch is None:
+            attempt.end_unstarted(Reason.CANCELLED, None)
+        else:
+            bound = Bound(attempt, launch.spec, launch.captured.secrets, self._clock)
+            self._bound[key] = bound
+            bound.task.add_done_callback(lambda _: self._bound.pop(key, None))
+
     def _take(self, attempt: Attempt) -> None:
+        if attempt.is_bound:
+            self._take_bound(attempt)
+            return
         self._attempts[attempt.key] = attempt
         attempt.tell_all()
         if not attempt.is_sent:
@@ -129,6 +155,8 @@ class SshExecutor:
             self._attempts.pop(key, None)
 
     async def _close(self) -> None:
+        for bound in list(self._bound.values()):
+            await bound.close()
         hosts, self._hosts = self._hosts, {}
         for host in hosts.values():
             await host.close()

@@ -96,6 +96,7 @@ class Attempt:
             "output_bytes": spec.limits.output_bytes,
             "cwd": spec.cwd,
             "program": program,
+            "bound": spec.connection_bound,
         }
         spool.make_folder(folder)
         hold_login(folder, place.secrets)  # first: what is known of it may be all there is left
@@ -128,6 +129,11 @@ class Attempt:
     def is_sent(self) -> bool:
         """Whether its host may have been asked to begin it."""
         return "sent" in self._known
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it ends with its connection."""
+        return bool(self._known.get("bound"))
 
     @property
     def has_ended(self) -> bool:
@@ -227,6 +233,19 @@ class Attempt:
             self._note(late=told.status)
         self.tell_all()
 
+    def finished(self, *, left: str | None = None, **how: Any) -> None:
+        """
+        It is over, as its own connection has told: `code`, `signal`, `reason` and `error`, as far
+        as they are known. *left* says why nobody can see that its processes are gone.
+        """
+        now = self._clock.now()
+        if not self.has_ended:
+            line = dict.fromkeys(("code", "signal", "reason", "error")) | how
+            self._note(ended=line | {"at": self._not_before_start(now), "may_run": bool(left)})
+        self.emptied(now, left)
+        self.tell_all()
+        self.tell_over()
+
     def emptied(self, at: datetime, error: str | None = None) -> None:
         """
         All its processes are gone and all its output is here; or, for the reason that *error*
@@ -293,12 +312,16 @@ class Attempt:
             self.set_phase(None)
         self._tell(self.key, seen)
 
+    @property
+    def _survives(self) -> str | None:
+        return None if self.is_bound else "session"
+
     def _alive(self) -> Alive:
         began = self._known["began"]
         return Alive(
             started_at=from_epoch_ms(began["at"]),
             containment=began["containment"],
-            survives="session",
+            survives=self._survives,
             degraded=self._known.get("degraded", False),
         )
 
@@ -317,7 +340,7 @@ class Attempt:
             at=from_epoch_ms(ended["at"]),
             started_at=None if began is None else from_epoch_ms(began["at"]),
             containment=None if began is None else began["containment"],
-            survives=None if began is None else "session",
+            survives=None if began is None else self._survives,
             exit_code=ended.get("code", late),
             signal=ended.get("signal"),
             reason=reason,

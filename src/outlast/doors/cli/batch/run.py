@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ON_HOSTS: Final = ("on", "connect_timeout", "reconnect_timeout", "max_parallel")
+ON_HOSTS: Final = (
+    *("on", "connect_timeout", "reconnect_timeout", "max_parallel"),
+    *("dialogue", "connection_bound"),
+)
 NOT_HERE: Final = ("key", "script", "runtime", "queue", "queue_width", *ON_HOSTS)
 """Keys of a job's spec that a batch sets itself, or that have no sense for many."""
 
