@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,14 +27,18 @@ from outlast.core.outcome import Exit
 from outlast.core.state import Reason
 from outlast.doors.cli.spec import ROWS
 from outlast.framework.schemas import JOB, NODE, RESULT
-from outlast.settings import Settings
+from outlast.settings import Settings, load_settings
+from outlast.wiring import make_link
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TRIED = "<!-- tried -->"
 PAGES = sorted(
     str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if TRIED in page.read_text()
 )
-PATIENCE_S = 100
+PATIENCE_S = 200
+
+IN_SECONDS = {"tutorial/two-minutes.md", "how-to/wait-briefly.md", "how-to/follow.md"}
+"""Pages that show how far a job came in a few seconds; a supervisor's start is to be none of them."""
 
 MADE_ALIKE = (
     (r"job_[0-9A-Z]{26}|job_01[0-9A-Z]*\.\.\.", "JOB"),
@@ -116,12 +121,15 @@ def run_in_a_shell(commands: list[str], folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(PATIENCE_S + 100)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_console_shows_what_is_printed(name: str, home: Path, tmp_path: Path) -> None:
     """Each command of the page prints what stands below it."""
     shown = shown_in((DOCS / name).read_text())
     folder = tmp_path / "here"
     shutil.copytree(DOCS.parent / "examples", folder / "examples")
+    if name in IN_SECONDS:
+        assert make_link(load_settings()).start_one(time.monotonic() + PATIENCE_S)
     printed = run_in_a_shell([each.command for each in shown], folder)
     run_in_a_shell([END_ALL], folder)
 
