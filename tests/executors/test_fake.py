@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,10 @@ import pytest
 
 from outlast import executors
 from outlast.core.job import JobSpec, Limits
-from outlast.core.sight import Alive, Emptied, Gone, Sight
+from outlast.core.sight import Alive, Emptied, Exited, Gone, Sight
 from outlast.core.state import Reason
 from outlast.errors import InvalidRequest
-from outlast.ports.executor import Captured, Launch
+from outlast.ports.executor import Captured, Handle, Launch
 from outlast.testing import ExecutorContract, FakeClock, FakeExecutor, FakeHost, Life
 from outlast.testing.executor import MakeExecutor, Watch, drive, exited
 
@@ -127,6 +129,23 @@ def test_what_it_printed_is_measured() -> None:
 
     assert isinstance(emptied, Emptied)
     assert (5, 1) == (emptied.stdout_bytes, emptied.stderr_bytes)
+
+
+def test_what_was_launched_here_is_told_once() -> None:
+    """Its handle comes in after all of it was seen: there is nothing new in that."""
+    clock = FakeClock()
+    executor = FakeExecutor(FakeHost(clock, otherwise=Life(after=SECOND)))
+    launch = Launch(key="job_a/0/1", spec=JobSpec(shell="x"), captured=Captured(env={}))
+
+    async def handles() -> AsyncIterator[Handle]:
+        yield Handle(launch.key)
+
+    async def story() -> list[type]:
+        await executor.launch(launch)
+        clock.advance(SECOND)
+        return [type(seen) async for _, seen in executor.watch(handles())]
+
+    assert [Alive, Exited, Emptied] == asyncio.run(story())
 
 
 def test_what_is_lost_is_gone() -> None:

@@ -220,6 +220,7 @@ class FakeExecutor:
     def __init__(self, host: FakeHost) -> None:
         self._host = host
         self._watched: set[str] = set()
+        self._over: set[str] = set()
         self._news = News()
         host.subscribe(self._hear)
 
@@ -242,10 +243,11 @@ class FakeExecutor:
         return sights[-1] if sights else None
 
     async def release(self, handle: Handle) -> None:
-        """Nothing is held for an attempt that is over."""
+        """Forget that it was told."""
+        self._over.discard(handle.key)
 
     def _watch(self, key: str) -> None:
-        if key not in self._watched:
+        if key not in self._watched | self._over:
             self._watched.add(key)
             for sight in self._host.sights(key) or (Gone(),):
                 self._hear(key, sight)
@@ -255,6 +257,8 @@ class FakeExecutor:
             self._news.put(key, sight)
             if isinstance(sight, Emptied | Gone):
                 self._watched.discard(key)
+            if isinstance(sight, Emptied):
+                self._over.add(key)
 
     async def _close(self) -> None:
         self._host.unsubscribe(self._hear)
