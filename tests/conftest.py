@@ -21,6 +21,12 @@ MEASURED = "COVERAGE_PROCESS_CONFIG"
 """What coverage leaves in the environment for the processes that are started below it."""
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side, what takes long comes first: nobody is to wait for it alone at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def supervisors_are_measured() -> Iterator[None]:
     """Where coverage is measured, a supervisor's environment lets it be measured too."""

@@ -14,6 +14,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(420)
 def test_the_first_job_is_as_told(tmp_path: Path) -> None:
     """`make run`: the story holds to its end, and nothing is left of it."""
     done = subprocess.run(
@@ -22,7 +23,7 @@ def test_the_first_job_is_as_told(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=400,
     )
 
     assert 0 == done.returncode, done.stdout + done.stderr
