@@ -17,6 +17,7 @@
 #   wish     `REASON AT`: somebody wants it to end
 #   ended    `AT STATUS SIGNALLED`: the command is over, STATUS as the shell has it
 #   emptied  `AT`: the last of its processes is gone, the output is final
+#   spare.*  room for these three where the command fills the disk
 #
 # The command links `began` itself, with its own identity in it, right before it becomes the
 # command: who does not get the link leaves, so no attempt runs twice, whoever is killed when.
@@ -95,6 +96,8 @@ start_of() { # PID: sets `since`: when it began, by the system's count; nothing 
       read -r state began
       case $state in Z*) ;; *) echo "$began" | tr -s ' ' '_' ;; esac
     })
+    # Without ps(1) nothing tells a number's next owner from this one.
+    if [ -z "$since" ] && ! command -v ps >/dev/null && kill -0 "$1"; then since=unknown; fi
   fi
 } 2>/dev/null
 
@@ -102,13 +105,24 @@ is_running() { # PID START
   [ -n "$2" ] && start_of "$1" && [ "$since" = "$2" ]
 }
 
+spare() { # has room for what must be written whatever becomes of the disk; fails if it is full
+  for each in wish ended emptied; do
+    printf '%99s\n' '' >"$dir/spare.$each" || return 1
+  done
+}
+
 once() { # FILE TEXT: fails if somebody was first, or it cannot be written
   # The other name of the file stays: to remove it would be a fork more.
-  printf '%s\n' "$2" >"$dir/$1.$$" && ln "$dir/$1.$$" "$dir/$1"
+  if printf '%s\n' "$2" >"$dir/$1.$$"; then
+    ln "$dir/$1.$$" "$dir/$1"
+  else
+    printf '%s\n' "$2" 1<>"$dir/spare.$1" && ln "$dir/spare.$1" "$dir/$1"
+  fi
 } 2>/dev/null
 
 record() { # FILE TEXT, written by one alone, in one write: an empty one counts as absent
-  printf '%s\n' "$2" >"$dir/$1"
+  printf '%s\n' "$2" >"$dir/$1" ||
+    { printf '%s\n' "$2" 1<>"$dir/spare.$1" && mv -f "$dir/spare.$1" "$dir/$1"; }
 } 2>/dev/null
 
 apart() { # VERB ARGS...: do it in a session of its own, holding nothing of the connection
@@ -233,6 +247,7 @@ keep() {
   # Shells say on stderr when a command of theirs was ended by a signal, and only then: the
   # status alone does not tell 137 from KILL.
   exec 2>"$dir/note.$try"
+  echo >&2 # so that there is room for it
   if command -v setsid >/dev/null 2>&1; then
     setsid "$sh" "$self" "$nonce" enter "$key" $$ "$own" group
   elif (set -m) 2>/dev/null && [ -n "$BASH_VERSION" ]; then
@@ -247,7 +262,7 @@ keep() {
   mine=$try
   if began && [ "$try" = "$mine" ]; then
     signalled=no
-    if [ -s "$dir/note.$mine" ]; then signalled=yes; fi
+    { read -r more && read -r more; } <"$dir/note.$mine" && signalled=yes
     now=$(date +%s)
     record ended "$now $status $signalled"
     kill "$timer" 2>/dev/null
@@ -281,9 +296,9 @@ enter() { # KEEPER START CONTAINMENT: becomes the command
   try=$nonce
   . "$dir/order.$try" || exit
   : >"$dir/order.$try"
-  [ -d /proc/self ] && [ "$3" = group ] && set -- "$1" "$2" marker
+  [ -d /proc/self ] && set -- "$1" "$2" marker
   [ -e "$dir/wish" ] && { void cancelled; exit 0; }
-  : >>"$dir/stdout" && : >>"$dir/stderr" || { void disk_full; exit 0; }
+  : >>"$dir/stdout" && : >>"$dir/stderr" && spare || { void disk_full; exit 0; }
   cd "${cwd:-.}" || { void spawn_failed directory; exit 0; }
   if [ "$has_script" = yes ]; then
     write_script >"$dir/script" && chmod 700 "$dir/script" || { void disk_full; exit 0; }

@@ -43,6 +43,15 @@ class Farm:
         self.config = folder / "ssh_config"
         self.known_hosts = folder / "known_hosts"
         self.hosts = [str(FIRST + number) for number in range(count)]
+        self.env: dict[str, dict[str, str]] = {}
+        """What a host's commands find in their environment, beside HOME; by host."""
+
+        self.options: dict[str, dict[str, str]] = {}
+        """What a host's daemon is told besides, as in sshd_config(5)."""
+
+        self.world: dict[str, str] = {}
+        """Shell that makes the world in which a host lives: a mount namespace of its own."""
+
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("user", "host", "other"):
             self._make_key(name)
@@ -80,11 +89,15 @@ class Farm:
                 "ListenAddress": f"{host}:{self.port}",
                 "HostKey": str(self.folder / "host"),
                 "AuthorizedKeysFile": str(self.folder / "authorized_keys"),
-                "SetEnv": f"HOME={self.home / host}",
+                **self.options.get(host, {}),
             }
+            env = {"HOME": str(self.home / host)} | self.env.get(host, {})
+            options["SetEnv"] = " ".join(f"{name}={value}" for name, value in env.items())
             (self.home / host).mkdir(exist_ok=True)
             argv = [str(SSHD), "-D", "-e", "-f", "/dev/null"]
             argv += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+            if (world := self.world.get(host)) is not None:
+                argv = ["unshare", "-m", "sh", "-ec", f'{world}\nexec "$@"', "sh", *argv]
             with open(self.folder / f"{host}.log", "ab") as log:
                 self._daemons[host] = subprocess.Popen(argv, stderr=log, start_new_session=True)
         for host in hosts or self.hosts:

@@ -32,8 +32,9 @@ class SshExecutor:
     What it keeps in memory can be had again from there and from the hosts.
     """
 
-    def __init__(self, home: str, clock: Clock) -> None:
+    def __init__(self, home: str, floor_bytes: int, clock: Clock) -> None:
         self._home = home
+        self._floor_bytes = floor_bytes
         self._clock = clock
         self._hosts: dict[Place, Host] = {}
         self._attempts: dict[str, Attempt] = {}
@@ -131,7 +132,9 @@ class SshExecutor:
         if attempt.is_over:
             return
         if attempt.place not in self._hosts:
-            self._hosts[attempt.place] = Host(attempt.place, self._clock, self._forget)
+            self._hosts[attempt.place] = Host(
+                attempt.place, self._clock, self._forget, self._floor_bytes
+            )
         self._hosts[attempt.place].take(attempt)
 
     def _forget(self, place: Place) -> None:
@@ -168,7 +171,6 @@ def capabilities() -> Capabilities:
     return Capabilities(refused_limits=dict.fromkeys(("memory_bytes", "cpus", "pids"), no))
 
 
-def make(*, home: str, clock: Clock, floor_bytes: int = 0) -> Executor:
-    """Return the executor for the attempts of *home*. The disk's floor is for others to keep."""
-    del floor_bytes
-    return SshExecutor(home, clock)
+def make(*, home: str, floor_bytes: int, clock: Clock) -> Executor:
+    """Return the executor for the attempts of *home*, which keeps *floor_bytes* of it free."""
+    return SshExecutor(home, floor_bytes, clock)

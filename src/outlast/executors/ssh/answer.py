@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from .refusal import Cut
 
 MAX_NUMBER: Final = 1 << 47
 """No number of a host's is larger: beyond what a time in milliseconds can be."""
+
+OLDEST_S: Final = 10**9
 
 _NUMBER: Final = re.compile(r"\d{1,15}", re.ASCII)
 
@@ -49,6 +52,10 @@ class Report(NamedTuple):
     now: int
     boot: str
     attempts: dict[str, Told]
+
+    def ago(self, at: int) -> timedelta:
+        """Return how long ago *at* was; nothing is to come, and nothing older than a lifetime."""
+        return timedelta(seconds=min(max(self.now - at, 0), OLDEST_S))
 
 
 def parse_status(answer: bytes) -> Report:

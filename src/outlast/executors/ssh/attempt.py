@@ -30,6 +30,8 @@ OUT_OF_REACH: Final = (
     "the host is out of reach, and is visited until the job expires, to end what may run: {error}"
 )
 GIVEN_UP: Final = "its host stayed away until the job expired: what ran there may still run"
+NEVER_OVER: Final = "it could not be ended, or its output not be fetched, until the job expired"
+ON_THE_HOST: Final = "its output waits on the host: {error}"
 FORGOTTEN: Final = "the host knows nothing of it any more"
 PARENT_KILLED: Final = "its parent on the host was killed, and nobody else saw how it ended"
 REBOOTED: Final = "the host was started anew while it ran"
@@ -76,7 +78,7 @@ class Attempt:
         self.reason = "cancelled"
         self.is_over = False
         self._is_stopping = False
-        self._is_out_of_reach = False
+        self._is_said_not_over = False
 
     @classmethod
     def new(
@@ -273,9 +275,26 @@ class Attempt:
 
     def out_of_reach(self, error: str) -> None:
         """Its host stays away: whether it was stopped cannot be seen."""
-        if self._is_stopping and not self._is_out_of_reach:
-            self._is_out_of_reach = True
-            self._tell(self.key, Unkillable(error=OUT_OF_REACH.format(error=error)))
+        if self._is_stopping:
+            self._not_over(OUT_OF_REACH.format(error=error))
+
+    def no_room(self, error: str) -> None:
+        """This machine's disk is full: it is ended; of one that has ended, the output waits."""
+        if self.is_to_have_all and self.has_ended:
+            self._not_over(ON_THE_HOST.format(error=error))
+        elif not self._is_stopping:
+            self._note(no_room=error)
+            self.stop(from_ms(self._known["grace_ms"]), Reason.DISK_FULL)
+
+    @property
+    def is_to_have_all(self) -> bool:
+        """Whether all its output is to be fetched: it was not ended because there is no room."""
+        return bool(self._known.get("ended", {}).get("reason") != Reason.DISK_FULL)
+
+    def _not_over(self, error: str) -> None:
+        if not self._is_said_not_over:
+            self._is_said_not_over = True
+            self._tell(self.key, Unkillable(error=error))
 
     # Telling --------------------------------------------------------------------------------
 
@@ -333,6 +352,8 @@ class Attempt:
         ended, began = self._known["ended"], self._known.get("began")
         reason = _reason(ended["reason"])
         error = ended.get("error")
+        if error is None and reason == Reason.DISK_FULL:
+            error = self._known.get("no_room")
         if error is None and reason in WORDS:
             numbers = {"idle": (self._known["idle_ms"] or 0) / 1000, "output": self.output_bytes}
             error = WORDS[reason].format(**{name: f"{n or 0:.12g}" for name, n in numbers.items()})

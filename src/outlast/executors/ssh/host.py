@@ -17,12 +17,13 @@ from .attempt import (
     AWAY,
     FORGOTTEN,
     GIVEN_UP,
+    NEVER_OVER,
     OVERDUE,
     PARENT_KILLED,
     REBOOTED,
-    STREAMS,
     Attempt,
 )
+from .fetch import Fetcher
 from .link import Link
 from .order import key_on_host
 from .place import Place
@@ -47,18 +48,8 @@ GIVEN_UP_AWAY_S: Final = 300.0
 OVERDUE_S: Final = 60.0
 """How long past its last deadline a host may say that something runs before it is not believed."""
 
-OLDEST_S: Final = 10**9
-"""Nothing on a host is taken to be older, whatever its clock says."""
-
 LINGER_S: Final = 30.0
 """How long a connection is kept that nobody uses."""
-
-PIECE_BYTES: Final = 1 << 20
-PIECES_A_LOOK: Final = 16
-"""So much of one stream before the others of the host are looked at again."""
-
-OVERSHOOT_BYTES: Final = 1 << 20
-"""How much more than its limit is kept of a stream."""
 
 BATCH: Final = 200
 """Attempts in one question."""
@@ -70,17 +61,19 @@ class Host:
     touches no other: each has its own.
     """
 
-    def __init__(self, place: Place, clock: Clock, on_idle: Callable[[Place], None]) -> None:
+    def __init__(
+        self, place: Place, clock: Clock, on_idle: Callable[[Place], None], floor_bytes: int
+    ) -> None:
         self._place = place
         self._clock = clock
         self._link = Link(place, clock.new_token)
+        self._fetcher = Fetcher(self._link, floor_bytes)
         self._on_idle = on_idle
         self._attempts: dict[str, Attempt] = {}
         self._starts: dict[str, asyncio.Task[None]] = {}
         self._taken: dict[str, float] = {}
         self._work = asyncio.Event()
         self._away_s = 0.0
-        self._is_lively = False
         self._task = asyncio.create_task(self._go_on())
 
     def take(self, attempt: Attempt) -> None:
@@ -181,7 +174,7 @@ class Host:
         """Wait until the next look makes sense, or somebody asks for one."""
         now = asyncio.get_running_loop().time()
         age = min((now - taken for taken in self._taken.values()), default=0.0)
-        pause = min(max(age * GROWTH, SOON_S), LIVELY_S if self._is_lively else LATE_S)
+        pause = min(max(age * GROWTH, SOON_S), LIVELY_S if self._fetcher.is_lively else LATE_S)
         if not self._attempts:
             pause = LINGER_S
         with contextlib.suppress(TimeoutError):
@@ -189,12 +182,14 @@ class Host:
                 await self._work.wait()
 
     async def _look_at(self, attempts: list[Attempt]) -> None:
+        self._fetcher.is_lively = self._fetcher.has_more = False
         try:
             await self._link.ready(min(attempt.connect_s for attempt in attempts))
-            self._is_lively = False
             for first in range(0, len(attempts), BATCH):
                 await self._look_at_some(attempts[first : first + BATCH])
             self._away_s = 0.0
+            if self._fetcher.has_more:
+                self._work.set()
         except (Refused, Cut) as error:
             self._is_away(attempts, str(error))
         except OSError:
@@ -217,6 +212,8 @@ class Host:
                 attempt.lost(Reason.LOST, AWAY)
                 attempt.end_what_is_left()
             attempt.out_of_reach(error)
+        if self._fetcher.is_lively:
+            self._away_s = 0.0  # it is there, and gone again and again
         longest = AWAY_S[1]
         if all(attempt.has_ended for attempt in self._attempts.values()):
             longest = GIVEN_UP_AWAY_S
@@ -250,10 +247,6 @@ class Host:
 
     async def _take_in(self, attempt: Attempt, told: Told, report: Report) -> None:
         now = self._clock.now()
-
-        def on_our_clock(at: int) -> datetime:
-            return now - timedelta(seconds=min(max(report.now - at, 0), OLDEST_S))
-
         if told.state == "none":
             await self._is_unknown(attempt)
             return
@@ -262,10 +255,23 @@ class Host:
             attempt.end_unstarted(_void_reason(reason), attempt.detail(missing))
             return
         attempt.set_phase(None)
-        attempt.begun(told, on_our_clock(told.at))
-        is_whole = await self._fetch(attempt, told)
+        attempt.begun(told, now - report.ago(told.at))
+        is_whole = await self._fetcher.fetch(attempt, told)
+        self._take_in_end(attempt, told, report, now)
+        is_gone = told.emptied_at is not None or told.boot != report.boot
+        if is_gone and is_whole:
+            at = report.now if told.emptied_at is None else told.emptied_at
+            attempt.emptied(now - report.ago(at))
+        elif not (is_gone or told.has_parent or told.is_running):
+            attempt.end_what_is_left()  # nobody else clears away what it may have left
+        if attempt.grace is not None:
+            self._work.set()
+        if _is_past(attempt.expires_at(), now):
+            attempt.emptied(now, NEVER_OVER)
+
+    def _take_in_end(self, attempt: Attempt, told: Told, report: Report, now: datetime) -> None:
         if told.ended_at is not None:
-            attempt.ended(told, on_our_clock(told.ended_at))
+            attempt.ended(told, now - report.ago(told.ended_at))
         elif told.boot != report.boot:
             attempt.lost(Reason.HOST_REBOOTED, REBOOTED)
         elif told.emptied_at is not None or not (told.has_parent or told.is_running):
@@ -277,11 +283,6 @@ class Host:
         elif _is_past(attempt.lost_at(), now - timedelta(seconds=OVERDUE_S)):
             attempt.lost(Reason.LOST, OVERDUE)
             attempt.end_what_is_left()
-        if told.emptied_at is not None or told.boot != report.boot:
-            if is_whole:
-                attempt.emptied(now if told.emptied_at is None else on_our_clock(told.emptied_at))
-        elif not (told.has_parent or told.is_running):
-            attempt.end_what_is_left()  # nobody else clears away what it may have left
 
     async def _is_unknown(self, attempt: Attempt) -> None:
         """The host has nothing of it: it is begun if that is ours to do, else it is gone."""
@@ -295,39 +296,6 @@ class Host:
             await self._link.call("stop", key_on_host(attempt.key), "0", "lost")
             attempt.lost(Reason.LOST, FORGOTTEN)
             attempt.emptied(self._clock.now())
-
-    # Fetching -------------------------------------------------------------------------------
-
-    async def _fetch(self, attempt: Attempt, told: Told) -> bool:
-        """Fetch what is new. Returns whether all that is there is here."""
-        is_whole = True
-        for stream, there in zip(STREAMS, (told.stdout_bytes, told.stderr_bytes), strict=True):
-            is_whole = await self._fetch_stream(attempt, stream, there) and is_whole
-        if told.progress_bytes:
-            at = max(0, told.progress_bytes - spool.PROGRESS_TAIL_BYTES)
-            data = await self._read(attempt, spool.PROGRESS, at, spool.PROGRESS_TAIL_BYTES)
-            attempt.keep_progress(data)
-        return is_whole
-
-    async def _fetch_stream(self, attempt: Attempt, stream: str, there: int) -> bool:
-        limit = attempt.output_bytes
-        most = there if limit is None else min(there, limit + OVERSHOOT_BYTES)
-        here = attempt.size(stream)
-        for _ in range(PIECES_A_LOOK):
-            if here >= most:
-                return True
-            data = await self._read(attempt, stream, here, min(PIECE_BYTES, most - here))
-            if not data:
-                return True  # its command has cut it
-            attempt.append(stream, data)
-            self._is_lively = True
-            here += len(data)
-        self._work.set()
-        return here >= most
-
-    async def _read(self, attempt: Attempt, name: str, at: int, most: int) -> bytes:
-        key = key_on_host(attempt.key)
-        return await self._link.call("read", key, name, str(at), str(most), most=most)
 
 
 def _is_past(deadline: datetime | None, now: datetime) -> bool:

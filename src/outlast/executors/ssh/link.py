@@ -29,6 +29,7 @@ MAX_NOISE_BYTES: Final = 1 << 16
 """What a login may print before the shim's answer."""
 
 FOLDER: Final = ".outlast"
+NO_SHELL: Final = "the host gives us no POSIX shell: it does not do what a shell is asked"
 
 
 @cache
@@ -125,21 +126,25 @@ class Link:
         # `cd` and `exec` are the same in every login shell, csh and fish included.
         command = f"cd; exec /bin/sh {shim_path()} {argv}"
         said = await self._run(command, data, most + MAX_NOISE_BYTES, before)
-        noise, mark, answer = said.partition(f"{nonce}\n".encode())
-        if mark and (not noise or noise.endswith(b"\n")):
-            return answer[:most]
-        return None
+        _, mark, answer = said.partition(f"{nonce}\n".encode())
+        return answer[:most] if mark else None
 
     async def _install(self) -> None:
         """Leave the shim on the host, where it is not there yet."""
         path, nonce = shim_path(), self._new_nonce()
         begin = f"umask 077; mkdir -p {FOLDER}/jobs && cat >{FOLDER}/{nonce} <<'{nonce}' &&\n"
-        end = f"{nonce}\nmv -f {FOLDER}/{nonce} {path} && echo {nonce}\n"
+        end = f"{nonce}\nmv -f {FOLDER}/{nonce} {path} && echo {nonce} ||\n"
+        end += f"{{ rm -f {FOLDER}/{nonce}; echo not-{nonce}; }}\n"
         script = begin.encode() + shim() + end.encode()
         said = await self._run("cd; exec /bin/sh", script, MAX_NOISE_BYTES, lambda: None)
-        if nonce.encode() not in said:
+        if f"not-{nonce}".encode() in said:
             words = f"SpawnFailed: {FOLDER} cannot be written in the user's home on the host"
             raise Refused(Reason.SPAWN_FAILED, words)
+        if (
+            nonce.encode() not in said
+            or await self._call(("status",), b"", MAX_NOISE_BYTES, lambda: None) is None
+        ):
+            raise Refused(Reason.SPAWN_FAILED, f"SpawnFailed: {NO_SHELL}")
 
     async def _run(self, command: str, data: bytes, most: int, before: Callable[[], None]) -> bytes:
         connection = self._connection

@@ -1,0 +1,200 @@
+"""Hosts that are poor, noisy, full, confused or lying: each has its own fate, and harms no other."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from outlast import Client
+from outlast.core.job import Job, Node
+from outlast.testing.sshd import Farm
+
+from ..world import eventually, supervisor_of
+
+PATIENCE_S = 120.0
+
+TOOLS = "sh cat date sleep ls mkdir rm ln mv tr grep tail head dd env chmod ps"
+"""What a poor host has. No setsid, no timeout, and nothing that POSIX does not name."""
+
+FLOOD = "99999999999999"
+"""Bytes of output that a liar says there are."""
+
+MIB = 1 << 20
+
+
+def settled(client: Client, *jobs: Job) -> list[Node]:
+    """Return the node of each job, once nothing is left to be done for any."""
+    ids = [job.id for job in jobs]
+    eventually(lambda: all(client.get(each).is_settled for each in ids), within_s=PATIENCE_S)
+    return [client.get(each).nodes[0] for each in ids]
+
+
+def fate(node: Node) -> tuple[str | None, int | None]:
+    return (node.reason or str(node.status), node.exit_code)
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def poor_tools(folder: Path, *, without_proc: bool = False) -> str:
+    """Make a folder of the tools that a poor host has, and return its path."""
+    folder.mkdir()
+    for tool in TOOLS.split():
+        (folder / tool).symlink_to(shutil.which(tool) or "/nonexistent")
+    if without_proc:
+        # Linux's own ps needs /proc; that of a BSD asks its kernel. This one looks elsewhere.
+        (folder / "ps").unlink()
+        script(
+            folder / "ps",
+            "#!/bin/sh\nfor pid; do :; done\n"
+            f"read -r line <{folder}/proc/$pid/stat 2>/dev/null || exit 1\n"
+            'set -- ${line##*) }\necho "$1   at ${20}"\n',
+        )
+    return str(folder)
+
+
+def liar(path: Path, lie: str) -> str:
+    """
+    Return a forced command that does what it is asked, and tells of it by way of *lie*: where that
+    names a flood, what is read of an output never ends.
+    """
+    flood = "eval set -- ${SSH_ORIGINAL_COMMAND#*.sh}; echo $1; yes"
+    script(
+        path,
+        "case $SSH_ORIGINAL_COMMAND in\n"
+        f'*" \'status\' \'"*) /bin/sh -c "$SSH_ORIGINAL_COMMAND" | {lie} ;;\n'
+        f"*\" 'read' '\"*) {flood if FLOOD in lie else 'eval $SSH_ORIGINAL_COMMAND'} ;;\n"
+        '*) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;\nesac\n',
+    )
+    return f"/bin/sh {path}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("farm", [7], indirect=True)
+def test_poor_and_noisy_hosts_do_as_well_as_any(client: Client, farm: Farm, tmp_path: Path) -> None:
+    """
+    Without setsid and timeout, without /proc, with a login that prints what it likes, with clocks
+    years off or jumping, with a command that fills the disk: the true code, and what was printed.
+    """
+    bare, blind, noisy, late, jumping, full = farm.hosts[1:]
+    farm.stop()
+    farm.env[bare] = {"PATH": poor_tools(tmp_path / "tools")}
+    farm.env[blind] = {"PATH": poor_tools(tmp_path / "blind", without_proc=True)}
+    hidden = tmp_path / "blind" / "proc"
+    hidden.mkdir()
+    farm.world[blind] = f"mount --rbind /proc {hidden}; mount -t tmpfs none /proc"
+    (tmp_path / "banner").write_text("Unauthorised use is an offence.\n" * 30)
+    farm.options[noisy] = {"Banner": str(tmp_path / "banner")}
+    for name in (".bashrc", ".profile"):
+        line = "printf '%10000s' noise; printf '%10000s' noise >&2\n"
+        (farm.home / noisy).mkdir(exist_ok=True)
+        (farm.home / noisy / name).write_text(line)
+    for host, now in ((late, "86400"), (jumping, "$(($$ % 2 * 2000000000))")):
+        tools = tmp_path / host
+        tools.mkdir()
+        script(tools / "date", f"#!/bin/sh\necho {now}\n")
+        farm.env[host] = {"PATH": f"{tools}:/usr/bin:/bin"}
+    farm.world[full] = f"mount -t tmpfs -o size=1m none {farm.home / full}"
+    farm.start()
+    said = subprocess.run(
+        ["ssh", "-F", str(farm.config), noisy, "true"], capture_output=True, check=True
+    )
+    assert b"offence" in said.stderr
+    assert len(said.stdout) == (10_000 if shell_of_this_user().endswith("bash") else 0)
+
+    # A child with a session of its own, and one that is left behind, where they can be had.
+    line = "echo out; echo err >&2; sleep 1000 & exit 37"
+    jobs = [client.submit(on=host, shell=line) for host in farm.hosts if host != full]
+    filling = client.submit(on=full, shell="yes; echo code $?; kill -9 $$")
+    stopped = [client.submit(on=host, shell="exec sleep 1000", timeout=1) for host in (bare, blind)]
+
+    nodes = settled(client, *jobs)
+    assert [("exit_nonzero", 37)] * 6 == [fate(node) for node in nodes]
+    assert [b"out\n"] * 6 == [client.output(job.id) for job in jobs]
+    assert [b"err\n"] * 6 == [client.output(job.id, stream="stderr") for job in jobs]
+    assert ["marker", "marker", "process", "marker"] == [n.containment for n in nodes[:4]]
+    assert all(
+        job.created_at <= node.started_at <= node.completed_at  # type: ignore[operator]
+        for job, node in zip(jobs, nodes, strict=True)
+    )
+    assert [("timeout", -1)] * 2 == [fate(node) for node in settled(client, *stopped)]
+    (node,) = settled(client, filling)
+    assert ("signal", signal.SIGKILL) == (node.reason, node.signal)
+    assert 500_000 < len(client.output(filling.id)) < 1 << 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("farm", [9], indirect=True)
+def test_hosts_that_cannot_or_lie_are_told_and_harm_no_other(
+    client: Client, farm: Farm, tmp_path: Path
+) -> None:
+    """What cannot begin says why; who tells nonsense is lost, never believed; memory stays flat."""
+    unwritable, full, *liars = farm.hosts[1:]
+    farm.stop()
+    farm.env[unwritable] = {"HOME": "/proc"}
+    farm.world[full] = (
+        f"mount -t tmpfs -o size=8k none {farm.home / full}; yes >{farm.home / full}/big || true"
+    )
+    nonsense, *liars = liars
+    farm.options[nonsense] = {"ForceCommand": "echo Welcome to SwitchOS; echo 'switch>'"}
+    lies = {
+        "huge numbers": "sed 's/ began [0-9]*/ began 99999999999999999999/'",
+        "somebody else's": "sed 's/^job job_/job job_x/'",
+        "another's answer": "sed 's/^[^ ]*$/another/'",
+        "no end": "{ cat; yes; }",
+        "a flood": f"sed 's/\\(alive\\|dead\\) [0-9]* [0-9]* [0-9]* /\\1 {FLOOD} 0 0 /'",
+    }
+    for number, (host, lie) in enumerate(zip(liars, lies.values(), strict=True)):
+        farm.options[host] = {"ForceCommand": liar(tmp_path / f"liar{number}", lie)}
+    farm.start()
+
+    soon: dict[str, object] = {"timeout": 1, "grace": 0, "reconnect_timeout": 1}
+    soon["limits"] = {"output_bytes": "2m"}
+    jobs = [
+        client.submit(on=host, shell="echo out; exec sleep 1000", **soon) for host in farm.hosts
+    ]
+    told = [(node.reason, node.exit_code) for node in settled_or_lost(client, jobs)]
+    assert [
+        ("timeout", -1),
+        ("spawn_failed", None),
+        ("spawn_failed", None),
+        ("spawn_failed", None),
+        *[("lost", None)] * 4,
+        ("timeout", -1),
+    ] == told
+    errors = [str(client.get(job.id).nodes[0].error) for job in jobs]
+    assert ["cannot be written" in error for error in errors[1:4]] == [True, True, False]
+    assert "no POSIX shell" in errors[3]
+    assert resident(supervisor_of(client)) < 200 << 20
+    for host in liars:
+        farm.stop(host)
+        del farm.options[host]
+        farm.start(host)
+    settled(client, *jobs)
+    assert [b"out\n"] * 5 == [client.output(job.id) for job in (jobs[0], *jobs[4:-1])]
+    assert 2 * MIB < len(client.output(jobs[-1].id)) <= 3 * MIB
+
+
+def settled_or_lost(client: Client, jobs: list[Job]) -> list[Node]:
+    """Return the node of each job, once it has ended."""
+    eventually(lambda: all(client.get(job.id).is_terminal for job in jobs), within_s=PATIENCE_S)
+    return [client.get(job.id).nodes[0] for job in jobs]
+
+
+def shell_of_this_user() -> str:
+    return pwd.getpwuid(os.getuid()).pw_shell
+
+
+def resident(pid: int | None) -> int:
+    """Return how many bytes of memory a process holds."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
