@@ -13,21 +13,13 @@ from ...core.state import Reason
 from ...ports.clock import Clock
 from ...shim import spool
 from .answer import Report, Told, parse_status
-from .attempt import (
-    AWAY,
-    FORGOTTEN,
-    GIVEN_UP,
-    NEVER_OVER,
-    OVERDUE,
-    PARENT_KILLED,
-    REBOOTED,
-    Attempt,
-)
+from .attempt import Attempt
 from .fetch import Fetcher
 from .link import Link
 from .order import key_on_host
 from .place import Place
 from .refusal import Cut, Refused
+from .words import AWAY, FORGOTTEN, GIVEN_UP, NEVER_OVER, OVERDUE, PARENT_KILLED, REBOOTED
 
 log = logging.getLogger("outlast.ssh")
 
