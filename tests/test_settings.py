@@ -27,6 +27,7 @@ NAMES = (
     "job_command_timeout_sec",
     "job_connect_timeout_sec",
     "ssh_config",
+    "inventory",
 )
 """Every key of the file."""
 

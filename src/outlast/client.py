@@ -14,7 +14,8 @@ from .core.state import JobStatus
 from .engine import verbs
 from .engine.secrets import resolve_secrets
 from .errors import InvalidRequest, NotTerminal, WaitTimeout
-from .settings import capture_caller, for_hosts, load_settings
+from .inventory import for_hosts
+from .settings import capture_caller, load_settings
 from .wiring import capabilities, make_service
 
 if TYPE_CHECKING:
@@ -28,14 +29,21 @@ PAGE: Final = 100
 
 class Client:
     """
-    Jobs in the home of this user, or in *home*.
+    Jobs in the home of this user, or in *home*. *ssh_config* and *inventory* are files that say
+    what is known of hosts, in place of those in the settings.
 
     Each method does what the CLI's command of the same name does, and raises a `ClientError`
     with a stable `code` where it cannot. May be shared by threads.
     """
 
-    def __init__(self, *, home: str | os.PathLike[str] | None = None) -> None:
-        self._settings = load_settings(home=home)
+    def __init__(
+        self,
+        *,
+        home: str | os.PathLike[str] | None = None,
+        ssh_config: str | os.PathLike[str] | None = None,
+        inventory: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self._settings = load_settings(home=home, ssh_config=ssh_config, inventory=inventory)
         self._service = make_service(self._settings)
         self._let_go = weakref.finalize(self, self._service.close)
 

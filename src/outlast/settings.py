@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -30,6 +30,9 @@ SUPERVISORS_OWN: Final = (*CLEAN, "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
 
 CONFIG: Final = "config.toml"
 """The file of settings, in the home and nowhere else: it holds for whoever uses that home."""
+
+INVENTORY: Final = "hosts.toml"
+"""The file of hosts, in the home or in `$XDG_CONFIG_HOME/outlast`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,9 @@ class Settings:
     ssh_config: str | None = None
     """The configuration of SSH; None: `~/.ssh/config`, if it is there."""
 
+    inventory: str | None = None
+    """The file that says what is known of hosts; None: where `inventory_file` finds one."""
+
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where each came from: `argument`, a variable's name, the file's path, or `default`."""
 
@@ -73,6 +79,16 @@ class Settings:
     def config(self) -> str:
         """The file that these settings may stand in. It need not be there."""
         return f"{self.home}/{CONFIG}"
+
+    def inventory_file(self) -> str | None:
+        """Return the inventory that is named; else the home's, else the user's, if there is one."""
+        if self.inventory is not None:
+            return self.inventory
+        user = os.environ.get("XDG_CONFIG_HOME", "")
+        if not os.path.isabs(user):
+            user = os.path.expanduser("~/.config")
+        places = (f"{self.home}/{INVENTORY}", f"{user}/outlast/{INVENTORY}")
+        return next((path for path in places if os.path.exists(path)), None)
 
     def written(self) -> dict[str, str | None]:
         """Return each by its name, as it would be written in the file; None: it is not set."""
@@ -85,6 +101,7 @@ class Settings:
             "job_command_timeout_sec": str(self.command_timeout_s),
             "job_connect_timeout_sec": str(self.connect_timeout_s),
             "ssh_config": self.ssh_config,
+            "inventory": self.inventory,
         }
 
     def supervisors(self) -> dict[str, int]:
@@ -110,9 +127,9 @@ def _positive(value: object) -> int:
 
 
 def _path(value: object) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str | os.PathLike):
         raise ValueError(f"{value!r:.80} is no path")  # noqa: TRY004 told with all that is wrong
-    return os.path.abspath(os.path.expanduser(value))
+    return os.path.abspath(os.path.expanduser(os.fspath(value)))
 
 
 class _Row(NamedTuple):
@@ -136,6 +153,7 @@ _ROWS: Final = (
     _Row("job_command_timeout_sec", "command_timeout_s", _positive, 600, "JOB_COMMAND_TIMEOUT_SEC"),
     _Row("job_connect_timeout_sec", "connect_timeout_s", _positive, 30, "JOB_CONNECT_TIMEOUT_SEC"),
     _Row("ssh_config", "ssh_config", _path, None),
+    _Row("inventory", "inventory", _path, None),
 )
 
 
@@ -238,35 +256,6 @@ def capture_caller(*, clean: bool = False, env: Mapping[str, str] | None = None)
             except (OSError, ValueError):
                 continue
     return Captured(env=own, umask=_umask(), rlimits=rlimits, cwd=_cwd())
-
-
-def for_hosts(
-    specs: Sequence[Mapping[str, Any]], captured: Captured, settings: Settings
-) -> tuple[list[Mapping[str, Any]], Captured]:
-    """Return what a caller asks for, with what the settings say of hosts where it says nothing."""
-    if not any(spec.get("on") for spec in specs):
-        return list(specs), captured
-    clocks = {
-        "timeout": timedelta(seconds=settings.command_timeout_s),
-        "connect_timeout": timedelta(seconds=settings.connect_timeout_s),
-    }
-    specs = [
-        {
-            **{name: of for name, of in clocks.items() if spec.get(f"{name}_ms") is None},
-            **_said(spec),
-        }
-        if spec.get("on")
-        else spec
-        for spec in specs
-    ]
-    if settings.ssh_config is None:
-        return list(specs), captured
-    env = {**captured.env, "OUTLAST_SSH_CONFIG": settings.ssh_config}
-    return list(specs), replace(captured, env=env)
-
-
-def _said(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in spec.items() if value is not None}
 
 
 def _cwd() -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core.hosts import can_be_secret
+from ..core.hostspec import HostSpec
 from ..core.job import LOCAL, SSH, JobSpec
 from ..core.parse import read_spec
 from ..core.reader import shown
@@ -63,10 +64,17 @@ def read_request(
 def anchored(spec: JobSpec, captured: Captured) -> JobSpec:
     """Return *spec* with its paths absolute, as the caller meant them."""
     stdin = None if spec.stdin is None else os.path.join(captured.cwd, spec.stdin)
-    if spec.on:
-        return replace(spec, stdin=stdin)  # its directory is the hosts' affair
+    if spec.on:  # its directory is the hosts' affair
+        hosts = {name: _anchored_host(host, captured.cwd) for name, host in spec.hosts.items()}
+        return replace(spec, stdin=stdin, hosts=hosts)
     cwd = os.path.join(captured.cwd, os.path.expanduser(spec.cwd or ""))
     return replace(spec, cwd=os.path.normpath(cwd), stdin=stdin)
+
+
+def _anchored_host(host: HostSpec, cwd: str) -> HostSpec:
+    if host.key is None:
+        return host
+    return replace(host, key=os.path.join(cwd, os.path.expanduser(host.key)))
 
 
 def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[str]:
@@ -94,6 +102,12 @@ def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[s
 def _host_faults(spec: JobSpec, capabilities: Ask) -> list[str]:
     """Return what keeps *spec* from being sent to hosts; what they lack themselves, they tell."""
     faults = _stdin_faults(spec, "/") + _limit_faults(spec, capabilities)
+    faults += [
+        f"hosts.{name}: key {host.key} {'cannot be read' if there else 'is not there'}"
+        for name, host in spec.hosts.items()
+        if host.key is not None
+        and not ((there := os.path.lexists(host.key)) and os.access(host.key, os.R_OK))
+    ]
     faults += [
         f"secret_env {shown(name)}: on a host such a name would show its value: take capital"
         " letters, digits and _, and none that a shell has for itself"

@@ -40,6 +40,9 @@ class Caller:
         self.exit_status = False
         """`--exit-status`: the code belongs to the command, and ours is another."""
 
+        self.overrides: dict[str, Any] = {}
+        """Settings that the arguments give, by their fields."""
+
         self._settings: Settings | None = None
         self._service: Service | None = None
 
@@ -59,7 +62,7 @@ class Caller:
         if self._settings is None:
             from ..settings import load_settings
 
-            self._settings = load_settings(home=self.home)
+            self._settings = load_settings(home=self.home, **self.overrides)
         return self._settings
 
     @property

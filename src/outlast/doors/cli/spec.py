@@ -100,7 +100,26 @@ ROWS: Final = (
 
 def spec_options(function: F) -> F:
     """Give a command every option of a job's spec, and the command to run."""
-    return click.argument("command", nargs=-1, type=click.UNPROCESSED)(job_options(function))
+    function = ssh_options(job_options(function))
+    return click.argument("command", nargs=-1, type=click.UNPROCESSED)(function)
+
+
+def ssh_options(function: F) -> F:
+    """Give a command the options that say where what is known of hosts is written down."""
+    for option, says in (
+        ("--inventory", "The file of hosts and groups.  [default: hosts.toml in the home]"),
+        ("--ssh-config", "The configuration of SSH.  [default: ~/.ssh/config]"),
+    ):
+        function = click.option(
+            option, metavar="FILE", expose_value=False, callback=_set, help=says
+        )(function)
+    return function
+
+
+def _set(context: click.Context, param: click.Parameter, value: str | None) -> None:
+    caller: Caller = context.obj
+    if value is not None:
+        caller.overrides[str(param.name)] = value
 
 
 _CONNECTION_BOUND: Final = click.option(
@@ -153,7 +172,8 @@ def submit(caller: Caller, given: dict[str, Any]) -> Job:
     from ...engine import verbs
     from ...engine.preflight import read_request
     from ...errors import InvalidRequest
-    from ...settings import capture_caller, for_hosts
+    from ...inventory import for_hosts
+    from ...settings import capture_caller
     from ...shim.failpoint import reach
     from ...wiring import capabilities
 
@@ -187,7 +207,7 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
     for row in ROWS:
         value = given[row.key.replace(".", "_")]
         if row.many:
-            value = _many(row, value, faults) or None
+            value = _many(row, value or (), faults) or None
         if value is None or row.key in ("key", "dialogue"):
             continue
         if row.key.startswith("limits."):

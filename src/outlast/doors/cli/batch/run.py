@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 ON_HOSTS: Final = (
-    *("on", "connect_timeout", "reconnect_timeout", "max_parallel"),
+    *("on", "hosts", "connect_timeout", "reconnect_timeout", "max_parallel"),
     *("dialogue", "connection_bound"),
 )
 NOT_HERE: Final = ("key", "script", "runtime", "queue", "queue_width", *ON_HOSTS)

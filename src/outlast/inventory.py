@@ -1,0 +1,118 @@
+"""The user's inventory, and what a request for hosts means by it: settled at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from .errors import InvalidRequest
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .core.inventory import Inventory
+    from .ports.executor import Captured
+
+
+def load_inventory(settings: Settings) -> Inventory:
+    """
+    Return the inventory that *settings* name, or find; an empty one where there is none.
+
+    Raises:
+        InvalidRequest: It cannot be read, or makes no sense; all faults are listed.
+    """
+    import tomllib
+
+    from .core.inventory import NONE, read_inventory
+
+    path = settings.inventory_file()
+    if path is None:
+        return NONE
+    try:
+        with open(path, "rb") as file:
+            data = tomllib.load(file)
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise InvalidRequest(f"{path} is not TOML: {error}") from None
+    inventory, faults = read_inventory(data, path)
+    if faults:
+        raise InvalidRequest(*faults)
+    return inventory
+
+
+def for_hosts(
+    specs: Sequence[Mapping[str, Any]], captured: Captured, settings: Settings
+) -> tuple[list[Mapping[str, Any]], Captured]:
+    """
+    Return what a caller asks for, with plain hosts where it names groups, and with what the
+    inventory and the settings say of hosts where it says nothing.
+
+    Raises:
+        InvalidRequest: The inventory makes no sense, or a selection of it is empty.
+    """
+    if not any(spec.get("on") for spec in specs):
+        return list(specs), captured
+    inventory = load_inventory(settings)
+    faults: list[str] = []
+    specs = [
+        _for_hosts(spec, inventory, settings, faults) if spec.get("on") else spec for spec in specs
+    ]
+    if faults:
+        raise InvalidRequest(*dict.fromkeys(faults))
+    if settings.ssh_config is None:
+        return list(specs), captured
+    env = {**captured.env, "OUTLAST_SSH_CONFIG": settings.ssh_config}
+    return list(specs), replace(captured, env=env)
+
+
+def select(settings: Settings, names: Sequence[str]) -> tuple[list[str], Inventory]:
+    """
+    Return the hosts that *names* mean, all of the inventory if there are none, and that.
+
+    Raises:
+        InvalidRequest: As `for_hosts`.
+    """
+    from .core.inventory import ALL
+
+    inventory = load_inventory(settings)
+    hosts, faults = inventory.select(names or [ALL])
+    if faults:
+        raise InvalidRequest(*faults)
+    return list(dict.fromkeys(hosts)), inventory
+
+
+def _for_hosts(
+    spec: Mapping[str, Any], inventory: Inventory, settings: Settings, faults: list[str]
+) -> dict[str, Any]:
+    from .core.inventory import merged
+
+    asked = {key: value for key, value in spec.items() if value is not None}
+    names = asked["on"].split(",") if isinstance(asked["on"], str) else asked["on"]
+    if isinstance(names, Sequence) and not isinstance(names, bytes):
+        names = [name.strip() if isinstance(name, str) else name for name in names]
+        asked["on"], wrong = inventory.select(names)
+        faults += [f"on: {fault}" for fault in wrong]
+    given = asked.get("hosts", {})
+    if not isinstance(given, Mapping) or not isinstance(asked["on"], list):
+        return asked  # told by whoever reads the spec
+    ways = [each["jump"] for each in given.values() if isinstance(each, Mapping) and "jump" in each]
+    hops = [hop.strip() for way in ways if isinstance(way, str) for hop in way.split(",")]
+    known = inventory.known([name for name in (*asked["on"], *hops) if isinstance(name, str)])
+    for clock, seconds in (
+        ("timeout", settings.command_timeout_s),
+        ("connect_timeout", settings.connect_timeout_s),
+    ):
+        if f"{clock}_ms" in asked or clock in asked:
+            # What a request says of all comes before what was written down of one.
+            known = {name: replace(host, **{clock: None}) for name, host in known.items()}
+        else:
+            asked[clock] = timedelta(seconds=seconds)
+    hosts: dict[str, Any] = {
+        name: merged(known[name], said) if name in known and isinstance(said, Mapping) else said
+        for name, said in given.items()
+    }
+    if hosts := {**known, **hosts}:
+        asked["hosts"] = hosts
+    return asked
