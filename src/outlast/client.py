@@ -206,6 +206,40 @@ class Client:
             yield piece
             offset += len(piece)
 
+    def list_artifacts(self, job_id: str, *, node: int | None = None) -> dict[str, Any]:
+        """
+        Return what was collected from a job's nodes, or from one, as JSON has it: `items` with
+        `node`, `path`, `size`, `sha256`, `state` and more, `nodes` with how each one's went.
+        """
+        request = verbs.ListArtifacts(job_id=JobId(job_id), node=node)
+        return self._service.list_artifacts(request)
+
+    def read_artifact(
+        self, job_id: str, path: str, *, node: int = 0, offset: int = 0
+    ) -> Iterator[bytes]:
+        """
+        Yield a file that was collected from a node, from byte *offset* on, in pieces.
+
+        Raises:
+            NotFound: It has no such file, or not here.
+        """
+        while True:
+            piece = self._service.read_artifact(
+                verbs.ReadArtifact(job_id=JobId(job_id), path=path, node=node, offset=offset)
+            )
+            if not piece:
+                return
+            yield piece
+            offset += len(piece)
+
+    def zip_artifacts(self, job_id: str, *, node: int | None = None) -> Iterator[bytes]:
+        """
+        Yield a zip of what was collected from all nodes, or from one, in pieces:
+        `file.writelines(client.zip_artifacts(job.id))`. Its first file is `manifest.json`.
+        """
+        request = verbs.ZipArtifacts(job_id=JobId(job_id), node=node)
+        return self._service.zip_artifacts(request)
+
     def cancel(
         self,
         job_id: str,

@@ -63,7 +63,9 @@ def test_it_tells_every_command(cli: Cli) -> None:
             f"job {verb}"
             for verb in (
                 *("status", "wait", "result", "logs"),
-                *("cancel", "list", "delete", "retry"),
+                *("cancel", "list"),
+                *("artifacts list", "artifacts get", "artifacts zip"),
+                *("delete", "retry"),
             )
         ),
         *(f"batch {verb}" for verb in ("run", "status", "collect", "cancel")),
@@ -92,6 +94,8 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
     schemas = manifest["schemas"]
     job_id = cli.ended("--name", "n", "--label", "a=b", "--", "false")
     running = cli.running("--", "sleep", "60")
+    collects = ("--on", farm.hosts[0], "--collect", "x", "--collect", "d", "--require-artifacts")
+    on_host = cli.ended(*collects, "--shell", "echo > x; mkdir d")
     (cli.folder / "input").write_text("text")
     batch = ("--manifest", "M.json", "input", "--", "true")
     calls = {
@@ -104,6 +108,9 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
         "job cancel": ("job", "cancel", "--grace", "0", running),
         "job list": ("job", "list"),
         "job retry": ("job", "retry", job_id),
+        "job artifacts list": ("job", "artifacts", "list", on_host),
+        "job artifacts get": ("job", "artifacts", "get", "--json", "--to", "x", on_host, "x"),
+        "job artifacts zip": ("job", "artifacts", "zip", "--json", "--to", "zip", on_host),
         "job delete": ("job", "delete", job_id),
         "batch run": ("batch", *batch),
         "batch status": ("batch", "status", "M.json"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from outlast import Client, JobSpec, Limits
+from outlast.core.collect import Collect
 from outlast.doors.cli.app import cli
 from outlast.doors.cli.manifest import commands
 from outlast.doors.cli.spec import ROWS
@@ -28,6 +29,9 @@ AS_COMMANDS = {
     "cancel": "job cancel",
     "delete": "job delete",
     "retry": "job retry",
+    "list_artifacts": "job artifacts list",
+    "read_artifact": "job artifacts get",
+    "zip_artifacts": "job artifacts zip",
 }
 """What a verb is called on the command line: `get` and `read_output` have a word for people."""
 
@@ -65,8 +69,9 @@ def test_every_verb_is_documented() -> None:
 
 def test_every_key_of_the_spec_is_an_option() -> None:
     """On `run` and on `submit`, under its own name."""
-    keys = {field.name for field in fields(JobSpec)} - {"command", "limits", "retry_of"}
+    keys = {field.name for field in fields(JobSpec)} - {"command", "limits", "collect", "retry_of"}
     keys |= {f"limits.{field.name}" for field in fields(Limits)}
+    keys |= {f"collect.{field.name}" for field in fields(Collect)}
     options = {row.key for row in ROWS} | {"clean_env", "connection_bound"}
 
     assert keys == options - {"key"}

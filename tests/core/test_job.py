@@ -96,6 +96,7 @@ def test_what_is_not_said_is_pinned() -> None:
     assert {
         **dict.fromkeys(("shell", "script", "runtime", "name", "cwd", "stdin", "retry_of")),
         **dict.fromkeys(("idle_timeout", "queue_timeout", "queue", "queue_width", "max_parallel")),
+        "collect": None,
         **{key: {} for key in ("labels", "env", "secret_env", "hosts")},
         "command": (),
         "on": (),

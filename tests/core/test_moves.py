@@ -105,6 +105,7 @@ def test_the_vocabulary_is_pinned() -> None:
         "oom_killed",
         "output_limit",
         "prompt_unanswered",
+        "artifacts_missing",
         "exception",
         "lost",
         "host_rebooted",

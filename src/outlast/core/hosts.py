@@ -108,6 +108,11 @@ def read_hosts(value: object, faults: list[str]) -> tuple[str, ...]:
 def settle_hosts(given: dict[str, Any], faults: list[str], *, said: bool) -> None:
     """Give a job for hosts the clocks that it has of its own, and tell what it cannot have."""
     if not given["on"]:
+        if given["collect"] is not None and not said:
+            faults.append(
+                "collect is for hosts, and on names none: what a command leaves on this machine"
+                " is there already, in its cwd"
+            )
         faults += [
             f"{name} is a host's, and on names none"
             for name, usual in HOSTS_OWN.items()
@@ -145,7 +150,7 @@ def settle_bound(given: dict[str, Any], faults: list[str], *, said: Collection[s
     without = "which is bound to its connection, there is no shell of ours on the host"
     faults += [
         f"{name}: for a job {without} that could see to it"
-        for name in ("script", "cwd", "env", "secret_env")
+        for name in ("script", "cwd", "env", "secret_env", "collect")
         if given[name]
     ]
     if given["leftovers"] == "wait":

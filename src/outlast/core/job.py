@@ -11,6 +11,7 @@ from . import limits
 from .state import TERMINAL, TERMINAL_JOB, JobStatus, NodeStatus
 
 if TYPE_CHECKING:
+    from .collect import Collect
     from .dialogue import Rule
     from .hostspec import HostSpec
 
@@ -85,6 +86,9 @@ class JobSpec:
 
     leftovers: str = "stop"
     """Background processes that outlive the command: `stop` them after a moment, or `wait`."""
+
+    collect: Collect | None = None
+    """Files to be fetched from each host once the command has ended there."""
 
     max_parallel: int | None = None
     """At most so many of the hosts at once; None: as many as is usual."""

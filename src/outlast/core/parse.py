@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import InvalidRequest
+from .collect import read_collect
 from .dialogue import REFERENCES, read_rules
 from .hostreader import read_known
 from .hosts import read_hosts, settle_bound, settle_hosts
@@ -67,6 +68,7 @@ class _Spec(Reader):
             "cwd": self.path("cwd"),
             "stdin": self.path("stdin"),
             "limits": self.limits(),
+            "collect": read_collect(self.take("collect"), self.faults),
             "on_output_limit": self.choice("on_output_limit", ON_OUTPUT_LIMIT),
             "leftovers": self.choice("leftovers", LEFTOVERS),
             "queue": self.label("queue", self.text("queue")),

@@ -56,6 +56,16 @@ def spec_to_json(spec: JobSpec) -> dict[str, Any]:
         out["dialogue"] = rules_to_json(spec.dialogue)
     if spec.limits != _DEFAULT.limits:
         out["limits"] = dict(vars(spec.limits))
+    return out | _rare(spec)
+
+
+def _rare(spec: JobSpec) -> dict[str, Any]:
+    """Return the part of a spec that few jobs have, and only they import."""
+    out: dict[str, Any] = {}
+    if spec.collect is not None:
+        from .collect import collect_to_json
+
+        out["collect"] = collect_to_json(spec.collect)
     return out
 
 
@@ -77,6 +87,10 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
         from .dialogue import rules_from_json
 
         given["dialogue"] = rules_from_json(given["dialogue"])
+    if "collect" in given:
+        from .collect import collect_from_json  # here, since most jobs have none
+
+        given["collect"] = collect_from_json(given["collect"])
     if "limits" in given:
         given["limits"] = Limits(**given["limits"])
     return JobSpec(**given)

@@ -51,6 +51,7 @@ class Reason(StrEnum):
     OOM_KILLED = "oom_killed"
     OUTPUT_LIMIT = "output_limit"
     PROMPT_UNANSWERED = "prompt_unanswered"
+    ARTIFACTS_MISSING = "artifacts_missing"
     EXCEPTION = "exception"
     LOST = "lost"
     HOST_REBOOTED = "host_rebooted"

@@ -42,8 +42,17 @@ def job_result(job: Job, folders: Sequence[str]) -> dict[str, Any]:
         "exit_code": job.exit_code,
         **tails,
         "truncated": truncated,
-        "artifacts": [],
+        "artifacts": _artifacts(job, folders),
     }
+
+
+def _artifacts(job: Job, folders: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what each node has collected, in short; no other job pays for the modules."""
+    if job.spec.collect is None:
+        return []
+    from .artifacts import Place, summaries
+
+    return summaries(map(Place, job.nodes, folders))
 
 
 def _tails(node: Node, folder: str, most: int) -> tuple[dict[str, str], bool]:

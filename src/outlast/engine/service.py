@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ..home import Home
     from ..ports.clock import Clock
     from ..ports.store import Page, Store
-    from ..ports.supervision import Supervision
+    from ..ports.supervision import News, Supervision
+    from .artifacts import Place
     from .follow import Follow, Piece
     from .preflight import Ask
 
@@ -135,9 +136,7 @@ class Service:
         """
         job_ids = request.job_ids
         jobs = {job_id: self._stored(job_id) for job_id in job_ids}
-        if not self._is_waited(jobs, request.any):
-            deadline = None if request.timeout is None else self._deadline(request.timeout)
-            jobs = self._wait_changed(jobs, request.any, deadline)
+        jobs = self._stay(jobs, request.timeout, any_of_them=request.any)
         return tuple(self._with_live_facts(jobs[job_id]) for job_id in job_ids)
 
     def watch(self, request: verbs.Wait) -> Iterator[Job]:
@@ -152,12 +151,7 @@ class Service:
         """
         from .watch import changes
 
-        return changes(
-            request,
-            self._clock,
-            self._stored,
-            lambda job_ids, timeout: self._supervision.news(job_ids, timeout=timeout),
-        )
+        return changes(request, self._clock, self._stored, self._subscribe)
 
     def read_output(self, request: verbs.ReadOutput) -> bytes:
         """
@@ -177,6 +171,45 @@ class Service:
         folder = self.output_folder(job, job.nodes[request.node])
         return spool.read_output(folder, request.stream, request.offset, request.limit)
 
+    def list_artifacts(self, request: verbs.ListArtifacts) -> dict[str, Any]:
+        """
+        Return what was collected, as JSON: a line for each file, those that were left out included.
+
+        Raises:
+            InvalidRequest: There is no such node.
+        """
+        from . import artifacts
+
+        job = self._stored(request.job_id)
+        return artifacts.listing(job, self._places(job, request.node))
+
+    def read_artifact(self, request: verbs.ReadArtifact) -> bytes:
+        """
+        Return a piece of a file: at most *limit* bytes from *offset*; b"" at its end.
+
+        Raises:
+            InvalidRequest: There is no such node.
+
+            NotFound: It has no such file, or not here.
+        """
+        from . import artifacts
+
+        (place,) = self._places(self._stored(request.job_id), request.node)
+        return artifacts.read_piece(place, request.path, request.offset, request.limit)
+
+    def zip_artifacts(self, request: verbs.ZipArtifacts) -> Iterator[bytes]:
+        """
+        Return a zip of what was collected, piece by piece as it is read. Its first file is
+        `manifest.json`.
+
+        Raises:
+            InvalidRequest: There is no such node.
+        """
+        from . import artifacts
+
+        job = self._stored(request.job_id)
+        return artifacts.zipped(job, self._places(job, request.node))
+
     def cancel(self, request: verbs.Cancel) -> tuple[Job, bool]:
         """
         Cancel what has not ended. Returns the job as it then stands, and whether this call
@@ -195,8 +228,7 @@ class Service:
             for old, node in zip(before.nodes, after.nodes, strict=True)
         )
         if request.wait_stopped is not None:
-            deadline = self._deadline(request.wait_stopped)
-            after = self._wait_changed({after.id: after}, False, deadline, settled=True)[after.id]
+            after = self._stay({after.id: after}, request.wait_stopped, settled=True)[after.id]
         return self._with_live_facts(after), changed
 
     def delete(self, request: verbs.Delete) -> tuple[JobId, ...]:
@@ -283,47 +315,26 @@ class Service:
         """Return the folder that holds the output of a node's current attempt."""
         return self._home.attempt(attempt_key(job.id, node.index, max(node.attempt, 1)))
 
-    # Waiting --------------------------------------------------------------------------------
+    def _places(self, job: Job, index: int | None) -> Sequence[Place]:
+        """Return the nodes of *job*, or the one of that index, with their folders."""
+        from .artifacts import Place, check_node
 
-    def _wait_changed(
-        self,
-        jobs: dict[JobId, Job],
-        wait_any: bool,
-        deadline: float | None,
-        *,
-        settled: bool = False,
-    ) -> dict[JobId, Job]:
-        left = None if deadline is None else deadline - self._clock.monotonic()
-        patience = None if left is None else timedelta(seconds=left)
-        news = self._supervision.news(frozenset(jobs), timeout=patience)
-        changed: frozenset[JobId] | None = None
-        try:
-            while True:
-                # Read after subscribing: what happened before it is seen, what comes is told.
-                jobs = {
-                    job_id: self._store.get(job_id)
-                    if not job.is_settled and (changed is None or job_id in changed)
-                    else job
-                    for job_id, job in jobs.items()
-                }
-                if self._is_waited(jobs, wait_any, settled=settled):
-                    return jobs
-                left = None if deadline is None else deadline - self._clock.monotonic()
-                if left is not None and left <= 0:
-                    return jobs
-                changed = news.changed(None if left is None else timedelta(seconds=left))
-        finally:
-            news.close()
-
-    def _deadline(self, timeout: timedelta) -> float:
-        return self._clock.monotonic() + timeout.total_seconds()
-
-    @staticmethod
-    def _is_waited(jobs: Mapping[JobId, Job], wait_any: bool, *, settled: bool = False) -> bool:
-        over = (job.is_settled if settled else job.is_terminal for job in jobs.values())
-        return any(over) if wait_any else all(over)
+        if index is not None:
+            check_node(job, index)
+        chosen = job.nodes if index is None else (job.nodes[index],)
+        return [Place(node, self.output_folder(job, node)) for node in chosen]
 
     # Reading --------------------------------------------------------------------------------
+
+    def _stay(
+        self, jobs: Mapping[JobId, Job], timeout: timedelta | None, **until: bool
+    ) -> dict[JobId, Job]:
+        from .waiting import stay
+
+        return stay(jobs, timeout, self._clock, self._store.get, self._subscribe, **until)
+
+    def _subscribe(self, job_ids: frozenset[JobId], timeout: timedelta | None) -> News:
+        return self._supervision.news(job_ids, timeout=timeout)
 
     def _stored(self, job_id: JobId) -> Job:
         """Return the job as it is stored; one whose retention is over is there no more."""

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from ..core.state import JobStatus
     from ..ports.executor import Captured
 
-VERBS = ("submit", "get", "list", "wait", "read_output", "cancel", "delete", "retry")
+VERBS = (
+    *("submit", "get", "list", "wait", "read_output", "cancel", "delete", "retry"),
+    *("list_artifacts", "read_artifact", "zip_artifacts"),
+)
 """The name of each verb, the same on every door."""
 
 
@@ -79,6 +82,32 @@ class ReadOutput(NamedTuple):
     stream: str = "stdout"
     offset: int = 0
     limit: int = 1 << 20
+
+
+class ListArtifacts(NamedTuple):
+    """Tell what was collected from a job's nodes; from one of them, where *node* is its index."""
+
+    job_id: JobId
+    node: int | None = None
+
+
+class ReadArtifact(NamedTuple):
+    """Read a piece of a file that was collected from one node."""
+
+    job_id: JobId
+    path: str
+    """As the listing has it, or as its host does."""
+
+    node: int = 0
+    offset: int = 0
+    limit: int = 1 << 20
+
+
+class ZipArtifacts(NamedTuple):
+    """Put what was collected, from all nodes or from one, into a zip."""
+
+    job_id: JobId
+    node: int | None = None
 
 
 class Cancel(NamedTuple):

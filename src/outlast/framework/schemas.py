@@ -69,6 +69,30 @@ NODE: Final = object_of(
     },
 )
 
+COLLECTED: Final[Schema] = {
+    "node": TEXT,
+    "state": {"enum": ["complete", "incomplete", "collecting"]},
+    "count": WHOLE,
+    "total_bytes": WHOLE,
+    "skipped": WHOLE,
+    "error": or_null("string"),
+}
+"""What one node has collected, in short."""
+
+ARTIFACT: Final = object_of(
+    {
+        "node": TEXT,
+        "index": WHOLE,
+        "path": TEXT,
+        "name": TEXT,
+        "size": WHOLE,
+        "sha256": or_null("string"),
+        "mtime": TIME,
+        "state": {"enum": ["begun", "complete", "changed", "skipped"]},
+        "error": or_null("string"),
+    }
+)
+
 RESULT: Final = object_of(
     {
         "value": {},
@@ -76,7 +100,7 @@ RESULT: Final = object_of(
         "stdout": TEXT,
         "stderr": TEXT,
         "truncated": YES_NO,
-        "artifacts": {"type": "array"},
+        "artifacts": list_of(object_of(COLLECTED)),
     }
 )
 
@@ -167,6 +191,17 @@ SCHEMAS: Final[Schema] = {
         }
     ),
     "deleted": object_of({"deleted": list_of(TEXT)}),
+    "artifact": ARTIFACT,
+    "artifacts": object_of(
+        {
+            "job_id": TEXT,
+            "count": WHOLE,
+            "total_bytes": WHOLE,
+            "nodes": list_of(object_of({"index": WHOLE, **COLLECTED})),
+            "items": list_of(ref("artifact")),
+        }
+    ),
+    "saved": object_of({"job_id": TEXT, "to": TEXT, "bytes": WHOLE}),
 }
 
 OF_COMMAND: Final = {
@@ -176,6 +211,9 @@ OF_COMMAND: Final = {
     "job logs": "piece",
     "job cancel": "jobs",
     "job list": "page",
+    "job artifacts list": "artifacts",
+    "job artifacts get": "saved",
+    "job artifacts zip": "saved",
     "job delete": "deleted",
     "job retry": "jobs",
 }

@@ -89,6 +89,7 @@ class Farm:
                 "ListenAddress": f"{host}:{self.port}",
                 "HostKey": str(self.folder / "host"),
                 "AuthorizedKeysFile": str(self.folder / "authorized_keys"),
+                "Subsystem": f"sftp internal-sftp -d {self.home / host}",
                 **self.options.get(host, {}),
             }
             env = {"HOME": str(self.home / host)} | self.env.get(host, {})

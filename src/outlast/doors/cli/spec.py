@@ -26,6 +26,7 @@ class Row(NamedTuple):
     metavar: str
     says: str
     many: bool = False
+    flag: bool = False
 
 
 ROWS: Final = (
@@ -94,6 +95,29 @@ ROWS: Final = (
     Row("--pids", "limits.pids", "N", "At most so many processes."),
     Row("--queue", "queue", "NAME", "Wait for the other jobs of this queue, first come first."),
     Row("--queue-width", "queue_width", "N", "At most so many of the queue run at once."),
+    Row(
+        "--collect",
+        "collect.globs",
+        "GLOB",
+        "Fetch these files from each host afterwards; may be repeated.",
+        many=True,
+    ),
+    Row(
+        "--collect-on",
+        "collect.on",
+        "complete|end",
+        "Where the command ended well, or however it did.  [default: complete]",
+    ),
+    Row("--collect-limit", "collect.max_bytes", "SIZE", "Of one host's files.  [default: 1g]"),
+    Row("--collect-files", "collect.max_files", "N", "So many of one host.  [default: 10000]"),
+    Row("--collect-timeout", "collect.timeout", "D", "To fetch them in.  [default: 1h]"),
+    Row(
+        "--require-artifacts",
+        "collect.required",
+        "",
+        "A host of which no file was fetched has failed.",
+        flag=True,
+    ),
     Row("--key", "key", "TEXT", "Asked again with the same key, it is the same job."),
 )
 
@@ -148,8 +172,9 @@ def job_options(function: F, *, but: Collection[str] = ()) -> F:
         function = click.option(
             row.option,
             row.key.replace(".", "_"),
-            metavar=row.metavar,
+            metavar=row.metavar or None,
             multiple=row.many,
+            is_flag=row.flag or None,  # False is something else to Click
             help=row.says,
         )(function)
     return function
@@ -202,38 +227,38 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
     """Return the spec, the key, what is to be read, and what is wrong with the options."""
     faults: list[str] = []
     spec: dict[str, Any] = {}
-    limits: dict[str, Any] = {}
     stdin: bytes | None = None
     for row in ROWS:
         value = given[row.key.replace(".", "_")]
-        if row.many:
-            value = _many(row, value or (), faults) or None
-        if value is None or row.key in ("key", "dialogue"):
+        if value in (None, (), False) or row.key in ("key", "dialogue"):
             continue
-        if row.key.startswith("limits."):
-            limits[row.key.removeprefix("limits.")] = _number(row.key, value)
-        elif row.key == "stdin" and value == "-":
+        value = _value(row, value, faults)
+        group, _, key = row.key.rpartition(".")
+        if row.key == "stdin" and value == "-":
             stdin = sys.stdin.buffer.read()
         elif row.key == "stdin":
             spec["stdin"] = os.path.expanduser(value)
         elif row.key == "script":
             spec["script"] = _text_of(value, faults)
         else:
-            spec[row.key] = _number(row.key, value)
+            (spec.setdefault(group, {}) if group else spec)[key] = value
     if given["stdin"] == given["script"] == "-":
         faults.append("--stdin - and --script - both want our stdin: give one as a file")
     if given["command"]:
         spec["command"] = tuple(given["command"])
     flags = {name: True for name in ("clean_env", "connection_bound") if given.get(name)}
     spec |= flags | read_dialogue(given, faults)
-    if limits:
-        spec["limits"] = limits
     return spec, given["key"], stdin, faults
 
 
-def _many(row: Row, given: Sequence[str], faults: list[str]) -> dict[str, Any]:
-    pairs = _pairs(row.option, given, faults)
-    return _hosts(pairs, faults) if row.key == "hosts" else pairs
+def _value(row: Row, value: Any, faults: list[str]) -> Any:
+    """Return what an option says, as the spec takes it."""
+    if row.key == "collect.globs":
+        return list(value)
+    if row.many:
+        pairs = _pairs(row.option, value, faults)
+        return _hosts(pairs, faults) if row.key == "hosts" else pairs
+    return value if row.flag else _number(row.key, value)
 
 
 def _pairs(option: str, given: Sequence[str], faults: list[str]) -> dict[str, str]:
@@ -266,7 +291,7 @@ def _number(key: str, value: str) -> Any:
     if key == "limits.output_bytes" and value == "none":
         return None
     try:
-        if key in ("limits.pids", "queue_width", "max_parallel", "port"):
+        if key in ("limits.pids", "queue_width", "max_parallel", "port", "collect.max_files"):
             return int(value)
         if key == "limits.cpus":
             return float(value)

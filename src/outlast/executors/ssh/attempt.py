@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from ... import jsonfile
+from ...artifacts import Collection
 from ...core.job import JobSpec
 from ...core.limits import RETENTION, from_epoch_ms, from_ms, to_epoch_ms, to_ms
 from ...core.sight import Alive, Emptied, Exited, Sight, Unkillable
@@ -18,6 +19,7 @@ from ...shim import spool
 from .answer import Told
 from .login import drop_login, hold_login, read_login
 from .place import Place
+from .wanted import Wanted
 from .words import DETAILS, ON_THE_HOST, OUT_OF_REACH, WORDS
 
 REMOTE: Final = "remote"
@@ -58,6 +60,8 @@ class Attempt:
         self.is_over = False
         self._is_stopping = False
         self._is_said_not_over = False
+        self.files = Wanted(known, self._note)
+        """What is fetched after its command: until that is done, its end is not told."""
 
     @classmethod
     def new(
@@ -78,6 +82,7 @@ class Attempt:
             "cwd": spec.cwd,
             "program": program,
             "bound": spec.connection_bound,
+            **Wanted.of(spec),
         }
         spool.make_folder(folder)
         hold_login(folder, place.secrets)  # first: what is known of it may be all there is left
@@ -130,7 +135,7 @@ class Attempt:
     @property
     def is_emptied(self) -> bool:
         """Whether nothing of it is left to be done but to clear its folder on the host away."""
-        return "emptied" in self._known
+        return "emptied" in self._known and not self.files.is_under_way
 
     def note_sent(self) -> None:
         """From now on its host may begin it, whatever comes back."""
@@ -204,7 +209,7 @@ class Attempt:
                 line |= {"code": None, "signal": told.status - SIGNAL_BASE}
             else:
                 line |= {"code": told.status, "signal": None}
-            self._note(ended=line)
+            self._note(ended=line, **self.files.after(line, self._clock.now()))
         elif (
             self._may_run
             and "late" not in self._known
@@ -227,12 +232,17 @@ class Attempt:
         self.tell_all()
         self.tell_over()
 
+    def collected(self, collection: Collection) -> None:
+        """All that will ever be here of its files is here."""
+        self.files.done(collection)
+        self.tell_all()
+
     def emptied(self, at: datetime, error: str | None = None) -> None:
         """
         All its processes are gone and all its output is here; or, for the reason that *error*
         tells, nobody will see to that any more. Told by `tell_over`.
         """
-        if not self.is_emptied:
+        if "emptied" not in self._known:
             ended: int = self._known.get("ended", {}).get("at", 0)
             self._note(emptied={"at": max(self._not_before_start(at), ended), "error": error})
 
@@ -279,7 +289,7 @@ class Attempt:
 
     def sight(self) -> Sight | None:
         """Return how it stands, as far as is known here; None if it is not known to have begun."""
-        if self.has_ended:
+        if self.has_ended and not self.files.is_under_way:
             return self._exited()
         return self._alive() if "began" in self._known else None
 
@@ -289,7 +299,7 @@ class Attempt:
             self._put("began", self._alive())
             if self._known.get("degraded") and not self.has_ended:
                 self._put("degraded", self._alive())
-        if self.has_ended:
+        if self.has_ended and not self.files.is_under_way:
             self._put("ended", self._exited())
         if "late" in self._known:
             self._put("late", self._exited(self._known["late"]))
@@ -333,6 +343,8 @@ class Attempt:
         error = ended.get("error")
         if error is None and reason == Reason.DISK_FULL:
             error = self._known.get("no_room")
+        if reason is None and ended.get("code") == 0 and (missing := self.files.missing):
+            reason, error = Reason.ARTIFACTS_MISSING, missing
         if error is None and reason in WORDS:
             numbers = {"idle": (self._known["idle_ms"] or 0) / 1000, "output": self.output_bytes}
             error = WORDS[reason].format(**{name: f"{n or 0:.12g}" for name, n in numbers.items()})
@@ -355,7 +367,7 @@ class Attempt:
             stdout_bytes=self.size(spool.STDOUT),
             stderr_bytes=self.size(spool.STDERR),
             progress_pct=percent,
-            message=message,
+            message=self.files.left_out or message,
             error=self._known["emptied"].get("error"),
         )
 
@@ -375,18 +387,7 @@ class Attempt:
         self._write()
 
     def _write(self) -> None:
-        path = f"{self.folder}/{REMOTE}"
-        with open(f"{path}.new", "w") as file:
-            json.dump(self._known, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(f"{path}.new", path)
-        with contextlib.suppress(OSError):
-            fd = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+        jsonfile.write(f"{self.folder}/{REMOTE}", self._known)
 
 
 def _reason(name: str | None) -> Reason | None:

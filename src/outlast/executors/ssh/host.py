@@ -14,6 +14,7 @@ from ...ports.clock import Clock
 from ...shim import spool
 from .answer import Report, Told, parse_status
 from .attempt import Attempt
+from .collecting import Collecting
 from .fetch import Fetcher
 from .link import Link
 from .order import key_on_host
@@ -65,6 +66,7 @@ class Host:
         self._starts: dict[str, asyncio.Task[None]] = {}
         self._taken: dict[str, float] = {}
         self._work = asyncio.Event()
+        self._collecting = Collecting(self._link, clock, self._work.set, floor_bytes)
         self._away_s = 0.0
         self._task = asyncio.create_task(self._go_on())
 
@@ -89,6 +91,7 @@ class Host:
             if task is not None:
                 task.cancel()
             attempt.end_unstarted(Reason.CANCELLED, None)
+        self._collecting.stop(attempt, "it was stopped")
         self._work.set()
 
     async def close(self) -> None:
@@ -97,6 +100,7 @@ class Host:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        await self._collecting.close()
         await self._link.close()
 
     # Beginning ------------------------------------------------------------------------------
@@ -194,6 +198,7 @@ class Host:
     def _is_away(self, attempts: list[Attempt], error: str) -> None:
         now = self._clock.now()
         for attempt in attempts:
+            self._collecting.is_away(attempt, AWAY)
             if _is_past(attempt.expires_at(), now):
                 attempt.emptied(now, GIVEN_UP)
             if attempt.is_emptied:
@@ -207,7 +212,8 @@ class Host:
         if self._fetcher.is_lively:
             self._away_s = 0.0  # it is there, and gone again and again
         longest = AWAY_S[1]
-        if all(attempt.has_ended for attempt in self._attempts.values()):
+        waited_for = (not each.has_ended or each.files.is_under_way for each in attempts)
+        if not any(waited_for):
             longest = GIVEN_UP_AWAY_S
         self._away_s = min(max(self._away_s * 2, AWAY_S[0]), longest)
 
@@ -246,7 +252,7 @@ class Host:
             reason, missing = told.detail
             attempt.end_unstarted(_void_reason(reason), attempt.detail(missing))
             return
-        attempt.set_phase(None)
+        attempt.set_phase("collecting" if attempt.files.is_under_way else None)
         attempt.begun(told, now - report.ago(told.at))
         is_whole = await self._fetcher.fetch(attempt, told)
         self._take_in_end(attempt, told, report, now)
@@ -260,6 +266,7 @@ class Host:
             self._work.set()
         if _is_past(attempt.expires_at(), now):
             attempt.emptied(now, NEVER_OVER)
+        self._collecting.take(attempt)
 
     def _take_in_end(self, attempt: Attempt, told: Told, report: Report, now: datetime) -> None:
         if told.ended_at is not None:
@@ -286,6 +293,7 @@ class Host:
         else:
             # Whoever may still be on the way there finds that it must not.
             await self._link.call("stop", key_on_host(attempt.key), "0", "lost")
+            self._collecting.stop(attempt, FORGOTTEN)
             attempt.lost(Reason.LOST, FORGOTTEN)
             attempt.emptied(self._clock.now())
 

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import hashlib
 import importlib.resources
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ...core.state import Reason
 from .connection import connect
@@ -30,6 +30,8 @@ MAX_NOISE_BYTES: Final = 1 << 16
 
 FOLDER: Final = ".outlast"
 NO_SHELL: Final = "the host gives us no POSIX shell: it does not do what a shell is asked"
+
+T = TypeVar("T")
 
 
 @cache
@@ -174,6 +176,42 @@ class Link:
                 if asked:
                     raise Cut(str(error)) from None
                 raise refusal_of(error, self._place.node) from None
+
+    @contextlib.asynccontextmanager
+    async def files(self) -> AsyncIterator[asyncssh.SFTPClient]:
+        """
+        Open a session of SFTP, whose paths are bytes. There must be a connection.
+
+        Raises:
+            Cut: The connection is no more.
+
+            Exception: What the library raises where the host has no such service, or it fails.
+        """
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            raise Cut("the connection is closed")
+        sftp = await self.answer(connection.start_sftp_client(path_encoding=None))
+        try:
+            yield sftp
+        finally:
+            sftp.exit()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await sftp.wait_closed()
+
+    async def answer(self, said: Awaitable[T]) -> T:
+        """
+        Return what the host says, in a session of `files`.
+
+        Raises:
+            Cut: It says nothing for so long that the connection is taken for dead.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await said
+        except TimeoutError:
+            self.abort()
+            raise Cut(f"no answer for {ANSWER_S:g}s") from None
 
     def abort(self) -> None:
         """Give the connection up at once: the host is not to be waited for."""

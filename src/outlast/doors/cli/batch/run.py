@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from ....framework.lazy import Verb
-from ..spec import job_options, read
+from ..spec import ROWS, job_options, read
 from .options import (
     Faults,
     batch_options,
@@ -30,6 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 ON_HOSTS: Final = (
     *("on", "hosts", "connect_timeout", "reconnect_timeout", "max_parallel"),
     *("dialogue", "connection_bound"),
+    *(row.key for row in ROWS if row.key.startswith("collect.")),
 )
 NOT_HERE: Final = ("key", "script", "runtime", "queue", "queue_width", *ON_HOSTS)
 """Keys of a job's spec that a batch sets itself, or that have no sense for many."""
@@ -161,7 +162,7 @@ def _options(given: dict[str, Any], faults: Faults) -> dict[str, Any]:
     if stdin == "-":
         faults.found.append("--stdin - is one stdin for many: name a file, such as {input}")
         stdin = None
-    ours = dict.fromkeys((*NOT_HERE, "shell"))
+    ours = dict.fromkeys(key.replace(".", "_") for key in (*NOT_HERE, "shell"))
     spec, _, _, found = read({**given, **ours, "command": (), "stdin": stdin})
     options, wrong = canonical(spec)
     faults.found += [*found, *wrong]
