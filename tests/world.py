@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 from outlast import Client
 from outlast.core.job import Job
 from outlast.errors import ClientError, Unavailable
@@ -66,6 +68,12 @@ def end_all(home: Path) -> None:
             for job in jobs:
                 client.cancel(job.id, grace=0, wait_stopped="10s")
     assert make_link(load_settings(home=home)).leave(LEAVE)
+
+
+def takes_root() -> None:
+    """Skip the test unless this user may make namespaces and mount; CI is root."""
+    if os.geteuid() != 0 and not os.environ.get("CI"):
+        pytest.skip("namespaces and mounts of its own take root")
 
 
 def supervisor_of(client: Client) -> int | None:

@@ -16,7 +16,7 @@ from outlast import Client
 from outlast.core.job import Job, Node
 from outlast.testing.sshd import Farm
 
-from ..world import eventually, supervisor_of
+from ..world import eventually, supervisor_of, takes_root
 
 PATIENCE_S = 120.0
 
@@ -87,6 +87,7 @@ def test_poor_and_noisy_hosts_do_as_well_as_any(client: Client, farm: Farm, tmp_
     Without setsid and timeout, without /proc, with a login that prints what it likes, with clocks
     years off or jumping, with a command that fills the disk: the true code, and what was printed.
     """
+    takes_root()
     bare, blind, noisy, late, jumping, full = farm.hosts[1:]
     farm.stop()
     farm.env[bare] = {"PATH": poor_tools(tmp_path / "tools")}
@@ -140,6 +141,7 @@ def test_hosts_that_cannot_or_lie_are_told_and_harm_no_other(
     client: Client, farm: Farm, tmp_path: Path
 ) -> None:
     """What cannot begin says why; who tells nonsense is lost, never believed; memory stays flat."""
+    takes_root()
     unwritable, full, *liars = farm.hosts[1:]
     farm.stop()
     farm.env[unwritable] = {"HOME": "/proc"}

@@ -5,6 +5,7 @@ hosts have, one user, strict keys.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -52,6 +53,9 @@ class Farm:
         self.world: dict[str, str] = {}
         """Shell that makes the world in which a host lives: a mount namespace of its own."""
 
+        self.within: dict[str, list[str]] = {}
+        """What is put before the command of a host's daemon: to be in a network of its own, say."""
+
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         for name in ("user", "host", "other"):
             self._make_key(name)
@@ -75,7 +79,7 @@ class Farm:
     def configure(self, identity: str = "user", more: str = "") -> None:
         """Write the user's configuration: which key to show, and *more* lines."""
         self.config.write_text(
-            f"Host 127.*\n  User {user()}\n  Port {self.port}\n  IdentitiesOnly yes\n"
+            f"Host 127.* 192.0.2.*\n  User {user()}\n  Port {self.port}\n  IdentitiesOnly yes\n"
             f"  IdentityFile {self.folder / identity}\n"
             f"  UserKnownHostsFile {self.known_hosts}\n{more}"
         )
@@ -99,20 +103,31 @@ class Farm:
             argv += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
             if (world := self.world.get(host)) is not None:
                 argv = ["unshare", "-m", "sh", "-ec", f'{world}\nexec "$@"', "sh", *argv]
-            with open(self.folder / f"{host}.log", "ab") as log:
+            argv = [*self.within.get(host, ()), *argv]
+            with open(self.folder / f"{host}.log", "wb") as log:
                 self._daemons[host] = subprocess.Popen(argv, stderr=log, start_new_session=True)
         for host in hosts or self.hosts:
             for _ in range(int(PATIENCE_S / LOOK_S)):
-                if is_listening(host, self.port):
+                if "Server listening on" in self.log(host):
                     break
                 time.sleep(LOOK_S)
             else:
-                raise AssertionError((self.folder / f"{host}.log").read_text())
+                raise AssertionError(self.log(host))
 
     def processes(self) -> list[int]:
         """The daemons, and what serves their connections."""
         daemons = [daemon.pid for daemon in self._daemons.values()]
         return daemons + [pid for daemon in daemons for pid in sessions(daemon)]
+
+    def log(self, host: str) -> str:
+        """Return what the daemon of a host has said since it was started."""
+        return (self.folder / f"{host}.log").read_text()
+
+    def hang_up(self, host: str) -> None:
+        """Kill whatever serves a connection to a host. The daemon goes on, and so do commands."""
+        for pid in sessions(self._daemons[host].pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self, *hosts: str) -> None:
         """Kill the daemons of *hosts* with every connection of theirs; commands are left alone."""

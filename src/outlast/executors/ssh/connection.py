@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 KEEPALIVE_S: Final = 15
 KEEPALIVES: Final = 3
-"""So many go unanswered before the connection is taken for dead."""
+"""So many go unanswered before the connection is taken for dead, if it is not configured."""
 
 USER_KNOWN_HOSTS: Final = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 GLOBAL_KNOWN_HOSTS: Final = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -132,8 +132,8 @@ async def connect(place: Place, *, jumps: int = 0) -> asyncssh.SSHClientConnecti
     """
     given, options = await options_of(place)
     given |= {
-        "keepalive_interval": KEEPALIVE_S,
-        "keepalive_count_max": KEEPALIVES,
+        "keepalive_interval": options.keepalive_interval or KEEPALIVE_S,
+        "keepalive_count_max": options.keepalive_count_max or KEEPALIVES,
         "login_timeout": 0,
     }
     # Without any, no host is known: to the library it would mean that none is checked.
