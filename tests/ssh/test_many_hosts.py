@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -93,20 +91,6 @@ def test_sick_hosts_are_told_apart_and_harm_no_other(client: Client, farm: Farm)
     assert ("partial", "mixed") == (job.status, job.reason)
     assert "ConnectTimeout: connection timed out after 2s" == job.nodes[2].error
     assert all(node.completed_at and node.stopped_at for node in job.nodes)
-
-
-@pytest.fixture
-def black_hole() -> Iterator[str]:
-    """An address that answers no one: its queue of connections is full."""
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(socket.socket())
-        server.bind(("127.0.0.9", 0))
-        server.listen(0)
-        for _ in range(4):
-            filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(server.getsockname())
-        yield f"127.0.0.9:{server.getsockname()[1]}"
 
 
 def test_a_dead_host_ends_by_its_clock(client: Client, black_hole: str) -> None:

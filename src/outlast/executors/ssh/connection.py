@@ -12,7 +12,7 @@ from ...core.hosts import parse_host
 from ...core.hostspec import DIRECT
 from ...core.state import Reason
 from .place import Place
-from .refusal import MISSING, Refused, refusal_of
+from .refusal import LOCKED, MISSING, Refused, refusal_of
 
 if TYPE_CHECKING:
     import asyncssh
@@ -27,6 +27,16 @@ GLOBAL_KNOWN_HOSTS: Final = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hos
 
 ON_THE_WAY: Final = ", on the way: "
 PASSWORD_FIRST: Final = ("keyboard-interactive", "password", "publickey")
+
+KNOWN_KINDS_FIRST: Final = (
+    "+ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521"
+    ",rsa-sha2-512,rsa-sha2-256"
+)
+"""
+Which kinds of key a host may show: those by which it is known, and then the others, so that one
+that has another kind is told as what it is. The library alone would ask for the first only, and the
+host hang up.
+"""
 
 MAX_JUMPS: Final = 16
 """More hosts on the way are a circle, such as a configuration may have."""
@@ -60,7 +70,7 @@ async def options_of(place: Place) -> tuple[dict[str, Any], Any]:
     if place.known.key is not None:
         given |= _this_key_alone(place.known.key)
     options = await library.SSHClientConnectionOptions.construct(**given)
-    if place.agent and options.config.get("IdentityAgent") is None:
+    if place.agent and options.config.get("IdentityAgent", ()) == ():
         given["agent_path"] = place.agent
     if place.known.password is not None and place.known.key is None:
         # First, since a host counts the keys that it does not take.
@@ -139,17 +149,35 @@ async def connect(place: Place, *, jumps: int = 0) -> asyncssh.SSHClientConnecti
     # Without any, no host is known: to the library it would mean that none is checked.
     files = [path for path in known_hosts_of(options) if os.access(path, os.R_OK)]
     given["known_hosts"] = files or b""
+    if options.config.get("HostKeyAlgorithms") is None:
+        given["server_host_key_algs"] = KNOWN_KINDS_FIRST
     tunnel = await connect_on_the_way(place, options, jumps=jumps)
+    library = importlib.import_module("asyncssh")
     try:
-        library = importlib.import_module("asyncssh")
         connection: asyncssh.SSHClientConnection = await library.connect(**given, tunnel=tunnel)
-    except BaseException:
+    except BaseException as error:
         if tunnel is not None:
             tunnel.abort()
+        if isinstance(error, library.PermissionDenied) and _is_locked(place):
+            raise Refused(Reason.AUTH_FAILED, f"AuthFailed: {LOCKED}") from None
         raise
     if tunnel is not None:
         connection.set_tunnel(tunnel)  # which is closed with it
     return connection
+
+
+def _is_locked(place: Place) -> bool:
+    """Whether the key that is to be shown could not be, for want of a passphrase."""
+    if place.known.key is None or place.known.passphrase is not None:
+        return False
+    library = importlib.import_module("asyncssh")
+    try:
+        library.read_private_key(place.known.key)
+    except library.KeyImportError as error:
+        return str(error).startswith("Passphrase")
+    except OSError:
+        return False
+    return False
 
 
 async def connect_on_the_way(

@@ -8,6 +8,8 @@ from ...core.state import Reason
 
 MISSING: Final = "the extra is not installed: pip install 'outlast[ssh]'"
 
+LOCKED: Final = "give the key's passphrase by reference, or have your agent hold the key"
+
 
 class Refused(Exception):
     """There is no connection to a host, and why; nothing was asked of it."""
@@ -47,9 +49,6 @@ def refusal_of(error: Exception, host: str) -> Refused:
         case OSError():
             return Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {error.strerror or error}")
         case asyncssh.KeyImportError() | asyncssh.KeyEncryptionError():
-            return Refused(
-                Reason.AUTH_FAILED,
-                f"AuthFailed: {error}: give the key's passphrase, or have an agent hold the key",
-            )
+            return Refused(Reason.AUTH_FAILED, f"AuthFailed: {error}; {LOCKED}")
     # Of its configuration files or keys: ConfigParseError and its like.
     return Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {type(error).__name__}: {error}")
