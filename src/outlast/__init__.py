@@ -7,6 +7,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from .client import Client, run
     from .core.job import Job, JobId, JobSpec, Limits, Node
+    from .core.session import Session
     from .core.state import JobStatus, NodeStatus, Reason
     from .errors import (
         ClientError,
@@ -39,6 +40,7 @@ __all__ = [
     "NotFound",
     "NotTerminal",
     "Reason",
+    "Session",
     "Unavailable",
     "WaitTimeout",
     "__version__",
@@ -48,6 +50,7 @@ __all__ = [
 _MODULES = {
     "client": ("Client", "run"),
     "core.job": ("Job", "JobId", "JobSpec", "Limits", "Node"),
+    "core.session": ("Session",),
     "core.state": ("JobStatus", "NodeStatus", "Reason"),
 }
 """Where a name comes from; every other one is an error. Imported when it is first asked for: the

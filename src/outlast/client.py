@@ -14,11 +14,12 @@ from .core.state import JobStatus
 from .engine import verbs
 from .engine.secrets import resolve_secrets
 from .errors import InvalidRequest, NotTerminal, WaitTimeout
-from .inventory import for_hosts
+from .inventory import for_hosts, with_ssh_config
 from .settings import capture_caller, load_settings
 from .wiring import capabilities, make_service
 
 if TYPE_CHECKING:
+    from .core.session import Session
     from .ports.store import Page
 
 Duration = str | float | timedelta
@@ -276,6 +277,39 @@ class Client:
                 job_id=old.id,
                 captured=capture_caller(clean=old.spec.clean_env),
                 secrets=resolve_secrets([old.spec]),
+            )
+        )
+
+    def open_session(self, name: str, *, on: str) -> Session:
+        """
+        Have *name* stand for a host, and for a directory and variables there: commands that are
+        submitted with `session=name` run there one after another. No host is asked for anything.
+
+        Raises:
+            InvalidRequest: The name or the host is none. `Conflict`: an open session has the name.
+        """
+        return self._service.open_session(verbs.OpenSession(name=name, on=on))
+
+    def session(self, name: str) -> Session:
+        """Return the open session of that name as it stands. Raises `NotFound`."""
+        return self._service.session(verbs.Session(name=name))
+
+    def sessions(self, *, closed: bool = False) -> tuple[Session, ...]:
+        """Return the open sessions, oldest first; or also the *closed* ones whose jobs are kept."""
+        return self._service.sessions(verbs.Sessions(closed=closed))
+
+    def close_session(self, name: str, *, cancel: bool = False) -> Session:
+        """
+        Close a session: a last job removes what its host keeps of it.
+
+        Raises:
+            NotTerminal: Something in it has not ended; with *cancel* that is ended.
+
+            NotFound: No open session has this name.
+        """
+        return self._service.close_session(
+            verbs.CloseSession(
+                name=name, cancel=cancel, captured=with_ssh_config(capture_caller(), self._settings)
             )
         )
 

@@ -52,19 +52,26 @@ def for_hosts(
     Raises:
         InvalidRequest: The inventory makes no sense, or a selection of it is empty.
     """
-    if not any(spec.get("on") for spec in specs):
+    if not any(spec.get("on") or spec.get("session") for spec in specs):
         return list(specs), captured
-    inventory = load_inventory(settings)
     faults: list[str] = []
-    specs = [
-        _for_hosts(spec, inventory, settings, faults) if spec.get("on") else spec for spec in specs
-    ]
+    if any(spec.get("on") for spec in specs):
+        inventory = load_inventory(settings)
+        specs = [
+            _for_hosts(spec, inventory, settings, faults) if spec.get("on") else spec
+            for spec in specs
+        ]
     if faults:
         raise InvalidRequest(*dict.fromkeys(faults))
+    specs = [_clocked(spec, settings)[0] if spec.get("session") else spec for spec in specs]
+    return list(specs), with_ssh_config(captured, settings)
+
+
+def with_ssh_config(captured: Captured, settings: Settings) -> Captured:
+    """Return *captured* with the configuration of SSH that is in force, if one is named."""
     if settings.ssh_config is None:
-        return list(specs), captured
-    env = {**captured.env, "OUTLAST_SSH_CONFIG": settings.ssh_config}
-    return list(specs), replace(captured, env=env)
+        return captured
+    return replace(captured, env={**captured.env, "OUTLAST_SSH_CONFIG": settings.ssh_config})
 
 
 def select(settings: Settings, names: Sequence[str]) -> tuple[list[str], Inventory]:
@@ -100,15 +107,9 @@ def _for_hosts(
     ways = [each["jump"] for each in given.values() if isinstance(each, Mapping) and "jump" in each]
     hops = [hop.strip() for way in ways if isinstance(way, str) for hop in way.split(",")]
     known = inventory.known([name for name in (*asked["on"], *hops) if isinstance(name, str)])
-    for clock, seconds in (
-        ("timeout", settings.command_timeout_s),
-        ("connect_timeout", settings.connect_timeout_s),
-    ):
-        if f"{clock}_ms" in asked or clock in asked:
-            # What a request says of all comes before what was written down of one.
-            known = {name: replace(host, **{clock: None}) for name, host in known.items()}
-        else:
-            asked[clock] = timedelta(seconds=seconds)
+    asked, said_clocks = _clocked(asked, settings)
+    # What a request says of all comes before what was written down of one.
+    known = {name: replace(host, **dict.fromkeys(said_clocks)) for name, host in known.items()}
     hosts: dict[str, Any] = {
         name: merged(known[name], said) if name in known and isinstance(said, Mapping) else said
         for name, said in given.items()
@@ -116,3 +117,14 @@ def _for_hosts(
     if hosts := {**known, **hosts}:
         asked["hosts"] = hosts
     return asked
+
+
+def _clocked(spec: Mapping[str, Any], settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return *spec* with the settings' clocks for hosts, and the clocks that it has of its own."""
+    asked = {key: value for key, value in spec.items() if value is not None}
+    clocks = {
+        "timeout": timedelta(seconds=settings.command_timeout_s),
+        "connect_timeout": timedelta(seconds=settings.connect_timeout_s),
+    }
+    own = tuple(name for name in clocks if name in asked or f"{name}_ms" in asked)
+    return {**{name: of for name, of in clocks.items() if name not in own}, **asked}, own

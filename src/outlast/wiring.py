@@ -20,7 +20,7 @@ from .engine.service import Service
 from .errors import HomeRefused, SchemaOlder, Unavailable
 from .home import Home, Lock, Owned, refuse_small_files
 from .settings import Settings, load_settings, supervisor_environment
-from .store import open_store
+from .store import open_sessions, open_store
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def make_service(settings: Settings, address: Address | None = None) -> Service:
         home,
         address or make_address(settings),
         capabilities=capabilities,
+        open_sessions=lambda: open_sessions(home.database),
     )
 
 

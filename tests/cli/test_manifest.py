@@ -71,6 +71,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
         *(f"batch {verb}" for verb in ("run", "status", "collect", "cancel")),
         "convert",
         "hosts trust",
+        *(f"session {verb}" for verb in ("open", "list", "show", "close")),
         *(f"supervisor {verb}" for verb in ("status", "stop", "install", "run")),
         "framework check",
         *("doctor", "manifest"),
@@ -119,6 +120,10 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
         "convert": ("convert", "--routes"),
         "framework check": ("framework", "check", PROGRAM, "submit", "--", "sleep", "1"),
         "hosts trust": ("hosts", "trust", farm.hosts[0]),
+        "session open": ("session", "open", "s", "--on", farm.hosts[0]),
+        "session list": ("session", "list"),
+        "session show": ("session", "show", "s"),
+        "session close": ("session", "close", "s"),
         "supervisor status": ("supervisor", "status"),
         "supervisor install": ("supervisor", "install", "--print"),
         "doctor": ("doctor",),
@@ -132,5 +137,7 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
         assert fits(envelope, schemas["envelope"], schemas) is None, name
         wrong = fits(envelope["data"], schemas[described[name]], schemas)
         assert wrong is None, f"{name}: {wrong}"
+    (closed,) = cli("session", "list", "--closed").data["items"]
+    cli.settled(closed["last_job"])
     for call in (("submit",), ("job", "status", "nope"), ("submit", "--timeout", "x", "--", "?")):
         assert fits(cli(*call).envelope, schemas["envelope"], schemas) is None

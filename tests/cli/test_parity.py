@@ -32,6 +32,10 @@ AS_COMMANDS = {
     "list_artifacts": "job artifacts list",
     "read_artifact": "job artifacts get",
     "zip_artifacts": "job artifacts zip",
+    "open_session": "session open",
+    "session": "session show",
+    "sessions": "session list",
+    "close_session": "session close",
 }
 """What a verb is called on the command line: `get` and `read_output` have a word for people."""
 
@@ -69,7 +73,13 @@ def test_every_verb_is_documented() -> None:
 
 def test_every_key_of_the_spec_is_an_option() -> None:
     """On `run` and on `submit`, under its own name."""
-    keys = {field.name for field in fields(JobSpec)} - {"command", "limits", "collect", "retry_of"}
+    keys = {field.name for field in fields(JobSpec)} - {
+        "command",
+        "limits",
+        "collect",
+        "retry_of",
+        "session_id",
+    }
     keys |= {f"limits.{field.name}" for field in fields(Limits)}
     keys |= {f"collect.{field.name}" for field in fields(Collect)}
     options = {row.key for row in ROWS} | {"clean_env", "connection_bound"}

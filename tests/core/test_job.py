@@ -98,6 +98,7 @@ def test_what_is_not_said_is_pinned() -> None:
         **dict.fromkeys(("idle_timeout", "queue_timeout", "queue", "queue_width", "max_parallel")),
         "collect": None,
         **{key: {} for key in ("labels", "env", "secret_env", "hosts")},
+        **dict.fromkeys(("session", "session_id")),
         "command": (),
         "on": (),
         "dialogue": (),

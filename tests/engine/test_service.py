@@ -19,6 +19,7 @@ from outlast.engine.service import Service
 from outlast.errors import Conflict, InvalidRequest, NotFound, NotTerminal, Unavailable
 from outlast.ports.executor import Captured
 from outlast.ports.store import Entry
+from outlast.store import open_sessions
 from outlast.testing.jobs import a_job, cancelled, claimed, ended
 from outlast.wiring import capabilities
 
@@ -86,6 +87,7 @@ def service(world: World, supervisor: Scripted) -> Service:
         world.home,
         Address(("outlast",)),
         capabilities=capabilities,
+        open_sessions=lambda: open_sessions(world.home.database),
     )
 
 

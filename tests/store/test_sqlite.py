@@ -20,13 +20,15 @@ from outlast.core.state import JobStatus, NodeStatus, Reason
 from outlast.core.transition import with_node
 from outlast.errors import ClientError, Internal, InvalidRequest
 from outlast.ports.store import Entry, Query, Store
+from outlast.store import open_sessions as open_sessions_at
 from outlast.store import open_store as open_at
 from outlast.store.sql import sqlite as sql
 from outlast.store.sqlite import SqliteStore
 from outlast.store.sqlite_errors import BY_CLASS, translate
 from outlast.store.sqlite_find import ENOUGH, find_seqs
-from outlast.testing import FakeClock, StoreContract
+from outlast.testing import FakeClock, SessionsContract, StoreContract
 from outlast.testing.jobs import SECOND, a_job, cancelled, ended, some_lives
+from outlast.testing.sessions import OpenSessions
 from outlast.testing.store import OpenStore
 
 
@@ -41,15 +43,28 @@ def store(path: Path) -> Iterator[SqliteStore]:
         yield store
 
 
+@pytest.fixture
+def open_store(path: Path) -> Iterator[OpenStore]:
+    with ExitStack() as stack:
+
+        def open_once_more() -> Store:
+            return stack.enter_context(closing(open_at(path)))
+
+        yield open_once_more
+
+
+@pytest.fixture
+def open_sessions(path: Path) -> Iterator[OpenSessions]:
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(open_sessions_at(path)))
+
+
 class TestSqliteStore(StoreContract):
-    @pytest.fixture
-    def open_store(self, path: Path) -> Iterator[OpenStore]:
-        with ExitStack() as stack:
+    pass
 
-            def open_once_more() -> Store:
-                return stack.enter_context(closing(open_at(path)))
 
-            yield open_once_more
+class TestSqliteSessions(SessionsContract):
+    pass
 
 
 def connection_of(store: SqliteStore) -> sqlite3.Connection:

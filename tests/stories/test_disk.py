@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from outlast import Client
-from outlast.engine.service import UNSTORED_END
+from outlast.engine.live import UNSTORED_END
 from outlast.errors import ClientError
 
 from ..world import began, eventually, fresh_client, kill, record_of, supervisor_of

@@ -15,6 +15,11 @@ HOSTS_OWN: Final = {
 }
 """Keys that mean nothing for a job of this machine, and what is no request for them."""
 
+NOT_IN_SESSIONS: Final = (
+    *("on", "hosts", "queue", "queue_width", "max_parallel", "dialogue", "connection_bound"),
+)
+"""Keys that a session has settled once and for all."""
+
 MAX_NAME_BYTES: Final = 255
 MAX_HOSTS: Final = 10_000
 
@@ -107,7 +112,13 @@ def read_hosts(value: object, faults: list[str]) -> tuple[str, ...]:
 
 def settle_hosts(given: dict[str, Any], faults: list[str], *, said: bool) -> None:
     """Give a job for hosts the clocks that it has of its own, and tell what it cannot have."""
-    if not given["on"]:
+    if given["session"] is not None:
+        faults += [
+            f"{name} and session exclude each other: a session has its host, order and shell"
+            for name in NOT_IN_SESSIONS
+            if given[name]
+        ]
+    elif not given["on"]:
         if given["collect"] is not None and not said:
             faults.append(
                 "collect is for hosts, and on names none: what a command leaves on this machine"
@@ -145,7 +156,7 @@ def settle_bound(given: dict[str, Any], faults: list[str], *, said: Collection[s
             given["idle_timeout"] = DIALOGUE_IDLE_TIMEOUT
         if given["stdin"] is not None:
             faults.append("stdin: a dialogue is what its host reads")
-    if not given["on"] and "on" not in said:
+    if not given["on"] and "on" not in said and given["session"] is None:
         faults.append(f"{what} is a host's, and on names none")
     without = "which is bound to its connection, there is no shell of ours on the host"
     faults += [

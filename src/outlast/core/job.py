@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .hostspec import HostSpec
 
 JobId = NewType("JobId", str)
+SessionId = NewType("SessionId", str)
 
 LOCAL = "local"
 """The executor of this machine, and the name of its one node."""
@@ -105,6 +106,12 @@ class JobSpec:
     queue_width: int | None = None
     """At most so many nodes of the queue run at once; the job that came last says how many."""
 
+    session: str | None = None
+    """The session in which it runs: on its host, in its turn, with what it carries."""
+
+    session_id: SessionId | None = None
+    """That session's id, once the name was looked up."""
+
     retry_of: JobId | None = None
     """The job that this one repeats."""
 
@@ -124,6 +131,11 @@ class JobSpec:
         logins = (each for host in self.hosts.values() for each in host.references)
         answers = (rule.answer_from for rule in self.dialogue)
         return frozenset((*self.secret_env.values(), *logins, *filter(None, answers)))
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it runs on hosts, those of its session included."""
+        return bool(self.on or self.session)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from .hosts import read_hosts, settle_bound, settle_hosts
 from .job import JobId, JobSpec, Limits
 from .limits import parse_size, positive_int, positive_number
 from .reader import MAX_ARGUMENT_BYTES, Reader, shown, size_of
+from .session import name_fault
 from .spec import CLOCKS
 
 RUN_BY: Final = {"command": "command", "shell": "line for the shell", "script": "script"}
@@ -76,6 +77,7 @@ class _Spec(Reader):
             "max_parallel": self.number("max_parallel"),
             "dialogue": read_rules(self.take("dialogue"), self.faults),
             "connection_bound": self.flag("connection_bound"),
+            "session": self.session(),
             **{name: self.duration(name) for name in CLOCKS},
         }
         if (retry_of := self.text("retry_of")) is not None:
@@ -131,6 +133,14 @@ class _Spec(Reader):
         if value and value[0] == "":
             self.faults.append("the command's first argument, the program, is empty")
         return tuple(whole)
+
+    def session(self) -> str | None:
+        name = self.take("session")
+        if name is None:
+            return None
+        if fault := name_fault(name):
+            self.faults.append(f"session: {fault}")
+        return str(name)
 
     def labels(self) -> dict[str, str]:
         labels = self.mapping("labels")

@@ -27,6 +27,8 @@ _PLAIN: Final = (
     "queue",
     "queue_width",
     "max_parallel",
+    "session",
+    "session_id",
     "retry_of",
 )
 """Keys that JSON has as the spec has them."""

@@ -66,6 +66,7 @@ class Admission:
                 key=key,
                 principal=request.principal,
                 fingerprint="" if key is None else _fingerprint(spec, request.stdin),
+                closes=request.closes,
             )
             self._entries.append(entry)
             if request.stdin is not None:
@@ -76,7 +77,7 @@ class Admission:
 
     def _passed_on(self, captured: Captured) -> Captured:
         """Return what is to be held: of jobs for hosts, only how their caller's SSH is set up."""
-        if not all(spec.on for spec in self._specs):
+        if not all(spec.is_remote for spec in self._specs):
             return captured
         env = {name: captured.env[name] for name in FOR_HOSTS if name in captured.env}
         return Captured(env=env)

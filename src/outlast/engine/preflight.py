@@ -64,7 +64,7 @@ def read_request(
 def anchored(spec: JobSpec, captured: Captured) -> JobSpec:
     """Return *spec* with its paths absolute, as the caller meant them."""
     stdin = None if spec.stdin is None else os.path.join(captured.cwd, spec.stdin)
-    if spec.on:  # its directory is the hosts' affair
+    if spec.is_remote:  # its directory is the hosts' affair
         hosts = {name: _anchored_host(host, captured.cwd) for name, host in spec.hosts.items()}
         return replace(spec, stdin=stdin, hosts=hosts)
     cwd = os.path.join(captured.cwd, os.path.expanduser(spec.cwd or ""))
@@ -79,7 +79,7 @@ def _anchored_host(host: HostSpec, cwd: str) -> HostSpec:
 
 def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[str]:
     """Return what keeps *spec* from starting here: program, directory, input, limits."""
-    if spec.on:
+    if spec.is_remote:
         return _host_faults(spec, capabilities)
     faults: list[str] = []
     cwd = spec.cwd or captured.cwd
@@ -169,5 +169,5 @@ def _limit_faults(spec: JobSpec, capabilities: Ask) -> list[str]:
     asked = [name for name, value in vars(spec.limits).items() if value is not None]
     if asked == ["output_bytes"] or not asked:
         return []  # kept wherever a command runs
-    refused = capabilities(SSH if spec.on else LOCAL).refused_limits
+    refused = capabilities(SSH if spec.is_remote else LOCAL).refused_limits
     return [f"limits.{name} {refused[name]}" for name in asked if name in refused]

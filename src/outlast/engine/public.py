@@ -74,6 +74,8 @@ def public_job(
     public["attempt"] = max(1, *(node.attempt for node in job.nodes), 1)
     if job.spec.retry_of is not None:
         public["retry_of"] = job.spec.retry_of
+    if job.spec.session is not None:
+        public["session"] = job.spec.session
     if result is not None:
         public["result"] = result
     return public

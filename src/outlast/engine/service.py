@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId, Node, attempt_key
@@ -14,19 +15,19 @@ from . import verbs
 from .public import Address, public_job
 
 if TYPE_CHECKING:
+    from ..core.session import Session
     from ..home import Home
     from ..ports.clock import Clock
+    from ..ports.sessions import Sessions
     from ..ports.store import Page, Store
     from ..ports.supervision import News, Supervision
     from .artifacts import Place
     from .follow import Follow, Piece
     from .preflight import Ask
+    from .sessions import SessionDesk
 
 CATCH_UP: Final = timedelta(milliseconds=200)
 """What a supervisor is given to take in what has happened, before somebody is told."""
-
-UNSTORED_END: Final = "it has ended, which could not be stored yet: is the disk full?"
-"""The message of a job of whose end only its folder knows."""
 
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -43,6 +44,7 @@ class Service:
         address: Address,
         *,
         capabilities: Ask,
+        open_sessions: Callable[[], Sessions],
     ) -> None:
         self._store = store
         self._supervision = supervision
@@ -50,11 +52,14 @@ class Service:
         self._home = home
         self._address = address
         self._capabilities = capabilities
+        self._open_sessions = open_sessions
 
     def close(self) -> None:
         """Let go of the store and of the supervisor. Idempotent."""
         self._store.close()
         self._supervision.close()
+        if "_desk" in vars(self):
+            self._desk.close()
 
     # The verbs ------------------------------------------------------------------------------
 
@@ -77,6 +82,8 @@ class Service:
         from ..home import longest_file, not_written
         from .admission import Admission
 
+        if any(spec.session is not None for spec in request.specs):
+            request = self._desk.placed(request)
         admission = Admission(self._home, self._clock, request, self._capabilities)
         self._home.prepare()
         if longest_file() is not None:
@@ -272,6 +279,22 @@ class Service:
         )
         return self.submit(again)[0]
 
+    def open_session(self, request: verbs.OpenSession) -> Session:
+        """Open a session. Raises InvalidRequest, or Conflict where an open one has its name."""
+        return self._desk.open(request)
+
+    def session(self, request: verbs.Session) -> Session:
+        """Return the open session of that name as it stands. Raises NotFound."""
+        return self._desk.get(request)
+
+    def sessions(self, request: verbs.Sessions) -> tuple[Session, ...]:
+        """Return the sessions as they stand, oldest first."""
+        return self._desk.find(request)
+
+    def close_session(self, request: verbs.CloseSession) -> Session:
+        """Close a session. Raises NotFound, or NotTerminal where it is in use and is to stay so."""
+        return self._desk.close_session(request, self.submit, self.cancel)
+
     # What doors show ------------------------------------------------------------------------
 
     def public(self, job: Job, *, with_result: bool = True) -> dict[str, Any]:
@@ -315,6 +338,12 @@ class Service:
         """Return the folder that holds the output of a node's current attempt."""
         return self._home.attempt(attempt_key(job.id, node.index, max(node.attempt, 1)))
 
+    @cached_property
+    def _desk(self) -> SessionDesk:
+        from .sessions import SessionDesk
+
+        return SessionDesk(self._open_sessions(), self._supervision, self._clock, self._home)
+
     def _places(self, job: Job, index: int | None) -> Sequence[Place]:
         """Return the nodes of *job*, or the one of that index, with their folders."""
         from .artifacts import Place, check_node
@@ -346,38 +375,17 @@ class Service:
         """Return *job* with the sizes and progress of what runs, which only its files know."""
         if job.is_settled:
             return job
-        return replace(job, nodes=tuple(self._live(job, node) for node in job.nodes))
+        from .live import with_live_facts
 
-    def _live(self, job: Job, node: Node) -> Node:
-        if node.is_settled or not node.attempt:
-            return node
-        folder = self.output_folder(job, node)
-        percent, message = spool.read_progress(folder)
-        return replace(
-            node,
-            stdout_bytes=spool.output_size(folder, spool.STDOUT),
-            stderr_bytes=spool.output_size(folder, spool.STDERR),
-            progress_pct=percent,
-            message=message,
-            phase=spool.read_phase(folder),
-        )
+        return with_live_facts(job, self.output_folder)
 
     def _with_unstored_end(self, job: Job) -> Job:
-        """
-        Return *job* with a message where its command is over and nobody could store that.
-
-        Its status stays what is stored: whoever was told an end must find it there ever after.
-        """
+        """Return *job* with a message where its command is over and nobody could store that."""
         if job.is_terminal:
             return job
-        return replace(job, nodes=tuple(self._unstored(job, node) for node in job.nodes))
+        from .live import with_unstored_end
 
-    def _unstored(self, job: Job, node: Node) -> Node:
-        if node.is_terminal or not node.attempt:
-            return node
-        record = spool.read_record(self.output_folder(job, node))
-        is_over = record is not None and record.ended is not None
-        return replace(node, message=UNSTORED_END) if is_over else node
+        return with_unstored_end(job, self.output_folder)
 
     def _tell_expired(self, job: Job) -> None:
         if job.expires_at is not None and job.expires_at <= self._clock.now():

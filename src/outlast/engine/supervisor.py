@@ -23,7 +23,7 @@ from .captures import Captures
 from .hands import MISSING, Hands
 from .ledger import Ledger
 from .pace import AHEAD, Pace
-from .turns import Place, Turns
+from .turns import Place, Turns, has_turn
 from .window import Alarm, Window
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ class Supervisor:
             if await self._has_not_begun(job, node):
                 self._turns.wait(job, node.index)
                 continue
-            if not node.is_terminal:
+            if has_turn(job, node):
                 self._turns.run(job, node.index)
             if self._is_rebooted(node):
                 # Whether it ran is not for us to guess, and it must not be started again: what
@@ -279,7 +279,7 @@ class Supervisor:
         if not self._ledger.note(job, node):
             return
         place = (job.id, node.index)
-        if node.is_terminal and self._turns.leave(place):
+        if not has_turn(job, node) and self._turns.leave(place):
             self._pace.note_end(asyncio.get_running_loop().time())
         if node.started_at is not None or node.is_terminal:
             self._captures.let_go(place, job.capture)

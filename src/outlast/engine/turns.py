@@ -15,9 +15,10 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Final
 
-from ..core.job import LOCAL, Job, JobId
+from ..core.job import LOCAL, Job, JobId, JobSpec, Node
 from ..core.limits import MAX_PARALLEL
 from ..core.plan import queue_deadline
+from ..core.state import NodeStatus
 
 Place = tuple[JobId, int]
 """A job's id, and the index of one of its nodes."""
@@ -119,7 +120,7 @@ class Turns:
         lane = self._lanes.setdefault(name, Lane())
         if name is not None:
             self._queue[place] = name
-            lane.width = spec.queue_width if spec.queue else spec.max_parallel or MAX_PARALLEL
+            lane.width = _width_of(spec)
         if job.nodes[place[1]].executor != LOCAL:
             self._elsewhere.add(place)
         return lane
@@ -163,6 +164,26 @@ class Turns:
         return self._deadlines[0][0] if self._deadlines else None
 
 
+def has_turn(job: Job, node: Node) -> bool:
+    """
+    Whether *node* has not given its turn to the next yet: it has when it has ended, save in a
+    session, where what was cancelled is first to be gone from the host.
+    """
+    waits_for_its_stop = job.spec.session_id is not None and node.status == NodeStatus.CANCELLED
+    return not (node.is_settled if waits_for_its_stop else node.is_terminal)
+
+
 def _lane_of(job: Job) -> str | None:
-    """Return the queue in which a job's nodes wait: its own, where it is for hosts and names none."""
+    """
+    Return the queue in which a job's nodes wait: its session's, which no queue of a caller's can
+    be, since those have no control characters; its own, where it is for hosts and names none.
+    """
+    if job.spec.session_id is not None:
+        return f"\0{job.spec.session_id}"
     return job.id if job.spec.queue is None and job.spec.on else job.spec.queue
+
+
+def _width_of(spec: JobSpec) -> int | None:
+    if spec.session_id is not None:
+        return 1
+    return spec.queue_width if spec.queue else spec.max_parallel or MAX_PARALLEL

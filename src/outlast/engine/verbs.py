@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..core.job import JobId, JobSpec
+from ..core.job import JobId, JobSpec, SessionId
 
 if TYPE_CHECKING:
     from ..core.state import JobStatus
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 VERBS = (
     *("submit", "get", "list", "wait", "read_output", "cancel", "delete", "retry"),
     *("list_artifacts", "read_artifact", "zip_artifacts"),
+    *("open_session", "session", "sessions", "close_session"),
 )
 """The name of each verb, the same on every door."""
 
@@ -41,6 +42,8 @@ class Submit(NamedTuple):
     """An idempotency key for each spec; empty: none has one."""
 
     principal: str = "local"
+    closes: SessionId | None = None
+    """The session that is closed with it, if all else in it has ended."""
 
     def __repr__(self) -> str:
         return f"Submit({len(self.specs)} specs)"
@@ -138,3 +141,35 @@ class Retry(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Retry({self.job_id})"
+
+
+class OpenSession(NamedTuple):
+    """Have a name stand for a host, and for a directory and variables there."""
+
+    name: str
+    on: str
+
+
+class Session(NamedTuple):
+    """Tell how an open session stands."""
+
+    name: str
+
+
+class Sessions(NamedTuple):
+    """Tell how the open sessions stand, and on wish the closed ones whose jobs are kept."""
+
+    closed: bool = False
+
+
+class CloseSession(NamedTuple):
+    """Have no more commands in a session, and nothing of it kept on its host."""
+
+    name: str
+    cancel: bool = False
+    """End what runs and waits in it; otherwise a session in use stays open."""
+
+    captured: Captured | None = None
+
+    def __repr__(self) -> str:
+        return f"CloseSession({self.name})"

@@ -132,6 +132,7 @@ JOB: Final = object_of(
     {
         **{f"{verb}_argv": list_of(TEXT) for verb in _VERBS},
         "retry_of": TEXT,
+        "session": TEXT,
         "result": ref("result"),
         "cancelled": YES_NO,
     },

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from ..core.job import Job, JobId
+from ..core.job import Job, JobId, SessionId
 from ..core.state import JobStatus
 
 
@@ -24,6 +24,9 @@ class Entry:
 
     fingerprint: str = ""
     """A digest of the payload that the key stands for."""
+
+    closes: SessionId | None = None
+    """The session that is closed with it: this is the last job of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +86,14 @@ class Store(Protocol):
         known, the job that it already stands for.
 
         Raises:
-            Conflict: A key stands for another payload. Nothing has been stored.
+            Conflict: A key stands for another payload, or a session is not open. Nothing has
+                been stored.
 
             Expired: The job of a key was deleted, or its retention is over, and its tombstone
                 still holds the key. Nothing has been stored.
+
+            NotTerminal: A session is to be closed in which something has not ended. Nothing has
+                been stored.
         """
 
     def get(self, job_id: JobId) -> Job:

@@ -125,6 +125,10 @@ record() { # FILE TEXT, written by one alone, in one write: an empty one counts 
     { printf '%s\n' "$2" 1<>"$dir/spare.$1" && mv -f "$dir/spare.$1" "$dir/$1"; }
 } 2>/dev/null
 
+is_whole() { # FILE
+  [ "$(tail -n 1 "$1" 2>/dev/null)" = '# whole' ]
+}
+
 apart() { # VERB ARGS...: do it in a session of its own, holding nothing of the connection
   (
     exec </dev/null >/dev/null 2>&1
@@ -225,7 +229,7 @@ end_all() { # GRACE: until nothing of the attempt is left
 start() {
   mkdir -p "$dir" 2>/dev/null && : >"$dir/order.$nonce" 2>/dev/null || { echo unwritable; exit; }
   cat >"$dir/order.$nonce" 2>/dev/null
-  if [ "$(tail -n 1 "$dir/order.$nonce" 2>/dev/null)" != '# whole' ]; then
+  if ! is_whole "$dir/order.$nonce"; then
     rm -f "$dir/order.$nonce"
     echo unwritable # the connection was cut, and nobody reads this; or the disk is full
   elif [ -e "$dir/began" ]; then
@@ -263,6 +267,7 @@ keep() {
   if began && [ "$try" = "$mine" ]; then
     signalled=no
     { read -r more && read -r more; } <"$dir/note.$mine" && signalled=yes
+    if [ -n "$session" ] && [ $signalled = no ] && [ ! -e "$dir/wish" ]; then carry_on; fi
     now=$(date +%s)
     record ended "$now $status $signalled"
     kill "$timer" 2>/dev/null
@@ -291,6 +296,27 @@ clear_away() { # what has outlived the command
   end_all "$grace"
 }
 
+take_place() { # begins where the command is to begin; fails if that cannot be entered
+  missing=directory
+  if [ -z "$session" ] || [ -n "$cwd" ] || [ ! -e "$root/sessions/$session" ]; then
+    cd "${cwd:-.}"
+    return
+  fi
+  missing=session
+  variable() { :; }
+  directory() { cd "$1" || exit 1; }
+  is_whole "$root/sessions/$session" &&
+    (. "$root/sessions/$session") && . "$root/sessions/$session"
+}
+
+carry_on() { # what the command has left is what the next one of its session finds
+  is_whole "$dir/carried" && { [ -d "$root/sessions" ] || mkdir -p "$root/sessions"; } &&
+    mv -f "$dir/carried" "$root/sessions/$session" && return
+  if [ -e "$dir/carried" ]; then
+    echo 'outlast: the directory and the variables of the session could not be kept' >>"$dir/stderr"
+  fi
+}
+
 enter() { # KEEPER START CONTAINMENT: becomes the command
   exec 2>/dev/null
   try=$nonce
@@ -299,10 +325,13 @@ enter() { # KEEPER START CONTAINMENT: becomes the command
   [ -d /proc/self ] && set -- "$1" "$2" marker
   [ -e "$dir/wish" ] && { void cancelled; exit 0; }
   : >>"$dir/stdout" && : >>"$dir/stderr" && spare || { void disk_full; exit 0; }
-  cd "${cwd:-.}" || { void spawn_failed directory; exit 0; }
+  take_place || { void spawn_failed "$missing"; exit 0; }
   if [ "$has_script" = yes ]; then
     write_script >"$dir/script" && chmod 700 "$dir/script" || { void disk_full; exit 0; }
     script=$dir/script
+  fi
+  if [ -n "$session" ]; then
+    write_session >"$dir/session" || { void disk_full; exit 0; }
   fi
   (
     environment

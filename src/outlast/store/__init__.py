@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..ports.sessions import Sessions
     from ..ports.store import Store
 
-__all__ = ["open_store"]
+__all__ = ["open_sessions", "open_store"]
 
 
 def open_store(path: str | os.PathLike[str], *, migrate: bool = False) -> Store:
@@ -30,3 +31,10 @@ def open_store(path: str | os.PathLike[str], *, migrate: bool = False) -> Store:
     from .sqlite import SqliteStore
 
     return SqliteStore(os.fspath(path), migrate=migrate)
+
+
+def open_sessions(path: str | os.PathLike[str]) -> Sessions:
+    """Open the sessions in the database at *path*. Raises as `open_store` does."""
+    from .sqlite_sessions import SqliteSessions
+
+    return SqliteSessions(os.fspath(path))

@@ -35,6 +35,8 @@ class SqliteStore:
         jobs: list[Job] = []
         by_key: dict[tuple[str, str], tuple[Job, str]] = {}
         new_jobs, new_nodes, new_labels = [], [], []
+        in_sessions: list[tuple[int, Job]] = []
+        closes = [entry.closes for entry in entries if entry.closes is not None]
 
         with self._database.write() as database:
             last = database.execute(sql.LAST_SEQ).fetchone()
@@ -66,9 +68,15 @@ class SqliteStore:
                 )
                 new_nodes += [(seq, *rows.node_to_row(node)) for node in job.nodes]
                 new_labels += [(seq, name, value) for name, value in job.spec.labels.items()]
+                if job.spec.session_id is not None:
+                    in_sessions.append((seq, job))
             database.executemany(sql.ADD_JOB, new_jobs)
             database.executemany(sql.ADD_NODE, new_nodes)
             database.executemany(sql.ADD_LABEL, new_labels)
+            if in_sessions:
+                from .sqlite_sessions import add_jobs
+
+                add_jobs(database, in_sessions, closes)
         return tuple(jobs)
 
     def get(self, job_id: JobId) -> Job:

@@ -8,6 +8,7 @@ from ..executors.fake import FakeExecutor, FakeHost, Life
 from .clock import FakeClock
 from .executor import ExecutorContract
 from .leaks import LeakFound, no_leaks
+from .sessions import SessionsContract
 from .store import StoreContract
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "FakeHost",
     "LeakFound",
     "Life",
+    "SessionsContract",
     "StoreContract",
     "no_leaks",
 ]

@@ -52,6 +52,7 @@ def a_full_job(clock: FakeClock) -> Job:
         leftovers="wait",
         queue="nightly",
         queue_width=2,
+        session="web",
         retry_of=JobId("job_before"),
     )
     node = Node(

@@ -25,6 +25,7 @@ TABLE: Final = {
     "batch": (f"{HERE}.batch:batch", "Run a command for each of many files; keep a manifest."),
     "convert": (f"{HERE}.batch.convert:convert", "Convert documents, each in a job of its own."),
     "hosts": (f"{HERE}.app:hosts", "The machines that jobs run on over SSH."),
+    "session": (f"{HERE}.app:session", "Commands one after another on one host."),
     "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
     "framework": (f"{HERE}.app:framework", "For whoever writes tools with job commands."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and say what would help."),
@@ -95,6 +96,31 @@ def framework() -> None:
 )
 def hosts() -> None:
     """The machines that jobs run on over SSH."""
+
+
+@click.group(
+    "session",
+    cls=Lazy,
+    table={
+        "open": (f"{HERE}.session.open:open_session", "Have a name stand for a host."),
+        "list": (f"{HERE}.session.list:list_sessions", "Tell which there are."),
+        "show": (f"{HERE}.session.show:show", "Tell how one stands."),
+        "close": (f"{HERE}.session.close:close", "End one, and remove what its host keeps of it."),
+    },
+    epilog="""
+    outlast session open web --on web1
+    outlast run --session web -- cd /srv/app
+    outlast run --session web --shell 'pwd; export STAGE=test'
+    outlast session close web
+    """,
+)
+def session() -> None:
+    """
+    Commands one after another on one host, each where the last one left off.
+
+    Working directory and exported variables are carried from one to the next, and kept on the
+    host alone. One command runs at a time; the others wait in their order.
+    """
 
 
 @click.group(

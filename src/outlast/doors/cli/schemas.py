@@ -6,7 +6,17 @@ from typing import Final
 
 from ...core.state import JobStatus
 from ...framework import schemas as jobs
-from ...framework.schemas import TEXT, WHOLE, YES_NO, Schema, list_of, object_of, or_null
+from ...framework.schemas import (
+    TEXT,
+    TIME,
+    WHOLE,
+    YES_NO,
+    Schema,
+    list_of,
+    object_of,
+    or_null,
+    ref,
+)
 
 BATCH: Final = object_of(
     {
@@ -60,6 +70,18 @@ ROUTES: Final = object_of(
     }
 )
 
+SESSION: Final = object_of(
+    {
+        **dict.fromkeys(("session", "session_id", "host"), TEXT),
+        "state": {"enum": ["idle", "queued", "running", "closed"]},
+        "running": or_null("string"),
+        "queued": list_of(TEXT),
+        "last_job": or_null("string"),
+        "created_at": {"type": "string", "format": "date-time"},
+        **dict.fromkeys(("last_used_at", "closed_at"), TIME),
+    }
+)
+
 SCHEMAS: Final[Schema] = {
     **jobs.SCHEMAS,
     "check": object_of(
@@ -84,6 +106,8 @@ SCHEMAS: Final[Schema] = {
             | {"type": ["object", "null"]},
         }
     ),
+    "session": SESSION,
+    "sessions": object_of({"items": list_of(ref("session"))}),
     "stopped": object_of({"stopped": YES_NO, "pid": or_null("integer")}),
     "trusted": object_of(
         {
@@ -126,6 +150,10 @@ OF_COMMAND: Final = {
     "submit": "job",
     "framework check": "check",
     "hosts trust": "trusted",
+    "session open": "session",
+    "session show": "session",
+    "session close": "session",
+    "session list": "sessions",
     "supervisor status": "supervisor",
     "supervisor stop": "stopped",
     "supervisor install": "installed",

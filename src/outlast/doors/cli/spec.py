@@ -118,6 +118,7 @@ ROWS: Final = (
         "A host of which no file was fetched has failed.",
         flag=True,
     ),
+    Row("--session", "session", "NAME", "Run it in this session, after what came before."),
     Row("--key", "key", "TEXT", "Asked again with the same key, it is the same job."),
 )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import math
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
 from ...core.job import JobSpec
@@ -32,6 +34,7 @@ def order_of(launch: Launch) -> bytes:
         _set("cwd", spec.cwd or ""),
         _set("has_stdin", "no" if spec.stdin is None else "yes"),
         _set("has_script", "no" if spec.script is None else "yes"),
+        _set("session", _session_of(spec)),
         *_environment(spec, secrets),
         *_program(spec),
     ]
@@ -80,11 +83,45 @@ def _program(spec: JobSpec) -> Iterable[bytes]:
         yield b"write_script() {"
         yield b"printf %s " + quoted(spec.script)
         yield b"}"
+    if spec.session is not None:
+        yield from _in_session(spec, argv)
+        return
     yield _set("program", program)
     if "=" in program:
         # Which `env` would take for one more variable.
         argv = [b"/bin/sh", b"-c", b"'exec \"$@\"'", b"sh", *argv]
+    yield from _become(spec, argv)
+
+
+def _become(spec: JobSpec, argv: Iterable[bytes]) -> Iterable[bytes]:
     given = [quoted(f"{name}={value}") for name, value in spec.env.items() if name != "PATH"]
     yield b"become() {"
     yield b" ".join([b'exec "$env" --', *given, *argv])
     yield b"}"
+
+
+def _session_of(spec: JobSpec) -> str:
+    # What closes a session has its id and not its name: it runs beside what the session carries.
+    return (spec.session_id or "") if spec.session is not None else ""
+
+
+def _in_session(spec: JobSpec, argv: Iterable[bytes]) -> Iterable[bytes]:
+    """
+    Yield what becomes a command in a session: a line in a shell that has what the session
+    carries, or words that this shell runs, so that `cd` and `export` are its own.
+    """
+    yield b"write_session() {"
+    yield b"printf %s " + quoted(session_script())
+    yield b"}"
+    yield _set("program", "")
+    own = " ".join([*spec.env, *spec.secret_env])
+    begin = [b'"$sh"', b'"$dir/session"', b"begin", b'"$sh"', b'"$root/sessions/$session"']
+    begin += [b'"$dir/carried"', quoted(own)]
+    words = [b"words", *argv] if spec.shell is None else [b"line", quoted(spec.shell)]
+    yield from _become(spec, [*begin, *words])
+
+
+@cache
+def session_script() -> str:
+    """Return the text of the script by which a session carries on."""
+    return (importlib.resources.files("outlast.shim") / "session.sh").read_text()

@@ -29,7 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 ON_HOSTS: Final = (
     *("on", "hosts", "connect_timeout", "reconnect_timeout", "max_parallel"),
-    *("dialogue", "connection_bound"),
+    *("dialogue", "connection_bound", "session"),
     *(row.key for row in ROWS if row.key.startswith("collect.")),
 )
 NOT_HERE: Final = ("key", "script", "runtime", "queue", "queue_width", *ON_HOSTS)

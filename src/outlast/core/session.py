@@ -1,0 +1,80 @@
+"""A session: one host, and the commands that run there one after another in one place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from ..errors import InvalidRequest
+from .hosts import parse_host
+from .job import JobId, SessionId
+
+MAX_NAME: Final = 64
+_NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_NAME - 1}}}", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What is known of a session here. Its directory and variables are kept on its host alone."""
+
+    id: SessionId
+    """Names what its host keeps of it: another session of the same name has another."""
+
+    name: str
+    """One open session has it, at most."""
+
+    host: str
+    created_at: datetime
+    last_used_at: datetime | None = None
+    """When the last command was submitted."""
+
+    closed_at: datetime | None = None
+    running: JobId | None = None
+    """The command that runs now."""
+
+    queued: tuple[JobId, ...] = ()
+    """Those that wait, in the order in which they will run."""
+
+    last_job: JobId | None = None
+    """The command that was submitted last, however it stands."""
+
+    @property
+    def state(self) -> str:
+        """`closed`, `running`, `queued` (something waits, and nothing runs) or `idle`."""
+        if self.closed_at is not None:
+            return "closed"
+        if self.running is not None:
+            return "running"
+        return "queued" if self.queued else "idle"
+
+
+def name_fault(name: object) -> str | None:
+    """Say what keeps *name* from being a session's; None if nothing."""
+    if isinstance(name, str) and _NAME.fullmatch(name):
+        return None
+    return (
+        f"{name!r:.80} is no name for a session: letters, digits and . _ @ -, at most {MAX_NAME},"
+        " the first a letter or a digit"
+    )
+
+
+def check_session(name: object, host: object) -> tuple[str, str]:
+    """
+    Return the name and the host of a new session as they are to be stored.
+
+    Raises:
+        InvalidRequest: Something is wrong with them; every fault is listed.
+    """
+    faults = [fault] if (fault := name_fault(name)) else []
+    given = host.strip() if isinstance(host, str) else ""
+    try:
+        parse_host(given)
+    except ValueError:
+        faults.append(
+            f"on: {host!r:.80} is no host: a session has one, NAME, USER@NAME or USER@NAME:PORT"
+        )
+    if faults:
+        raise InvalidRequest(*faults)
+    return str(name), given

@@ -1,0 +1,1 @@
+"""`outlast session`: commands one after another on one host."""

@@ -1,0 +1,158 @@
+"""What every store of sessions promises, as tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from ..core.job import Job, JobSpec, SessionId
+from ..core.session import Session
+from ..errors import Conflict, NotFound, NotTerminal
+from ..ports.sessions import Sessions
+from ..ports.store import Entry, Query, Store
+from .clock import FakeClock
+from .jobs import SECOND, a_job, cancelled, claimed
+from .store import raises
+
+OpenSessions: TypeAlias = Callable[[], Sessions]
+OpenStore: TypeAlias = Callable[[], Store]
+
+
+def a_session(clock: FakeClock, **fields: Any) -> Session:
+    """Return a new session."""
+    return Session(
+        id=SessionId(f"ses_{clock.new_token()}"),
+        **{"name": "web", "host": "web1", "created_at": clock.now(), **fields},
+    )
+
+
+def a_job_in(session: Session, clock: FakeClock) -> Job:
+    """Return a new job of *session*."""
+    spec = JobSpec(command=("true",), session=session.name, session_id=session.id)
+    return replace(a_job(clock), spec=spec)
+
+
+class SessionsContract:
+    """
+    Inherit from this, and give the fixtures `open_store` (see `StoreContract`) and
+    `open_sessions`: a function that opens the sessions of the same database once more.
+    """
+
+    def test_nothing_opened_is_nothing_found(self, open_sessions: OpenSessions) -> None:
+        """No name is known, whatever it is."""
+        sessions = open_sessions()
+
+        assert () == sessions.find()
+        for name in ("web", "", "\0", "\udcff", "x" * 10_000):
+            with raises(NotFound):
+                sessions.get(name)
+
+    def test_a_session_comes_back_as_it_was_opened(self, open_sessions: OpenSessions) -> None:
+        """By its name and in the list, which is in the order of opening."""
+        clock = FakeClock()
+        first, second = a_session(clock), a_session(clock, name="db", host="a@db:22")
+        for session in (first, second):
+            open_sessions().open(session)
+
+        assert (first, second) == open_sessions().find()
+        assert second == open_sessions().get("db")
+        assert "idle" == second.state
+
+    def test_a_name_is_one_open_session_s(self, open_sessions: OpenSessions) -> None:
+        """Of many that open one at once, one does; the others are told."""
+        clock = FakeClock()
+        made = [a_session(clock) for _ in range(8)]
+
+        def try_open(session: Session) -> bool:
+            try:
+                open_sessions().open(session)
+            except Conflict:
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as threads:
+            opened = list(threads.map(try_open, made))
+
+        assert [made[opened.index(True)]] == list(open_sessions().find())
+        assert 1 == sum(opened)
+
+    def test_a_session_knows_its_jobs(
+        self, open_sessions: OpenSessions, open_store: OpenStore
+    ) -> None:
+        """What runs, what waits in order, what came last, and when; other jobs are none of its."""
+        clock, sessions, store = FakeClock(), open_sessions(), open_store()
+        session = a_session(clock)
+        sessions.open(session)
+        over = a_job_in(session, clock)
+        store.add([Entry(job=over)])
+        store.save([(over, cancelled(over, clock))])
+        store.add([Entry(job=a_job(clock))])
+        clock.advance(SECOND)
+        runs, *waiting = jobs = [a_job_in(session, clock) for _ in range(3)]
+        store.add([Entry(job=job) for job in jobs])
+
+        known = sessions.get("web")
+        assert tuple(job.id for job in jobs) == known.queued
+        assert ("queued", jobs[-1].id) == (known.state, known.last_job)
+        assert clock.now() == known.last_used_at
+        begun = claimed(runs, clock)
+        store.save([(runs, begun)])
+        known = sessions.get("web")
+        assert ("running", runs.id) == (known.state, known.running)
+        assert tuple(job.id for job in waiting) == known.queued
+
+    def test_a_session_is_closed_with_its_last_job(
+        self, open_sessions: OpenSessions, open_store: OpenStore
+    ) -> None:
+        """Then it takes no other, its name is free, and it is told as long as a job of it is kept."""
+        clock, sessions, store = FakeClock(), open_sessions(), open_store()
+        session, anew = a_session(clock), a_session(clock)
+        sessions.open(session)
+        last = a_job_in(session, clock)
+        store.add([Entry(job=last, closes=session.id)])
+
+        with raises(NotFound):
+            sessions.get("web")
+        assert () == sessions.find()
+        (closed,) = sessions.find(closed=True)
+        assert ("closed", last.created_at) == (closed.state, closed.closed_at)
+        for refused in (
+            Entry(job=a_job_in(session, clock)),
+            Entry(job=a_job_in(session, clock), closes=session.id),
+        ):
+            with raises(Conflict):
+                store.add([Entry(job=a_job(clock)), refused])
+        assert (last,) == store.find(Query()).jobs
+
+        store.expire([last.id], at=clock.now(), forget_before=clock.now())
+        sessions.open(anew)
+        assert (anew,) == sessions.find(closed=True)
+
+    def test_a_session_in_use_is_not_closed(
+        self, open_sessions: OpenSessions, open_store: OpenStore
+    ) -> None:
+        """As long as something in it has not ended; that is named, and nothing is stored."""
+        clock, sessions, store = FakeClock(), open_sessions(), open_store()
+        session = a_session(clock)
+        sessions.open(session)
+        job = a_job_in(session, clock)
+        store.add([Entry(job=job)])
+
+        with raises(NotTerminal) as told:
+            store.add([Entry(job=a_job_in(session, clock), closes=session.id)])
+        assert job.id == told[0].job_id
+        assert (job.id,) == sessions.get("web").queued
+        store.save([(job, cancelled(job, clock))])
+        store.add([Entry(job=a_job_in(session, clock), closes=session.id)])
+        assert () == sessions.find()
+
+    def test_closing_twice_is_closing(self, open_sessions: OpenSessions) -> None:
+        """The second close does nothing, and what was stored is there for the next to open."""
+        sessions, session = open_sessions(), a_session(FakeClock())
+        sessions.open(session)
+        sessions.close()
+        sessions.close()
+
+        assert session == open_sessions().get("web")
