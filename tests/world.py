@@ -25,7 +25,7 @@ from outlast.wiring import make_link
 
 T = TypeVar("T")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """For what takes milliseconds on a quiet machine: reached only where something is wrong."""
 
 

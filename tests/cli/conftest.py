@@ -22,7 +22,7 @@ import pytest
 from ..world import end_all
 
 PROGRAM = str(Path(sys.executable).with_name("outlast"))
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 class Done(NamedTuple):

@@ -16,7 +16,7 @@ def ask(line: str) -> Any:
     """Run a command from an answer as it stands, from anywhere, and return its `data`."""
     env = {"PATH": os.defpath}
     done = subprocess.run(
-        line.split(), cwd="/", env=env, capture_output=True, check=False, timeout=30
+        line.split(), cwd="/", env=env, capture_output=True, check=False, timeout=60
     )
     return json.loads(done.stdout)["data"]
 

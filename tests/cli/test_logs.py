@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import signal
 import time
 
 import pytest
 
+from ..world import eventually
 from .conftest import Cli
 
 pytestmark = pytest.mark.slow  # what is printed is the same under any Python
@@ -85,7 +87,7 @@ def test_a_job_that_waits_for_its_turn_can_be_followed(cli: Cli) -> None:
     process = cli.start("job", "logs", "--follow", job_id)
     time.sleep(0.3)
     cli("job", "cancel", "--grace", "0", first)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
 
     assert (0, b"at last\n") == (process.returncode, out)
 
@@ -96,7 +98,7 @@ def test_following_outlives_the_supervisor(cli: Cli) -> None:
     process = cli.start("job", "logs", "--follow", job_id)
     time.sleep(0.4)
     os.kill(cli.supervisor(), signal.SIGKILL)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
 
     assert (0, b"1\n2\n3\n4\n5\n6\n") == (process.returncode, out)
     assert "complete" == cli("job", "status", job_id).data["status"]
@@ -108,10 +110,15 @@ def test_following_sleeps_while_nothing_comes(cli: Cli) -> None:
     process = cli.start("job", "logs", "--follow", job_id)
     assert process.stdout is not None
     process.stdout.readline()
-    before = ticks_of(process.pid)
-    time.sleep(1.0)
 
-    assert ticks_of(process.pid) - before <= 1
+    # On a busy machine it may still be about to sleep.
+    assert eventually(lambda: ticks_in_a_second(process.pid) <= 1)
+
+
+def ticks_in_a_second(pid: int) -> int:
+    before = ticks_of(pid)
+    time.sleep(1.0)
+    return ticks_of(pid) - before
 
 
 def ticks_of(pid: int) -> int:
@@ -122,23 +129,24 @@ def ticks_of(pid: int) -> int:
 
 @pytest.mark.slow
 def test_following_keeps_up_with_much(cli: Cli) -> None:
-    """600 MB as fast as they come, whole."""
+    """600 MB, whole, at a cost that leaves it as fast as they come: processor time, not the clock's."""
     line = "head -c 600000000 /dev/zero | tr '\\0' x"
     job_id = cli.submit("--shell", line)
-    begun = time.monotonic()
     process = cli.start("job", "logs", "--follow", job_id)
     assert process.stdout is not None
     digest, size = hashlib.sha256(), 0
     while data := process.stdout.read(1 << 20):
         digest.update(data[:1])
         size += len(data)
-    process.wait(10)
-    taken = time.monotonic() - begun
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    process.wait(60)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    taken = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     job = cli.settled(job_id)
 
     assert (0, 600_000_000) == (process.returncode, size)
     assert "complete" == job["status"]
-    assert taken < 6, f"{size / taken / 1e6:.0f} MB/s"
+    assert taken < 3, f"{size / taken / 1e6:.0f} MB in a second of processor time"
 
 
 def test_what_was_discarded_is_passed_over(cli: Cli) -> None:

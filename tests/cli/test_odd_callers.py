@@ -19,7 +19,7 @@ def _shell(cli: Cli, line: str) -> subprocess.CompletedProcess[str]:
         text=True,
         env=cli.environment(),
         cwd=cli.folder,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 

@@ -38,16 +38,17 @@ def test_ending_the_caller_ends_no_job(cli: Cli) -> None:
         assert process.stderr is not None
         job_id = process.stderr.readline().decode().split()[1]
         os.killpg(process.pid, signum)
-        process.wait(10)
+        process.wait(60)
         assert not cli("job", "status", job_id).data["terminal"]
 
 
 def test_when_the_wait_ends_the_job_goes_on(cli: Cli) -> None:
     """3, how to ask again, and from which byte to read on."""
     line = "echo first; until [ -e go ]; do sleep 0.05; done; echo second"
+    cli.ended("--", "true")  # a supervisor's start is no part of the wait
     done = cli("run", "--wait", "4s", "--shell", line)
     (cli.folder / "go").touch()
-    job_id = cli("job", "list", "--output", "id").text.strip()
+    job_id = cli("job", "list", "--limit", "1", "--output", "id").text.strip()
     rest = cli("job", "logs", "--follow", "--since-byte", "6", job_id)
 
     assert (3, b"first\n") == done[:2]
@@ -62,7 +63,7 @@ def test_an_interrupt_detaches(cli: Cli) -> None:
     assert process.stderr is not None
     job_id = process.stderr.readline().decode().split()[1]
     os.kill(process.pid, signal.SIGINT)
-    _, talk = process.communicate(timeout=10)
+    _, talk = process.communicate(timeout=60)
 
     assert (3, True) == (process.returncode, f"detached: {job_id} goes on".encode() in talk)
     assert not cli("job", "status", job_id).data["terminal"]

@@ -106,7 +106,7 @@ def test_what_a_command_left_behind_is_held_to_the_limit_too(rig: Rig) -> None:
     lines = channel.until("ended")
     try:
         assert (3, None, None) == ended(lines)
-        eventually(lambda: rig.record(message).emptied, "the end of the flood", within_s=5)
+        eventually(lambda: rig.record(message).emptied, "the end of the flood")
     finally:
         began = rig.record(message).began
         assert began is not None

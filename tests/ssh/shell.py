@@ -16,7 +16,7 @@ from outlast.ports.executor import Captured, Launch
 
 SHIM = Path(__file__).parents[2] / "src" / "outlast" / "shim" / "shim.sh"
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "ash"]}
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 LOOK_S = 0.02
 KEY = "job_a/0/1"
 

@@ -163,7 +163,7 @@ import outlast
 client = outlast.Client(home=sys.argv[1])
 told = {}
 for job in client.list(limit=100).jobs:
-    job = client.wait(job.id, timeout=30)
+    job = client.wait(job.id, timeout=60)
     while not client.get(job.id).is_settled:
         time.sleep(0.01)
     told[job.id] = [str(job.status), job.reason, job.nodes[0].exit_code]

@@ -337,12 +337,12 @@ def test_a_home_with_a_long_path_works(
 
 def test_a_socket_that_is_removed_is_made_again(home: Path, client: Client) -> None:
     """Whoever finds nobody to speak to tells the owner of the lock, which listens anew."""
-    assert "complete" == client.wait(client.submit(["true"]).id, timeout="20s").status
+    assert "complete" == client.wait(client.submit(["true"]).id, timeout="60s").status
     owner = supervisor_of(client)
     (home / "supervisor.sock").unlink()
 
     with fresh_client() as other:
-        assert "complete" == other.wait(other.submit(["true"]).id, timeout="20s").status
+        assert "complete" == other.wait(other.submit(["true"]).id, timeout="60s").status
     # A candidate that found the lock taken told its owner, and may still be on its way out.
     eventually(lambda: [owner] == supervisors(home), "the candidate's leaving")
     assert owner == supervisor_of(client)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 MakeExecutor: TypeAlias = Callable[[], Executor]
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 

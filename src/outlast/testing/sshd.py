@@ -15,7 +15,7 @@ import time
 from ipaddress import IPv4Address
 from pathlib import Path
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 LOOK_S = 0.02
 FIRST = IPv4Address("127.0.0.2")
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
