@@ -127,7 +127,7 @@ def test_a_slip_is_met_with_what_was_meant(
         ("--mem", "--memory"),
         ("--idletimeout", "--idle-timeout"),
         ("--container", None),
-        ("--host", None),
+        ("--zebra", None),
     ],
 )
 def test_a_guess_is_a_near_one(cli: Cli, option: str, meant: str | None) -> None:
