@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Collection as Several
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...artifacts import Collection, Keeper, Writing
 from ...core.collect import Collect
@@ -21,6 +22,9 @@ PIECE_BYTES: Final = 1 << 17
 LEAST_PIECE_BYTES: Final = 1 << 12
 AHEAD: Final = 8
 """So many pieces are asked for at once: a host that sends more than it was asked for fills no memory."""
+
+WIDTH: Final = 8
+"""So many files at once: most are small, and what they take is the way there and back."""
 
 TRIES: Final = 3
 """Sessions that fail one after the other without a byte of anything new."""
@@ -51,6 +55,8 @@ class Fetching:
         self._base = (cwd or "").encode()
         self._floor_bytes = floor_bytes
         self._fetched = 0
+        self._flying: dict[bytes, int] = {}
+        """Of each file that is being fetched, how much of the limit it takes."""
 
     async def run(self, patience_s: float) -> Collection:
         """
@@ -99,30 +105,50 @@ class Fetching:
 
     async def _session(self, sftp: asyncssh.SFTPClient, keeper: Keeper) -> None:
         walk = Walk(self._link, sftp, self._base)
-        for glob in self._collect.globs:
-            async with aclosing(walk.find(glob)) as finds:
-                async for found in finds:
-                    if not keeper.is_done(found.name):
-                        await self._take(sftp, keeper, found, walk.path(found.name))
+        tasks: set[asyncio.Task[None]] = set()
+        try:
+            for glob in self._collect.globs:
+                async with aclosing(walk.find(glob)) as finds:
+                    async for found in finds:
+                        if self._is_to_be_fetched(keeper, found):
+                            path = walk.path(found.name)
+                            tasks.add(asyncio.create_task(self._take(sftp, keeper, found, path)))
+                        tasks = await _at_most(WIDTH - 1, tasks)
+            await _at_most(0, tasks)
+        finally:
+            await _call_off(tasks)
+            self._flying.clear()
 
-    async def _take(
-        self, sftp: asyncssh.SFTPClient, keeper: Keeper, found: Found, path: bytes
-    ) -> None:
+    def _is_to_be_fetched(self, keeper: Keeper, found: Found) -> bool:
+        """Whether a file is to be fetched; one that is left out is noted. Takes of the limits."""
         attrs, fault = found.attrs, found.fault
+        if found.name in self._flying or keeper.is_done(found.name):
+            return False
         if fault is None and attrs.type == DIRECTORY and not found.is_named:
-            return
+            return False
         if fault is None and attrs.type == SYMLINK:
             fault = None if found.is_named else LINK  # where it leads is seen once it is open
         elif fault is None:
             fault = self._fault(attrs, keeper)
-        if fault is not None:
-            keeper.skip(found.name, *_known(attrs), fault)
-            return
+        if fault is None:
+            self._flying[found.name] = attrs.size or 0
+            return True
+        _skip(keeper, found.name, attrs, fault)
+        return False
+
+    async def _take(
+        self, sftp: asyncssh.SFTPClient, keeper: Keeper, found: Found, path: bytes
+    ) -> None:
         try:
-            async with await self._open(sftp, path) as file:
-                await self._fetch(file, keeper, found)
+            file = await self._open(sftp, path)
+            await self._fetch(file, keeper, found.name)
+            # Only here: what went wrong must not wait for the host once more. The session's end
+            # closes what is open.
+            await self._link.answer(file.close())
         except self._of_one_file as error:
-            keeper.skip(found.name, *_known(attrs), f"it cannot be read: {error.reason}")
+            _skip(keeper, found.name, found.attrs, f"it cannot be read: {error.reason}")
+        finally:
+            self._flying.pop(found.name, None)
 
     async def _open(self, sftp: asyncssh.SFTPClient, path: bytes) -> asyncssh.SFTPClientFile:
         return await self._link.answer(sftp.open(path, "rb", block_size=0))
@@ -140,38 +166,41 @@ class Fetching:
         """Say what keeps a file from being fetched; None if nothing."""
         if attrs.type not in (REGULAR, UNKNOWN):
             return FOLDER if attrs.type == DIRECTORY else SPECIAL
-        if keeper.count >= self._collect.max_files:
+        if keeper.count + len(self._flying) >= self._collect.max_files:
             return f"over the limit of {self._collect.max_files:,} files"
-        if (attrs.size or 0) > self._collect.max_bytes - keeper.size:
-            return self._too_big
-        return None
+        return self._too_big if (attrs.size or 0) > self._left(keeper) else None
+
+    def _left(self, keeper: Keeper) -> int:
+        """How many bytes may still be asked for."""
+        return self._collect.max_bytes - keeper.size - sum(self._flying.values())
 
     @property
     def _too_big(self) -> str:
         return f"over the limit of {format_size(self._collect.max_bytes)} in all"
 
-    async def _fetch(self, file: asyncssh.SFTPClientFile, keeper: Keeper, found: Found) -> None:
+    async def _fetch(self, file: asyncssh.SFTPClientFile, keeper: Keeper, name: bytes) -> None:
         attrs = await self._link.answer(file.stat())
         size, mtime = _known(attrs)
+        del self._flying[name]
         if (fault := self._fault(attrs, keeper)) is not None:
-            keeper.skip(found.name, size, mtime, fault)
+            _skip(keeper, name, attrs, fault)
             return
-        # What is said to be empty may be one of those whose size nobody knows (proc(5)).
-        most = size or self._collect.max_bytes - keeper.size + 1
+        self._flying[name] = size
         try:
-            writing = keeper.begin(found.name, size, mtime)
+            writing = keeper.begin(name, size, mtime)
         except OSError as error:
             raise _kept(error) from error
         try:
             await asyncio.to_thread(writing.read)
-            await self._copy(file, writing, most)
-            if not size and writing.offset >= most:
+            self._flying[name] = max(size, writing.offset)
+            if not await self._copy(file, writing, keeper, name, size):
                 writing.give_up(self._too_big)
                 return
             is_same = _known(await self._link.answer(file.stat())) == (size, mtime)
             has_changed = not is_same or (size > 0 and writing.offset != size)
             try:
                 await asyncio.to_thread(writing.sync)
+                del self._flying[name]
                 writing.end(has_changed=has_changed)
             except OSError as error:
                 raise _kept(error) from error
@@ -181,33 +210,49 @@ class Fetching:
         finally:
             writing.close()
 
-    async def _copy(self, file: asyncssh.SFTPClientFile, writing: Writing, most: int) -> None:
-        """Fetch what is missing up to byte *most*, several pieces at once; less if there is less."""
+    async def _copy(
+        self,
+        file: asyncssh.SFTPClientFile,
+        writing: Writing,
+        keeper: Keeper,
+        name: bytes,
+        size: int,
+    ) -> bool:
+        """
+        Fetch what is missing up to *size*, several pieces at once; less if there is less. What is
+        said to be empty may be one of those whose size nobody knows (proc(5)): it is read to its
+        end. Returns whether that came before the limit did.
+        """
         piece, at = PIECE_BYTES, writing.offset
         asked: deque[tuple[int, asyncio.Task[bytes]]] = deque()
         try:
             while True:
-                while len(asked) < AHEAD and at < most:
-                    size = min(piece, most - at)
-                    asked.append((size, asyncio.create_task(_read(file, size, at))))
-                    at += size
+                while len(asked) < (AHEAD if size else 1) and (at < size or not size):
+                    count = min(piece, size - at) if size else piece
+                    asked.append((count, asyncio.create_task(_read(file, count, at))))
+                    at += count
                 if not asked:
-                    return
-                size, task = asked.popleft()
-                data = (await self._link.answer(task))[:size]
+                    return True
+                count, task = asked.popleft()
+                data = (await self._link.answer(task))[:count]
                 if not data:
-                    return
+                    return True
+                if not size:
+                    if len(data) > self._left(keeper):
+                        return False
+                    self._flying[name] += len(data)
                 try:
                     writing.write(data)
                 except OSError as error:
                     raise _kept(error) from error
                 self._fetched += len(data)
-                if len(data) < size:
+                if len(data) < count:
                     # It gives no more at once: what was asked for behind that is asked for again.
-                    await _call_off(asked)
+                    await _call_off([task for _, task in asked])
+                    asked.clear()
                     piece, at = max(len(data), LEAST_PIECE_BYTES), writing.offset
         finally:
-            await _call_off(asked)
+            await _call_off([task for _, task in asked])
 
 
 async def _read(file: asyncssh.SFTPClientFile, size: int, at: int) -> bytes:
@@ -215,12 +260,26 @@ async def _read(file: asyncssh.SFTPClientFile, size: int, at: int) -> bytes:
     return data
 
 
-async def _call_off(asked: deque[tuple[int, asyncio.Task[bytes]]]) -> None:
-    tasks = [task for _, task in asked]
-    asked.clear()
+async def _at_most(count: int, tasks: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Return those that are not done, once they are so few. Raises what one of them has raised."""
+    while len(tasks) > count:
+        done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    return tasks
+
+
+async def _call_off(tasks: Several[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _skip(keeper: Keeper, name: bytes, attrs: asyncssh.SFTPAttrs, why: str) -> None:
+    try:
+        keeper.skip(name, *_known(attrs), why)
+    except OSError as error:
+        raise _kept(error) from error
 
 
 def _known(attrs: asyncssh.SFTPAttrs) -> tuple[int, int]:

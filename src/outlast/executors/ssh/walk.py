@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from ...core.artifact import ANY_DEPTH, is_pattern, matches, parts_of
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 MAX_NAMES: Final = 200_000
 MAX_NAMES_BYTES: Final = 32 << 20
 """Of all the names that are looked at for one node."""
+
+CLOSE_S: Final = 5.0
 
 MAX_PATH_BYTES: Final = 4096
 """Linux's own limit (PATH_MAX)."""
@@ -44,13 +47,16 @@ class Found(NamedTuple):
 class Walk:
     """Looks for files below *base*. Links are followed where a glob names them, else never."""
 
-    def __init__(self, link: Link, sftp: asyncssh.SFTPClient, base: bytes) -> None:
+    def __init__(
+        self, link: Link, sftp: asyncssh.SFTPClient, base: bytes, *, most_names: int = MAX_NAMES
+    ) -> None:
         import asyncssh
 
         self._library = asyncssh
         self._link = link
         self._sftp = sftp
         self._base = base
+        self._most_names = most_names
         self._names = self._bytes = 0
 
     def path(self, name: bytes) -> bytes:
@@ -107,10 +113,7 @@ class Walk:
         """Return what there is in *folder* that *part* of a glob stands for."""
         found: list[Found] = []
         try:
-            listing = cast(
-                "AsyncGenerator[asyncssh.SFTPName, None]", self._sftp.scandir(self.path(folder))
-            )
-            async with aclosing(listing) as entries:
+            async with _closing(self._sftp.scandir(self.path(folder))) as entries:
                 while (entry := await self._link.answer(anext(entries, None))) is not None:
                     name = bytes(entry.filename)  # type: ignore[arg-type]  # asked for as bytes
                     self._count(name)
@@ -134,8 +137,21 @@ class Walk:
     def _count(self, name: bytes) -> None:
         self._names += 1
         self._bytes += len(name)
-        if self._names > MAX_NAMES or self._bytes > MAX_NAMES_BYTES:
+        if self._names > self._most_names or self._bytes > MAX_NAMES_BYTES:
             raise TooMany
+
+
+@asynccontextmanager
+async def _closing(
+    entries: AsyncIterator[asyncssh.SFTPName],
+) -> AsyncIterator[AsyncIterator[asyncssh.SFTPName]]:
+    """Close a listing at the end, which asks the host once more: but not one that does not answer."""
+    try:
+        yield entries
+    finally:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await cast("AsyncGenerator[asyncssh.SFTPName, None]", entries).aclose()
 
 
 def _join(folder: bytes, name: bytes) -> bytes:
