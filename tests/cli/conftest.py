@@ -177,6 +177,10 @@ class Terminal:
         while not re.search(pattern, re.sub(r"\x1b\[[0-9;]*m", "", self.text)):
             assert self._read(deadline - time.monotonic()), self.text
 
+    def type(self, text: str) -> None:
+        """Type *text*, and Enter."""
+        os.write(self._fd, f"{text}\n".encode())
+
     def interrupt(self) -> None:
         """Press Ctrl-C."""
         os.write(self._fd, b"\x03")

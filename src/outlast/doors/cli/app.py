@@ -89,9 +89,13 @@ def framework() -> None:
 @click.group(
     "hosts",
     cls=Lazy,
-    table={"trust": (f"{HERE}.hosts.trust:trust", "Show a host's key, and know it from now on.")},
+    table={
+        "trust": (f"{HERE}.hosts.trust:trust", "Show a host's key, and know it from now on."),
+        "clean": (f"{HERE}.hosts.clean:clean", "Remove what lies on hosts and nobody needs."),
+    },
     epilog="""
     outlast hosts trust web1
+    outlast hosts clean
     """,
 )
 def hosts() -> None:

@@ -115,6 +115,29 @@ SCHEMAS: Final[Schema] = {
             "added": YES_NO,
         }
     ),
+    "cleaned": object_of(
+        {
+            "removed": YES_NO,
+            "hosts": list_of(
+                object_of(
+                    {
+                        "host": TEXT,
+                        "error": or_null("string"),
+                        "attempts": list_of(
+                            object_of(
+                                {
+                                    "attempt": TEXT,
+                                    "state": {"enum": ["over", "running", "needed", "foreign"]},
+                                    "remove": YES_NO,
+                                }
+                            )
+                        ),
+                        "shim": YES_NO,
+                    }
+                )
+            ),
+        }
+    ),
     "installed": object_of(
         {"path": or_null("string"), "unit": TEXT},
         {"enable_command": TEXT, "linger_command": TEXT},
@@ -150,6 +173,7 @@ OF_COMMAND: Final = {
     "submit": "job",
     "framework check": "check",
     "hosts trust": "trusted",
+    "hosts clean": "cleaned",
     "session open": "session",
     "session show": "session",
     "session close": "session",

@@ -50,12 +50,16 @@ class Link:
     """
     The way to one host. Made by the first who needs it; each waits for it as long as it likes.
 
-    *new_nonce* gives the words by which an answer is told from what a login prints.
+    *new_nonce* gives the words by which an answer is told from what a login prints. Who does not
+    have it *installs* the shim by itself, where it is not there, does so by `install`.
     """
 
-    def __init__(self, place: Place, new_nonce: Callable[[], str]) -> None:
+    def __init__(
+        self, place: Place, new_nonce: Callable[[], str], *, installs: bool = True
+    ) -> None:
         self._place = place
         self._new_nonce = new_nonce
+        self._installs = installs
         self._connection: asyncssh.SSHClientConnection | None = None
         self._making: asyncio.Task[None] | None = None
         self._waiting = 0
@@ -88,8 +92,8 @@ class Link:
     async def _make(self) -> None:
         try:
             self._connection = await connect(self._place)
-            if await self._call(("status",), b"", MAX_NOISE_BYTES, lambda: None) is None:
-                await self._install()
+            if self._installs:
+                await self.install()
         except Cut as cut:
             self.abort()
             raise Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {cut}") from None
@@ -116,8 +120,13 @@ class Link:
         """
         answer = await self._call(words, data, most, before)
         if answer is None:
+            self.abort()  # who connects anew finds out whether the shim is gone
             raise Cut("the host does not answer as its shell should")
         return answer
+
+    async def script(self, text: bytes, most: int) -> bytes:
+        """Return what the host's own shell prints that is given *text*. Raises as `call`."""
+        return await self._run("cd; exec /bin/sh", text, most, lambda: None)
 
     async def _call(
         self, words: tuple[str, ...], data: bytes, most: int, before: Callable[[], None]
@@ -131,22 +140,24 @@ class Link:
         _, mark, answer = said.partition(f"{nonce}\n".encode())
         return answer[:most] if mark else None
 
-    async def _install(self) -> None:
-        """Leave the shim on the host, where it is not there yet."""
+    async def install(self) -> None:
+        """Leave the shim on the host, where it is not there yet. Raises as `call`."""
+        if await self._is_there():
+            return
         path, nonce = shim_path(), self._new_nonce()
         begin = f"umask 077; mkdir -p {FOLDER}/jobs && cat >{FOLDER}/{nonce} <<'{nonce}' &&\n"
         end = f"{nonce}\nmv -f {FOLDER}/{nonce} {path} && echo {nonce} ||\n"
         end += f"{{ rm -f {FOLDER}/{nonce}; echo not-{nonce}; }}\n"
         script = begin.encode() + shim() + end.encode()
-        said = await self._run("cd; exec /bin/sh", script, MAX_NOISE_BYTES, lambda: None)
+        said = await self.script(script, MAX_NOISE_BYTES)
         if f"not-{nonce}".encode() in said:
             words = f"SpawnFailed: {FOLDER} cannot be written in the user's home on the host"
             raise Refused(Reason.SPAWN_FAILED, words)
-        if (
-            nonce.encode() not in said
-            or await self._call(("status",), b"", MAX_NOISE_BYTES, lambda: None) is None
-        ):
+        if nonce.encode() not in said or not await self._is_there():
             raise Refused(Reason.SPAWN_FAILED, f"SpawnFailed: {NO_SHELL}")
+
+    async def _is_there(self) -> bool:
+        return await self._call(("status",), b"", MAX_NOISE_BYTES, lambda: None) is not None
 
     async def _run(self, command: str, data: bytes, most: int, before: Callable[[], None]) -> bytes:
         connection = self._connection

@@ -1,0 +1,115 @@
+"""What lies on a host in our folder there: found, and removed once nobody needs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+from .answer import Told, parse_status
+from .link import FOLDER, Link
+from .order import key_on_host
+from .place import Place
+from .refusal import Cut, Refused
+
+MAX_LISTING_BYTES: Final = 1 << 22
+BATCH: Final = 200
+"""Attempts in one question."""
+
+_ATTEMPT: Final = re.compile(r"jobs/(job_\w{1,64})\.(\d{1,9})\.(\d{1,9})", re.ASCII)
+
+_LIST: Final = f"""\
+echo %s
+cd {FOLDER} 2>/dev/null && for each in shim-* jobs/*; do [ -e "$each" ] && echo "$each"; done
+echo end
+"""
+
+_LEAVE: Final = f"""\
+echo %s
+cd {FOLDER} && {{ [ ! -d jobs ] || rmdir jobs; }} && for each in *; do
+  case $each in
+  shim-*.sh) rm -f "$each" ;;
+  *[!0-9A-Z]*) ;;
+  *) rm -f "$each" ;; # of an installation that was cut off
+  esac
+done && cd .. && rmdir {FOLDER}
+"""
+
+
+class Lying(NamedTuple):
+    """An attempt's folder on a host."""
+
+    key: str
+    """The attempt's: job, node and attempt, with slashes between them."""
+
+    is_running: bool
+
+
+class Survey(NamedTuple):
+    """What lies on one host."""
+
+    place: Place
+    attempts: tuple[Lying, ...] = ()
+    has_shim: bool = False
+    error: str | None = None
+    """Why nobody could look."""
+
+
+async def survey(place: Place, patience_s: float, new_token: Callable[[], str]) -> Survey:
+    """Return what lies on the host at *place*. Nothing is left there that was not there before."""
+    link = Link(place, new_token, installs=False)
+    try:
+        await link.ready(patience_s)
+        lines = await _listed(link, new_token())
+        keys = ["/".join(found.groups()) for line in lines if (found := _ATTEMPT.fullmatch(line))]
+        attempts: list[Lying] = []
+        if keys:
+            await link.install()
+        for first in range(0, len(keys), BATCH):
+            some = {key_on_host(key): key for key in keys[first : first + BATCH]}
+            told = parse_status(await link.call("status", *some)).attempts
+            attempts += [
+                Lying(key, told[there].state == "began" and _is_running(told[there]))
+                for there, key in some.items()
+                if there in told
+            ]
+        return Survey(place, tuple(attempts), any(line.startswith("shim-") for line in lines))
+    except (Refused, Cut) as error:
+        return Survey(place, error=str(error))
+    finally:
+        await link.close()
+
+
+async def clear(
+    place: Place, keys: Iterable[str], patience_s: float, new_token: Callable[[], str]
+) -> str | None:
+    """
+    Remove the folders of the attempts *keys*, save of those that run, and, if then nothing else
+    lies there, all that is ours. Returns why it could not be done.
+    """
+    link = Link(place, new_token, installs=False)
+    names = [key_on_host(key) for key in keys]
+    try:
+        await link.ready(patience_s)
+        if names:
+            await link.install()
+        for first in range(0, len(names), BATCH):
+            await link.call("remove", *names[first : first + BATCH])
+        await link.script((_LEAVE % new_token()).encode(), MAX_LISTING_BYTES)
+    except (Refused, Cut) as error:
+        return str(error)
+    finally:
+        await link.close()
+    return None
+
+
+async def _listed(link: Link, nonce: str) -> list[str]:
+    said = await link.script((_LIST % nonce).encode(), MAX_LISTING_BYTES)
+    lines = said.decode("utf-8", "replace").partition(f"{nonce}\n")[2].splitlines()
+    if not lines or lines[-1] != "end":
+        raise Cut("the host's answer is not whole")
+    return lines
+
+
+def _is_running(told: Told) -> bool:
+    return told.is_running or told.has_parent

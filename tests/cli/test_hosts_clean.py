@@ -1,0 +1,83 @@
+"""What lies on hosts and nobody needs: shown, asked about, removed; what runs is left alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from outlast.testing.sshd import Farm
+
+from ..world import eventually
+from .conftest import Cli, Terminal
+
+
+def lying(farm: Farm, host: str) -> Path:
+    """The folder of ours on a host."""
+    return farm.home / host / ".outlast"
+
+
+@pytest.mark.slow
+def test_what_nobody_needs_is_removed_and_nothing_else(
+    cli: Cli, farm: Farm, terminal: Callable[..., Terminal]
+) -> None:
+    """
+    What is over goes once somebody says so; what runs stays, and what no job here knows, unless
+    all is to go. At last nothing of ours is there, and the next job finds its way all the same.
+    """
+    host, other = farm.hosts
+    folder = lying(farm, host)
+    kept = farm.home / "kept"
+    # As if whoever removes it had been killed, with the host away from then on.
+    over = cli.ended("--on", host, "--shell", f"cp -r ~/.outlast/jobs {kept}; exit 3")
+    running = cli.running("--on", host, "--shell", "exec sleep 1000")
+    eventually(lambda: len(list((folder / "jobs").iterdir())) == 1)
+    shutil.copytree(kept / f"{over}.0.1", folder / "jobs" / f"{over}.0.1")
+    foreign = f"job_{'0' * 26}"
+    shutil.copytree(kept / f"{over}.0.1", folder / "jobs" / f"{foreign}.0.1")
+
+    def left() -> set[str]:
+        return {path.name.partition(".")[0] for path in (folder / "jobs").iterdir()}
+
+    # Shown, and not touched: neither here, where nobody can be asked, nor where somebody says no.
+    shown = cli("hosts", "clean", "--json")
+    assert not shown.data["removed"]
+    (found,) = shown.data["hosts"]
+    assert {"over": True, "running": False, "foreign": False} == {
+        each["state"]: each["remove"] for each in found["attempts"]
+    }
+    asked = terminal("hosts", "clean", host)
+    assert f"- {host}: {over}/0/1 over" in asked.until("Remove what is marked?")
+    asked.type("n")
+    assert 0 == asked.end()
+    assert {over, running, foreign} == left()
+
+    asked = terminal("hosts", "clean", host)
+    asked.until("Remove what is marked?")
+    asked.type("y")
+    assert 0 == asked.end()
+    assert {running, foreign} == left()
+
+    done = cli("hosts", "clean", "--all", "--yes", host, "127.0.0.9:1", other)
+    assert 1 == done.code
+    assert "127.0.0.9:1" in done.error["message"]
+    assert {running} == left()
+    assert not lying(farm, other).exists()
+
+    cli("job", "cancel", "--grace", "0", running)
+    cli.settled(running)
+    assert 0 == cli("hosts", "clean", "--yes").code
+    assert not folder.exists()
+    assert 0 == cli("run", "--on", host, "--", "true").code
+    assert "nothing to remove" in cli("hosts", "clean", "--text", other).text
+
+
+def test_who_is_no_host_is_told(cli: Cli) -> None:
+    """As wrong usage, all at once; and where no host was ever used there is nothing to do."""
+    done = cli("hosts", "clean", "a b", "c d")
+
+    assert 2 == done.code
+    assert ["a b" in done.error["message"], "c d" in done.error["message"]] == [True, True]
+    assert [] == cli("hosts", "clean").data["hosts"]
