@@ -50,7 +50,7 @@ def ask(prompt: str, *, echo: bool = True) -> str:
 
 def main() -> int:
     with open(LOG, "a") as log:
-        log.write("login\n")
+        log.write(f"{os.getpid()}\n")
     say("\x1b[1mRESTRICTED SHELL\x1b[0m (password needed)\n")
     while ODD == "again":
         ask("User: ")

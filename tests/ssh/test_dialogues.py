@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +17,12 @@ import pytest
 
 from outlast import Client
 from outlast.core.job import Job
+from outlast.errors import InvalidRequest
+from outlast.settings import load_settings
 from outlast.testing.sshd import Farm
+from outlast.wiring import make_link
 
 from .appliance import PASSWORD
-
-Appliance = Callable[[str], str]
-"""Makes the hosts an appliance with that oddity, and returns the name of one."""
 
 RULES: list[dict[str, Any]] = [
     {"prompt": r"User: $", "answer": "ops"},
@@ -27,25 +32,32 @@ RULES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture
-def logins(tmp_path: Path) -> Path:
-    """The appliance's own count of who came."""
-    return tmp_path / "logins"
+class Appliance:
+    """Hosts on which nothing runs but an appliance."""
+
+    def __init__(self, farm: Farm, log: Path) -> None:
+        self.farm = farm
+        self._log = log
+
+    def with_oddity(self, odd: str, options: str = "") -> str:
+        """Have every host be one, and return the name of one."""
+        program = Path(__file__).with_name("appliance.py")
+        line = f"exec {sys.executable} -I -S {program} {odd} {self._log}"
+        key = (self.farm.folder / "user.pub").read_text()
+        keys = self.farm.folder / "authorized_keys"
+        keys.write_text(f'{options}command="{line}" {key}')
+        return self.farm.hosts[0]
+
+    def logins(self) -> list[int]:
+        """The processes of all who were let in so far."""
+        return [int(word) for word in self._log.read_text().split()] if self._log.exists() else []
 
 
 @pytest.fixture
-def appliance(farm: Farm, logins: Path, monkeypatch: pytest.MonkeyPatch) -> Appliance:
-    """Hosts on which nothing runs but an appliance; its password is in the environment."""
+def appliance(farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Appliance:
+    """Its password is in the environment."""
     monkeypatch.setenv("APPLIANCE", PASSWORD)
-    program = Path(__file__).with_name("appliance.py")
-
-    def make(odd: str) -> str:
-        line = f"exec {sys.executable} -I -S {program} {odd} {logins}"
-        key = (farm.folder / "user.pub").read_text()
-        (farm.folder / "authorized_keys").write_text(f'command="{line}" {key}')
-        return farm.hosts[0]
-
-    return make
+    return Appliance(farm, tmp_path / "logins")
 
 
 def over(client: Client, job: Job) -> Job:
@@ -64,24 +76,22 @@ def until_printed(client: Client, job: Job, text: bytes) -> None:
         time.sleep(0.02)
 
 
-def files_with_the_secret(home: Path) -> list[Path]:
+def files_with_the_secret() -> list[Path]:
     return [
         path
-        for path in home.rglob("*")
+        for path in Path(os.environ["OUTLAST_HOME"]).rglob("*")
         if path.is_file()
         and any(part in path.read_bytes() for part in (PASSWORD.encode(), PASSWORD[:7].encode()))
     ]
 
 
 @pytest.mark.parametrize("odd", ["nothing", "pieces", "echoes", "tells"])
-def test_an_appliance_is_answered(
-    client: Client, home: Path, appliance: Appliance, odd: str
-) -> None:
+def test_an_appliance_is_answered(client: Client, appliance: Appliance, odd: str) -> None:
     """
     Whether its prompts come whole or byte by byte, and whether it repeats the password: the
     transcript has what was asked and answered, the exit code is its own, the secret is nowhere.
     """
-    job = over(client, client.submit(on=appliance(odd), dialogue=RULES))
+    job = over(client, client.submit(on=appliance.with_oddity(odd), dialogue=RULES))
 
     node = client.describe(job)["nodes"][0]
     assert ("complete", 0, None) == (job.status, job.exit_code, node["error"])
@@ -97,4 +107,247 @@ def test_an_appliance_is_answered(
         + told
         + b"Send the files? [y/n] y\r\n3 files of ops sent to backup1\r\n"
     ) == client.output(job.id).replace(b"\r\n\r\n", b"\r\n")
-    assert [] == files_with_the_secret(home)
+    assert [] == files_with_the_secret()
+
+
+USER, HOST, PASS, SURE = RULES
+ENDS: dict[str, tuple[str, dict[str, Any], tuple[Any, ...]]] = {
+    "the wrong answer": (
+        "nothing",
+        {"dialogue": [USER, HOST, {"prompt": r"Password for \w+: $", "answer": "x"}]},
+        ("exit_nonzero", 5, None, None),
+    ),
+    "its own verdict": (
+        "nothing",
+        {"dialogue": [USER, HOST, PASS, SURE | {"answer": "n"}]},
+        ("exit_nonzero", 7, None, None),
+    ),
+    "asked the same again and again": (
+        "again",
+        {},
+        (
+            "prompt_unanswered",
+            None,
+            None,
+            "'User: $' was answered 3 times, and it asks again: 'User:'",
+        ),
+    ),
+    "asked what nobody knows": (
+        "unknown",
+        {"idle_timeout": 1},
+        (
+            "prompt_unanswered",
+            None,
+            None,
+            "no rule answers 'Serial number of your dongle:': asked for 1s",
+        ),
+    ),
+    "a pattern without end": (
+        "nothing",
+        {"dialogue": [{"prompt": r"((?:.|\n)+)+!", "answer": ""}]},
+        (
+            "prompt_unanswered",
+            None,
+            None,
+            r"'((?:.|\\n)+)+!' takes too long to be searched for: make it simpler",
+        ),
+    ),
+    "silent": (
+        "mute",
+        {"idle_timeout": 1},
+        ("idle_timeout", -1, None, "TimeoutError: No output for 1s"),
+    ),
+    "too slow": (
+        "mute",
+        {"timeout": "1.5s"},
+        ("timeout", -1, None, "TimeoutError: Timed out after 1.5s"),
+    ),
+    "a flood": (
+        "floods",
+        {"limits": {"output_bytes": "100k"}},
+        ("output_limit", None, None, "it passed its limit of 102400 bytes"),
+    ),
+    "killed there": ("dies", {}, ("signal", None, 9, None)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("odd", "spec", "expected"), ENDS.values(), ids=ENDS)
+def test_each_end_has_its_reason(
+    client: Client, appliance: Appliance, odd: str, spec: dict[str, Any], expected: tuple[Any, ...]
+) -> None:
+    """With the words that a caller needs; no code is made up, and the secret is nowhere."""
+    asked = {"on": appliance.with_oddity(odd), "dialogue": RULES, "grace": 0} | spec
+    job = over(client, client.submit(**asked))
+
+    node = job.nodes[0]
+    assert expected == (node.reason, node.exit_code, node.signal, node.error)
+    assert node.completed_at is not None
+    assert [] == files_with_the_secret()
+    assert node.stdout_bytes == len(client.output(job.id)) <= 100 << 10
+    assert node.stop_error is None
+
+
+def test_what_is_cancelled_hangs_up(client: Client, appliance: Appliance) -> None:
+    """At once; whoever has the terminal on the host gets its SIGHUP, and what it printed is kept."""
+    job = client.submit(on=appliance.with_oddity("mute"), dialogue=RULES)
+    until_printed(client, job, b"working\r\n")
+    job = client.cancel(job.id, grace=0, wait_stopped="60s")
+
+    assert ("cancelled", True) == (job.status, job.is_settled)
+    assert b"working\r\n" in client.output(job.id)
+    (pid,) = appliance.logins()
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def supervisor_of(home: Path) -> int:
+    return int((home / "supervisor.lock").read_text().split()[0])
+
+
+@pytest.mark.parametrize("cut", ["supervisor", "connection"])
+def test_what_was_bound_is_lost_and_not_begun_again(
+    client: Client, home: Path, appliance: Appliance, cut: str
+) -> None:
+    """Its supervisor is killed, or its connection: it says so, and keeps what had been printed."""
+    job = client.submit(on=appliance.with_oddity("mute"), dialogue=RULES)
+    until_printed(client, job, b"working\r\n")
+    if cut == "supervisor":
+        os.kill(supervisor_of(home), signal.SIGKILL)
+    else:
+        appliance.farm.stop()
+    job = over(client, job)
+
+    node = job.nodes[0]
+    assert ("failed", "lost", None) == (job.status, node.reason, node.exit_code)
+    assert str(node.error).startswith("it was bound to its connection, and ")
+    assert "it is not begun a second time" in str(node.error)
+    assert "did not say whether" in str(node.stop_error)
+    assert client.output(job.id).endswith(b"Password for ops: (hidden)\r\nworking\r\n")
+    assert 1 == len(appliance.logins())
+    assert [] == files_with_the_secret()
+
+
+def test_a_supervisor_that_is_asked_to_leave_ends_what_was_bound_to_it(
+    client: Client, home: Path, appliance: Appliance
+) -> None:
+    """The record says so before it has left; the next one only tells it."""
+    job = client.submit(on=appliance.with_oddity("mute"), dialogue=RULES)
+    until_printed(client, job, b"working\r\n")
+    assert make_link(load_settings(home=home)).leave(timedelta(seconds=60))
+    (record,) = (home / "jobs" / job.id).rglob("remote")
+    assert "lost" == json.loads(record.read_text())["ended"]["reason"]
+    job = over(client, job)
+
+    assert ("failed", "lost") == (job.status, job.reason)
+    assert 1 == len(appliance.logins())
+
+
+def test_no_terminal_is_told(client: Client, appliance: Appliance) -> None:
+    """A host that refuses one has begun nothing."""
+    job = over(client, client.submit(on=appliance.with_oddity("", "no-pty,"), dialogue=RULES))
+
+    node = job.nodes[0]
+    assert ("spawn_failed", None, None) == (node.reason, node.started_at, node.exit_code)
+    assert "SpawnFailed: the host refuses: PTY request failed" == node.error
+    assert [] == appliance.logins()
+
+
+def test_a_secret_that_is_gone_is_told(client: Client, home: Path, appliance: Appliance) -> None:
+    """At the door, where it is not there; at the start, where it was held and is gone."""
+    asked = {"on": appliance.with_oddity(""), "dialogue": [{**PASS, "answer_from": "env:GONE"}]}
+    with pytest.raises(InvalidRequest, match="secret env:GONE: there is no such variable"):
+        client.submit(**asked)
+
+    first = client.submit(["sleep", "1000"], queue="one")
+    asked = {**asked, "dialogue": RULES, "queue": "one"}
+    job = client.submit(**asked)
+    for held in (home / "captures").iterdir():
+        held.unlink()
+    client.cancel(first.id, grace=0)
+    job = over(client, job)
+
+    assert ("failed", "secret_unavailable") == (job.status, job.reason)
+    over(client, first)
+
+
+# Without a dialogue ---------------------------------------------------------------------------
+
+
+def test_a_command_is_bound_to_its_connection(client: Client, farm: Farm) -> None:
+    """Its words come through as they are; streams, input and code are its own; nothing is left."""
+    words = ["printf", "%s|", "a b", "c'd", "$HOME", ""]
+    line = "cat; echo to-stderr >&2; exit 37"
+    host = farm.hosts[0]
+    bound = {"on": host, "connection_bound": True}
+    jobs = [
+        client.submit(words, **bound),
+        client.submit(shell=line, stdin_data=b"given\0", **bound),
+        client.submit(["cat"], **bound),
+        client.submit(shell="kill -USR1 $$", **bound),
+    ]
+    one, two, three, four = [over(client, job) for job in jobs]
+
+    assert b"a b|c'd|$HOME||" == client.output(one.id)
+    assert ("exit_nonzero", 37) == (two.reason, two.exit_code)
+    assert b"given\0" == client.output(two.id)
+    assert b"to-stderr\n" == client.output(two.id, stream="stderr")
+    assert ("complete", b"") == (three.status, client.output(three.id))
+    assert ("signal", 10) == (four.reason, four.nodes[0].signal)
+    assert not (farm.home / host / ".outlast").exists()
+
+
+@pytest.fixture
+def odd_server(farm: Farm) -> Iterator[str]:
+    """A host whose server is no sshd, known by the key of the others."""
+    argv = [sys.executable, str(Path(__file__).with_name("odd_server.py")), str(farm.folder)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        known = farm.known_hosts.read_text().replace(f":{farm.port} ", f":{port} ")
+        farm.known_hosts.write_text(known)
+        yield f"127.0.0.2:{port}"
+        server.kill()
+
+
+ODD_ENDS = {
+    "it says nothing": ("without a word", {}, ("lost", None, False)),
+    "it obeys": ("obedient", {"timeout": 1}, ("timeout", -1, False)),
+    "it is deaf": ("deaf", {"timeout": 1, "grace": 0}, ("timeout", -1, True)),
+}
+
+
+@pytest.mark.parametrize(("line", "clocks", "expected"), ODD_ENDS.values(), ids=ODD_ENDS)
+def test_how_it_ended_is_as_sure_as_its_host_says(
+    client: Client, odd_server: str, line: str, clocks: dict[str, Any], expected: tuple[Any, ...]
+) -> None:
+    """TERM first, then its grace; an end that was not seen is not told as one."""
+    job = client.submit(shell=line, on=odd_server, connection_bound=True, **clocks)
+    job = over(client, job)
+
+    node = job.nodes[0]
+    assert expected == (node.reason, node.exit_code, node.stop_error is not None)
+    told = b"told TERM\n" if line == "obedient" else b""
+    assert b"up\n" + told == client.output(job.id)
+    if node.reason == "lost":
+        assert "the host closed its channel and did not say how it ended" == node.error
+
+
+def test_who_is_cancelled_while_it_connects_asks_for_nothing(
+    client: Client, black_hole: str
+) -> None:
+    """It stops connecting; and one that is not stopped ends by its clock."""
+    bound = {"shell": "true", "connection_bound": True}
+    job = client.submit(on=black_hole, connect_timeout="1h", **bound)
+    late = client.submit(on=black_hole, connect_timeout="0.5s", **bound)
+    deadline = time.monotonic() + 60
+    while client.get(job.id).nodes[0].phase != "connecting":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    job = client.cancel(job.id, wait_stopped="60s")
+    late = over(client, late)
+
+    assert ("cancelled", True, None) == (job.status, job.is_settled, job.nodes[0].started_at)
+    assert "ConnectTimeout: connection timed out after 0.5s" == late.nodes[0].error

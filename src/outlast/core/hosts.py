@@ -158,14 +158,14 @@ def settle_bound(given: dict[str, Any], faults: list[str], *, said: Collection[s
             faults.append("stdin: a dialogue is what its host reads")
     if not given["on"] and "on" not in said and given["session"] is None:
         faults.append(f"{what} is a host's, and on names none")
-    without = "which is bound to its connection, there is no shell of ours on the host"
+    nobody = "a job that is bound to its connection has nothing of ours on the host that could"
     faults += [
-        f"{name}: for a job {without} that could see to it"
+        f"{name}: {nobody} see to it"
         for name in ("script", "cwd", "env", "secret_env", "collect")
         if given[name]
     ]
     if given["leftovers"] == "wait":
-        faults.append(f"leftovers: for a job {without} that could wait for them")
+        faults.append(f"leftovers: {nobody} wait for them")
 
 
 def can_be_secret(name: str) -> bool:

@@ -30,7 +30,7 @@ def _filed(path: str, faults: list[str]) -> Any:
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
             text = file.read()
-        if text.lstrip()[:1] == "[" and not text.lstrip().startswith("[[rule]]"):
+        if text.lstrip().startswith("[") and not text.lstrip().startswith("[["):
             import json
 
             return json.loads(text)

@@ -177,8 +177,9 @@ class Bound:
         self._attempt.set_phase(None)
         self._attempt.begun(told, self._clock.now())
         if self._dialogue is None:
-            process.stdin.write(data)
-            process.stdin.write_eof()
+            with contextlib.suppress(OSError):  # it has ended without reading
+                process.stdin.write(data)
+                process.stdin.write_eof()
         pump = asyncio.create_task(self._pump(process))
         pump.add_done_callback(lambda _: self._wake.set())
         try:

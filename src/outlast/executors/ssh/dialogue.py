@@ -14,7 +14,7 @@ TAIL_CHARACTERS: Final = 4096
 """No prompt reaches further back."""
 
 SEARCH_S: Final = 0.05
-"""Of processor time for one pattern: Python's own matching knows no bound, and a host may lie."""
+"""Of processor time for a look: Python's own matching knows no bound, and a host may lie."""
 
 MAX_SHOWN: Final = 200
 """Characters of a line in an error."""
@@ -50,7 +50,8 @@ class Dialogue:
     """
 
     def __init__(self, rules: Sequence[Rule], answers: Mapping[str, str]) -> None:
-        self._rules = [(rule, re.compile(rule.prompt)) for rule in rules]
+        self._rules = rules
+        self._patterns = [re.compile(rule.prompt) for rule in rules]
         self._answers = answers
         self._left = [rule.times for rule in rules]
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -75,23 +76,19 @@ class Dialogue:
         Raises:
             TooSlow: Nobody can say.
         """
-        self.worn_out = None
-        last = self._text.rstrip("\n \t").rfind("\n") + 1
-        for number, (rule, pattern) in enumerate(self._rules):
-            end = _end_of_match(pattern, self._text, last)
-            if end is None:
-                continue
+        line_end = self._text.find("\n", len(self._text.rstrip("\n \t")))
+        asked = self._text if line_end < 0 else self._text[:line_end]
+        fitting = _fitting(self._patterns, asked)
+        for number in fitting:
             if not self._left[number]:
-                self.worn_out = self.worn_out or rule
                 continue
+            rule = self._rules[number]
             self._left[number] -= 1
-            # The rest of the line belongs to the question.
-            line_end = self._text.find("\n", end)
-            self._text = "" if line_end < 0 else self._text[line_end:]
-            self.worn_out = None
+            self._text, self.worn_out = "", None
             if rule.answer_from is None:
                 return Reply(rule.answer or "", is_secret=False, enter=rule.enter)
             return Reply(self._answers[rule.answer_from], is_secret=True, enter=rule.enter)
+        self.worn_out = self._rules[fitting[0]] if fitting else None
         return None
 
     @property
@@ -111,16 +108,23 @@ def as_error(line: str) -> str:
     return printable if len(printable) <= MAX_SHOWN else f"...{printable[-MAX_SHOWN:]}"
 
 
-def _end_of_match(pattern: re.Pattern[str], text: str, after: int) -> int | None:
-    """Return where the first match ends that ends behind *after*."""
+def _fitting(patterns: Sequence[re.Pattern[str]], text: str) -> list[int]:
+    """Return which of *patterns* have a match in *text* that reaches into its last line."""
+    last = text.rfind("\n") + 1
+    tried = ""
 
     def too_slow(*_: object) -> None:
-        raise TooSlow(pattern.pattern)
+        raise TooSlow(tried)
 
+    found = []
     before = signal.signal(signal.SIGVTALRM, too_slow)  # which matching lets through, in its loops
     signal.setitimer(signal.ITIMER_VIRTUAL, SEARCH_S)
     try:
-        return next((each.end() for each in pattern.finditer(text) if each.end() > after), None)
+        for number, pattern in enumerate(patterns):
+            tried = pattern.pattern
+            if any(each.end() > last for each in pattern.finditer(text)):
+                found.append(number)
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
+    return found
