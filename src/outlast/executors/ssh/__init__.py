@@ -6,6 +6,7 @@ Nothing here imports the SSH library before there is a host to connect to.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import timedelta
 
@@ -117,7 +118,9 @@ class SshExecutor:
         elif launch is None:
             attempt.end_unstarted(Reason.CANCELLED, None)
         else:
-            bound = Bound(attempt, launch.spec, launch.captured.secrets, self._clock)
+            bound = Bound(
+                attempt, launch.spec, launch.captured.secrets, self._clock, self._floor_bytes
+            )
             self._bound[key] = bound
             bound.task.add_done_callback(lambda _: self._bound.pop(key, None))
 
@@ -158,8 +161,7 @@ class SshExecutor:
             self._attempts.pop(key, None)
 
     async def _close(self) -> None:
-        for bound in list(self._bound.values()):
-            await bound.close()
+        await asyncio.gather(*(bound.close() for bound in self._bound.values()))
         hosts, self._hosts = self._hosts, {}
         for host in hosts.values():
             await host.close()

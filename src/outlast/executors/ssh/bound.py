@@ -10,8 +10,9 @@ import contextlib
 import logging
 import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ...core.job import JobSpec
@@ -21,9 +22,9 @@ from ...shim import spool
 from .answer import Told
 from .attempt import Attempt
 from .connection import connect
-from .dialogue import Dialogue, Reply, TooSlow, as_error
+from .conversation import Conversation
+from .dialogue import as_error
 from .refusal import Refused, refusal_of, timed_out
-from .transcript import HIDDEN, Echo, Mask
 
 if TYPE_CHECKING:
     import asyncssh
@@ -33,17 +34,8 @@ log = logging.getLogger("outlast.ssh")
 TERMINAL: Final = {"request_pty": "force", "term_type": "vt100", "term_size": (511, 1000)}
 """So wide that no answer is broken over lines, so high that nothing is shown page by page."""
 
-SETTLE_S: Final = 0.05
-"""A prompt is looked for once the host has been quiet for so long,"""
-
-SETTLE_AT_MOST_S: Final = 1.0
-"""or so long after the first that has come since the last look, where it is never quiet."""
-
-WORN_OUT_S: Final = 1.0
-"""A prompt that stands for so long, and whose rule has no answers left, is not answered any more."""
-
-REST: Final = 10
-"""Times what a look took: so long until the next one, and the other hosts have their turn."""
+AGAIN_S: Final = 1.0
+"""Between two tries to write down how it ended, where the disk does not take it."""
 
 CLOSE_S: Final = 2.0
 """How long a host may take to close what we close."""
@@ -67,28 +59,28 @@ UNCONFIRMED: Final = (
 class Bound:
     """
     Lives as long as its attempt, from its making on. *secrets* has what the spec's references
-    stand for.
+    stand for. *floor_bytes* of this machine's disk stay free.
     """
 
     def __init__(
-        self, attempt: Attempt, spec: JobSpec, secrets: Mapping[str, str], clock: Clock
+        self,
+        attempt: Attempt,
+        spec: JobSpec,
+        secrets: Mapping[str, str],
+        clock: Clock,
+        floor_bytes: int,
     ) -> None:
         self._attempt = attempt
         self._spec = spec
         self._clock = clock
-        self._dialogue = Dialogue(spec.dialogue, secrets) if spec.dialogue else None
-        self._echo = Echo()
-        hidden = [secrets[rule.answer_from] for rule in spec.dialogue if rule.answer_from]
-        self._masks = {name: Mask(hidden) for name in (spool.STDOUT, spool.STDERR)}
-        self._sizes = dict.fromkeys(self._masks, 0)
+        self._floor_bytes = floor_bytes
+        self._secrets = secrets
         self._wish: Reason | None = None
         self._error: str | None = None
         self._grace = spec.grace
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._began = self._heard_at = 0.0
-        self._unseen_since: float | None = None
-        self._next_look = 0.0
+        self._began = 0.0
         self._kill_at: float | None = None
         self.task = asyncio.create_task(self._run())
 
@@ -122,13 +114,15 @@ class Bound:
             self._is_left()
             raise
         except Exception as error:  # noqa: BLE001 the library raises what it likes; mapped here
-            self._not_begun(error, is_up=connection is not None and not connection.is_closed())
+            is_up = connection is not None and not connection.is_closed()
+            await self._record(partial(self._not_begun, error, is_up=is_up))
         else:
             try:
                 await self._live(process, data)
             except Exception as error:
                 log.exception("%s could not be minded", attempt.key)
-                self._is_lost(f"{type(error).__name__}: {error}")
+                words = f"{type(error).__name__}: {error}"
+                await self._record(partial(self._is_lost, words))
             finally:
                 self._is_left()
         finally:
@@ -138,7 +132,7 @@ class Bound:
     def _request(self) -> dict[str, Any]:
         spec = self._spec
         line = shlex.join(spec.command) if spec.command else spec.shell
-        terminal = TERMINAL if self._dialogue is not None else {}
+        terminal = TERMINAL if spec.dialogue else {}
         return {"command": line, "encoding": None, **terminal}
 
     async def _input(self) -> bytes:
@@ -164,50 +158,67 @@ class Bound:
         else:
             self._is_lost(BROKEN.format(why=refused.error))
 
+    async def _record(self, write: Callable[[], None]) -> None:
+        """Write down what has become of it, as soon as this machine's disk takes it."""
+        while True:
+            try:
+                return write()
+            except OSError as error:
+                log.warning("%s: its end cannot be kept yet: %s", self._attempt.key, error)
+                await asyncio.sleep(AGAIN_S)
+
     def _is_left(self) -> None:
         if self._attempt.is_sent and not self._attempt.is_emptied:
-            self._is_lost(LEFT)
+            with contextlib.suppress(OSError):  # then the next supervisor finds out by itself
+                self._is_lost(LEFT)
 
     def _is_lost(self, error: str) -> None:
         self._attempt.finished(reason=Reason.LOST, error=error, left=UNCONFIRMED)
 
     async def _live(self, process: asyncssh.SSHClientProcess[bytes], data: bytes) -> None:
-        self._began = self._heard_at = self._loop.time()
+        attempt, self._began = self._attempt, self._loop.time()
+        room = self._floor_bytes
+        talk = Conversation(attempt, self._spec, self._secrets, floor_bytes=room, now=self._began)
         told = Told("began", containment="connection", is_running=True, has_parent=True)
-        self._attempt.set_phase(None)
-        self._attempt.begun(told, self._clock.now())
-        if self._dialogue is None:
+        attempt.set_phase(None)
+        attempt.begun(told, self._clock.now())
+        if not self._spec.dialogue:
             with contextlib.suppress(OSError):  # it has ended without reading
                 process.stdin.write(data)
                 process.stdin.write_eof()
-        pump = asyncio.create_task(self._pump(process))
+        pump = asyncio.create_task(self._pump(process, talk))
         pump.add_done_callback(lambda _: self._wake.set())
         try:
             while not pump.done() and not self._is_given_up():
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(self._deadline()):
+                    async with asyncio.timeout_at(self._deadline(talk)):
                         await self._wake.wait()
                 if not pump.done():
-                    self._act(process)
-            await self._end(process, pump)
+                    self._act(process, talk)
+            await self._end(process, pump, talk)
         finally:
             pump.cancel()
             await asyncio.wait([pump])
 
-    async def _pump(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+    async def _pump(self, process: asyncssh.SSHClientProcess[bytes], talk: Conversation) -> None:
         """Take in what comes until the host has closed the channel. Raises why, if it broke."""
-        await asyncio.gather(
-            self._read(process.stdout, spool.STDOUT), self._read(process.stderr, spool.STDERR)
-        )
+
+        async def read(reader: asyncssh.SSHReader[bytes], stream: str) -> None:
+            while data := await reader.read(PIECE_BYTES):
+                was_at = talk.deadline()
+                talk.take(stream, data, self._loop.time())
+                if (at := talk.deadline()) is not None and (was_at is None or at < was_at):
+                    self._wake.set()
+
+        await asyncio.gather(read(process.stdout, spool.STDOUT), read(process.stderr, spool.STDERR))
         await process.wait_closed()
 
-    async def _read(self, reader: asyncssh.SSHReader[bytes], stream: str) -> None:
-        while data := await reader.read(PIECE_BYTES):
-            self._take(stream, data)
-
     async def _end(
-        self, process: asyncssh.SSHClientProcess[bytes], pump: asyncio.Task[None]
+        self,
+        process: asyncssh.SSHClientProcess[bytes],
+        pump: asyncio.Task[None],
+        talk: Conversation,
     ) -> None:
         """Record how it ended, as far as the host has said."""
         if not pump.done():
@@ -215,44 +226,35 @@ class Bound:
                 process.kill()
             process.close()
             await asyncio.wait([pump], timeout=CLOSE_S)
-        for stream, mask in self._masks.items():
-            held = self._echo.end() if stream == spool.STDOUT else b""
-            self._keep(stream, mask.take(held) + mask.end())
+        talk.end()
+        if talk.trouble is not None:
+            self._want(*talk.trouble)
         broke = pump.exception() if pump.done() else None
         ended, by = process.exit_signal, None
         code = None if ended is not None else process.exit_status
         if ended is not None:
             by = _number(ended[0])
             self._error = self._error or (None if by else f"ended by SIG{as_error(ended[0])}")
-        if self._wish is None and code is None and by is None:
-            if broke is not None:
-                self._is_lost(BROKEN.format(why=as_error(str(broke))))
-            else:
-                self._attempt.finished(reason=Reason.LOST, error=self._error or SILENT)
-            return
-        left = UNCONFIRMED if code is None and ended is None else None
         reason, error = self._wish, self._error
-        self._attempt.finished(code=code, signal=by, reason=reason, error=error, left=left)
+        left = UNCONFIRMED if code is None and ended is None else None
+        if reason is None and code is None and by is None:
+            reason, error = Reason.LOST, error or SILENT
+            if broke is None:
+                left = None  # it has let go of it
+            else:
+                error = BROKEN.format(why=as_error(str(broke)))
+        how = {"code": code, "signal": by, "reason": reason, "error": error}
+        await self._record(partial(self._attempt.finished, left=left, **how))
 
     # Clocks ---------------------------------------------------------------------------------
 
-    def _deadline(self) -> float:
+    def _deadline(self, talk: Conversation) -> float:
         """Return when there is something to do, even if nothing comes."""
         if self._kill_at is not None:
             return self._kill_at
-        found = [self._began + self._spec.timeout.total_seconds()]
-        if self._spec.idle_timeout is not None:
-            found.append(self._heard_at + self._spec.idle_timeout.total_seconds())
-        if self._unseen_since is not None:
-            found.append(self._look_at())
-        elif self._dialogue is not None and self._dialogue.worn_out is not None:
-            found.append(self._heard_at + WORN_OUT_S)
-        return min(found)
-
-    def _look_at(self) -> float:
-        settled = self._heard_at + SETTLE_S
-        since = self._unseen_since or 0.0
-        return max(min(settled, since + SETTLE_AT_MOST_S), self._next_look)
+        ends_at = self._began + self._spec.timeout.total_seconds()
+        at = talk.deadline()
+        return ends_at if at is None else min(ends_at, at)
 
     def _is_given_up(self) -> bool:
         return self._kill_at is not None and self._loop.time() >= self._kill_at
@@ -263,96 +265,18 @@ class Bound:
             self._wish, self._error = reason, error
         self._wake.set()
 
-    def _act(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+    def _act(self, process: asyncssh.SSHClientProcess[bytes], talk: Conversation) -> None:
         now = self._loop.time()
-        if self._wish is None:
-            self._look_at_clocks(now)
-        if self._wish is None and self._unseen_since is not None and now >= self._look_at():
-            self._converse(process)
-        if self._wish is not None and self._kill_at is None:
-            with contextlib.suppress(OSError):  # it has just been closed
-                process.terminate()
-            self._kill_at = now + self._grace.total_seconds()
-
-    def _look_at_clocks(self, now: float) -> None:
-        spec, dialogue = self._spec, self._dialogue
-        quiet = now - self._heard_at
-        if now - self._began >= spec.timeout.total_seconds():
-            self._want(Reason.TIMEOUT)
-        elif spec.idle_timeout is not None and quiet >= spec.idle_timeout.total_seconds():
-            if dialogue is not None and dialogue.is_asked:
-                seconds = f"{spec.idle_timeout.total_seconds():.12g}"
-                words = f"no rule answers {self._last_line()}: asked for {seconds}s"
-                self._want(Reason.PROMPT_UNANSWERED, words)
-            else:
-                self._want(Reason.IDLE_TIMEOUT)
-        elif dialogue is None or dialogue.worn_out is None or self._unseen_since is not None:
-            return
-        elif quiet >= WORN_OUT_S:
-            rule = dialogue.worn_out
-            words = f"{rule.prompt!r} was answered {rule.times} times, and it asks again:"
-            self._want(Reason.PROMPT_UNANSWERED, f"{words} {self._last_line()}")
-
-    # Talking --------------------------------------------------------------------------------
-
-    def _take(self, stream: str, data: bytes) -> None:
-        self._heard_at = self._loop.time()
-        if self._dialogue is not None and stream == spool.STDOUT:
-            data = self._echo.take(data)
-            self._dialogue.hear(data)
-            if self._unseen_since is None:
-                self._unseen_since = self._heard_at
-                self._wake.set()
-        self._keep(stream, self._masks[stream].take(data))
-
-    def _converse(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
-        """Answer what is asked, if a rule says how."""
-        assert self._dialogue is not None  # noqa: S101 - nothing is unseen without one
-        self._unseen_since = None
-        began = self._loop.time()
-        try:
-            reply = self._dialogue.reply()
-        except TooSlow as slow:
-            words = f"{slow.args[0]!r} takes too long to be searched for: make it simpler"
-            self._want(Reason.PROMPT_UNANSWERED, words)
-            return
-        now = self._loop.time()
-        self._next_look = now + REST * (now - began)
-        if reply is not None:
-            self._answer(process, reply)
-
-    def _answer(self, process: asyncssh.SSHClientProcess[bytes], reply: Reply) -> None:
-        keys = reply.text.replace("\r\n", "\r").replace("\n", "\r")
-        data = keys.encode("utf-8", "surrogateescape")
-        mask = self._masks[spool.STDOUT]
-        before = mask.take(self._echo.end()) + mask.end()
-        if reply.enter:
-            self._echo.expect(data)
-            self._keep(spool.STDOUT, before + (HIDDEN if reply.is_secret else mask.whole(data)))
-        else:
-            self._keep(spool.STDOUT, before)
         with contextlib.suppress(OSError):  # it has just been closed
-            process.stdin.write(data + b"\r" * reply.enter)
-
-    def _last_line(self) -> str:
-        assert self._dialogue is not None  # noqa: S101 - only asked of one
-        line = self._dialogue.last_line.encode("utf-8", "surrogateescape")
-        shown = self._masks[spool.STDOUT].whole(line).decode("utf-8", "replace")
-        return repr(as_error(shown))
-
-    def _keep(self, stream: str, data: bytes) -> None:
-        """Write down what was printed, up to the limit."""
-        limit = self._attempt.output_bytes
-        if limit is not None and self._sizes[stream] + len(data) > limit:
-            data = data[: limit - self._sizes[stream]]
-            self._want(Reason.OUTPUT_LIMIT)
-        self._sizes[stream] += len(data)
-        if data:
-            try:
-                self._attempt.append(stream, data)
-            except OSError as error:
-                words = f"what it prints cannot be kept: {error.strerror}"
-                self._want(Reason.DISK_FULL, words)
+            if self._wish is None and (keys := talk.keys(now)):
+                process.stdin.write(keys)
+            if talk.trouble is not None:
+                self._want(*talk.trouble)
+            elif now - self._began >= self._spec.timeout.total_seconds():
+                self._want(Reason.TIMEOUT)
+            if self._wish is not None and self._kill_at is None:
+                self._kill_at = now + self._grace.total_seconds()
+                process.terminate()
 
 
 async def _hang_up(connection: asyncssh.SSHClientConnection) -> None:

@@ -57,6 +57,9 @@ class Dialogue:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""
         self._pending = ""
+        self.took_s = 0.0
+        """Of processor time: the last look."""
+
         self.worn_out: Rule | None = None
         """After `reply` had none: the rule that would fit, had it not answered as often as it may."""
 
@@ -78,7 +81,7 @@ class Dialogue:
         """
         line_end = self._text.find("\n", len(self._text.rstrip("\n \t")))
         asked = self._text if line_end < 0 else self._text[:line_end]
-        fitting = _fitting(self._patterns, asked)
+        fitting, self.took_s = _fitting(self._patterns, asked)
         for number in fitting:
             if not self._left[number]:
                 continue
@@ -108,8 +111,11 @@ def as_error(line: str) -> str:
     return printable if len(printable) <= MAX_SHOWN else f"...{printable[-MAX_SHOWN:]}"
 
 
-def _fitting(patterns: Sequence[re.Pattern[str]], text: str) -> list[int]:
-    """Return which of *patterns* have a match in *text* that reaches into its last line."""
+def _fitting(patterns: Sequence[re.Pattern[str]], text: str) -> tuple[list[int], float]:
+    """
+    Return which of *patterns* have a match in *text* that reaches into its last line, and how many
+    seconds of processor time it took to find out.
+    """
     last = text.rfind("\n") + 1
     tried = ""
 
@@ -125,6 +131,6 @@ def _fitting(patterns: Sequence[re.Pattern[str]], text: str) -> list[int]:
             if any(each.end() > last for each in pattern.finditer(text)):
                 found.append(number)
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        left_s, _ = signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
-    return found
+    return found, SEARCH_S - left_s

@@ -75,16 +75,22 @@ class Fetcher:
         return not self.has_more
 
     def _has_room(self, attempt: Attempt, size: int) -> bool:
-        disk = os.statvfs(attempt.folder)
-        free = disk.f_bavail * disk.f_frsize
-        if free - size >= self._floor_bytes:
-            return True
-        attempt.no_room(
-            f"only {free >> 20} MiB were left where its output is kept;"
-            f" {self._floor_bytes >> 20} must stay free"
-        )
-        return False
+        if (words := lack_of_room(attempt.folder, size, self._floor_bytes)) is not None:
+            attempt.no_room(words)
+        return words is None
 
     async def _read(self, attempt: Attempt, name: str, at: int, most: int) -> bytes:
         key = key_on_host(attempt.key)
         return await self._link.call("read", key, name, str(at), str(most), most=most)
+
+
+def lack_of_room(folder: str, size: int, floor_bytes: int) -> str | None:
+    """Say why *size* bytes more in *folder* are too many, if they are."""
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    if free - size >= floor_bytes:
+        return None
+    return (
+        f"only {free >> 20} MiB were left where its output is kept;"
+        f" {floor_bytes >> 20} must stay free"
+    )
