@@ -24,7 +24,6 @@ from .store import open_sessions, open_store
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .executors.ssh.trust import HostKey
     from .ports.executor import Capabilities, Executor
     from .ports.store import Store
 
@@ -74,30 +73,6 @@ def capabilities(executor: str = LOCAL) -> Capabilities:
     from . import executors
 
     return executors.capabilities(executor)
-
-
-def host_key(settings: Settings, host: str) -> HostKey:
-    """
-    Return the key that *host* shows.
-
-    Raises:
-        InvalidRequest: That is no host, or the extra for SSH is not installed.
-
-        Unavailable: It cannot be reached.
-    """
-    from .executors.ssh import trust
-
-    return trust.host_key(host, settings.ssh_config, settings.connect_timeout_s)
-
-
-def trust_host(key: HostKey) -> None:
-    """Have *key* known from now on. Raises Unavailable."""
-    from .executors.ssh import trust
-
-    try:
-        trust.trust(key)
-    except OSError as error:
-        raise Unavailable(f"{key.known_hosts} cannot be written: {error.strerror}") from error
 
 
 def make_link(settings: Settings) -> Link:

@@ -102,28 +102,33 @@ def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[s
 def _host_faults(spec: JobSpec, capabilities: Ask) -> list[str]:
     """Return what keeps *spec* from being sent to hosts; what they lack themselves, they tell."""
     faults = _stdin_faults(spec, "/") + _limit_faults(spec, capabilities)
-    faults += [
-        f"hosts.{name}: key {host.key} {'cannot be read' if there else 'is not there'}"
-        for name, host in spec.hosts.items()
-        if host.key is not None
-        and not ((there := os.path.lexists(host.key)) and os.access(host.key, os.R_OK))
-    ]
+    faults += key_faults(spec.hosts)
     faults += [
         f"secret_env {shown(name)}: on a host such a name would show its value: take capital"
         " letters, digits and _, and none that a shell has for itself"
         for name in spec.secret_env
         if not can_be_secret(name)
     ]
-    if not _can_connect():
-        faults.append("on needs an extra that is not installed: pip install 'outlast[ssh]'")
-    return faults
+    return faults + library_faults()
 
 
-def _can_connect() -> bool:
-    """Whether the library for SSH is installed: asked without importing it, which takes long."""
+def key_faults(hosts: Mapping[str, HostSpec]) -> list[str]:
+    """Return which keys cannot be read from here."""
+    return [
+        f"hosts.{name}: key {host.key} {'cannot be read' if there else 'is not there'}"
+        for name, host in hosts.items()
+        if host.key is not None
+        and not ((there := os.path.lexists(host.key)) and os.access(host.key, os.R_OK))
+    ]
+
+
+def library_faults() -> list[str]:
+    """Tell if the library for SSH is missing: asked without importing it, which takes long."""
     import importlib.util
 
-    return importlib.util.find_spec("asyncssh") is not None
+    if importlib.util.find_spec("asyncssh") is not None:
+        return []
+    return ["on needs an extra that is not installed: pip install 'outlast[ssh]'"]
 
 
 def _stdin_faults(spec: JobSpec, cwd: str) -> list[str]:

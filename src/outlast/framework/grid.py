@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -17,8 +18,12 @@ HEAD: Final = ("NODE", "STATUS", "EXIT", "TOOK", "OUTPUT", "")
 
 def grid(job: Job, now: datetime) -> str:
     """Return a line for each node below a head; columns as wide as what is in them."""
-    rows = [HEAD, *(_row(node, now) for node in job.nodes)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD) - 1)]
+    return table([HEAD, *(_row(node, now) for node in job.nodes)])
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Return *rows* as lines, each column as wide as what is in it; the last has no width."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip()  # noqa: B905 the last has no width
         for row in rows

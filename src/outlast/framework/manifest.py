@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 FATES: Final = ("run", "job status", "job wait", "job result")
 """The commands whose exit code is a job's fate."""
 
+VERDICTS: Final = ("framework check", "hosts check")
+"""The commands that end with 4 where what they look at is not as it should be."""
+
 ASYNCHRONOUS: Final = (0, 1, 2, 3, 4, 5, 6, 7, 8)
 """The exit codes of a command that starts a job, and may be asked to wait for it."""
 
@@ -30,6 +33,8 @@ ASYNCHRONOUS: Final = (0, 1, 2, 3, 4, 5, 6, 7, 8)
 def codes_of(name: str) -> list[int]:
     """Return the exit codes of a command about jobs, such as `job status`."""
     codes = set(EXIT_CODES) if name in FATES else {0, 1, 2}
+    if name in VERDICTS:
+        codes.add(4)
     return sorted(codes | {5} if name.startswith("job ") and name != "job list" else codes)
 
 

@@ -18,6 +18,13 @@ SUPERVISOR_TABLE: Final = {
     "run": (f"{HERE}.supervisor.run:run", "Be the supervisor, in the foreground."),
 }
 
+HOSTS_TABLE: Final = {
+    "list": (f"{HERE}.hosts.list:list_", "List the hosts of the inventory."),
+    "check": (f"{HERE}.hosts.check:check", "Connect to hosts, and say what would fail there."),
+    "trust": (f"{HERE}.hosts.trust:trust", "Show a host's key, and know it from now on."),
+    "clean": (f"{HERE}.hosts.clean:clean", "Remove what lies on hosts and nobody needs."),
+}
+
 TABLE: Final = {
     "run": (f"{HERE}.run:run", "Run a command, show its output, stay for a while."),
     "submit": (f"{HERE}.submit:submit", "Start a command and return at once with its id."),
@@ -89,11 +96,10 @@ def framework() -> None:
 @click.group(
     "hosts",
     cls=Lazy,
-    table={
-        "trust": (f"{HERE}.hosts.trust:trust", "Show a host's key, and know it from now on."),
-        "clean": (f"{HERE}.hosts.clean:clean", "Remove what lies on hosts and nobody needs."),
-    },
+    table=HOSTS_TABLE,
     epilog="""
+    outlast hosts list
+    outlast hosts check web
     outlast hosts trust web1
     outlast hosts clean
     """,

@@ -138,6 +138,43 @@ SCHEMAS: Final[Schema] = {
             ),
         }
     ),
+    "hosts": object_of(
+        {
+            "inventory": or_null("string"),
+            "hosts": list_of(
+                object_of(
+                    {
+                        "host": TEXT,
+                        **dict.fromkeys(("address", "user", "jump"), or_null("string")),
+                        "port": or_null("integer"),
+                        "groups": list_of(TEXT),
+                        "labels": {"type": "object", "additionalProperties": TEXT},
+                        **dict.fromkeys(("connect_timeout_ms", "timeout_ms"), WHOLE),
+                    }
+                )
+            ),
+        }
+    ),
+    "checked": object_of(
+        {
+            "ok": YES_NO,
+            "hosts": list_of(
+                object_of(
+                    {
+                        "host": TEXT,
+                        "ok": YES_NO,
+                        "reason": {"enum": jobs.REASONS},
+                        **dict.fromkeys(
+                            ("error", "remedy", "containment", "system"), or_null("string")
+                        ),
+                        **dict.fromkeys(
+                            ("took_ms", "free_bytes", "clock_skew_ms"), or_null("integer")
+                        ),
+                    }
+                )
+            ),
+        }
+    ),
     "installed": object_of(
         {"path": or_null("string"), "unit": TEXT},
         {"enable_command": TEXT, "linger_command": TEXT},
@@ -172,6 +209,8 @@ OF_COMMAND: Final = {
     "run": "job",
     "submit": "job",
     "framework check": "check",
+    "hosts list": "hosts",
+    "hosts check": "checked",
     "hosts trust": "trusted",
     "hosts clean": "cleaned",
     "session open": "session",

@@ -62,6 +62,11 @@ class Place:
         """The secrets that it takes to get there."""
         return (*self.known.references, *(self.via.references if self.via else ()))
 
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The host, and those on the way to it."""
+        return (self.node, *(self.via.nodes if self.via else ()))
+
     def holding(self, secrets: Mapping[str, str]) -> Place:
         """Return this place with those of *secrets* that it takes to get there."""
         via = None if self.via is None else self.via.holding(secrets)

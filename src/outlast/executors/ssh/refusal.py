@@ -24,6 +24,11 @@ class Cut(Exception):
     """The connection broke, or the answer is none: what was asked may have been done or not."""
 
 
+def trust_hint(host: str) -> str:
+    """Return what helps where the key of *host* is not known, behind the error that says so."""
+    return f"; if the key is right: outlast hosts trust {host}"
+
+
 def timed_out(seconds: float) -> Refused:
     """Return the refusal of a host that did not let us in for *seconds*."""
     words = f"ConnectTimeout: connection timed out after {seconds:.12g}s"
@@ -40,7 +45,7 @@ def refusal_of(error: Exception, host: str) -> Refused:
         case asyncssh.HostKeyNotVerifiable():
             return Refused(
                 Reason.HOST_KEY_REJECTED,
-                f"HostKeyRejected: {error.reason}; if the key is right: outlast hosts trust {host}",
+                f"HostKeyRejected: {error.reason}{trust_hint(host)}",
             )
         case asyncssh.PermissionDenied() | asyncssh.IllegalUserName():
             return Refused(Reason.AUTH_FAILED, f"AuthFailed: {error.reason}")

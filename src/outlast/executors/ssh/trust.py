@@ -6,9 +6,8 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ...core.hosts import parse_host
 from ...core.state import Reason
-from ...errors import InvalidRequest, Unavailable
+from ...errors import Unavailable
 from .connection import connect_on_the_way, options_of, user_known_hosts_of
 from .place import Place
 from .refusal import Refused, refusal_of, timed_out
@@ -37,23 +36,17 @@ class HostKey(NamedTuple):
     """How many other keys of the host stand there: its key has changed."""
 
 
-def host_key(node: str, config: str | None, patience_s: float) -> HostKey:
+def host_key(place: Place, patience_s: float) -> HostKey:
     """
-    Return the key that the host *node* shows now. Nobody is logged in, nothing is written.
+    Return the key that the host at *place* shows now. Nobody is logged in there, nothing is written.
 
     Raises:
-        InvalidRequest: *node* is no host.
-
         Unavailable: It cannot be reached, or shows no key.
     """
     try:
-        parse_host(node)
-    except ValueError as error:
-        raise InvalidRequest(str(error)) from None
-    try:
-        return asyncio.run(_ask(Place(node=node, config=config), patience_s))
+        return asyncio.run(_ask(place, patience_s))
     except Refused as refused:
-        raise Unavailable(f"{node}: {refused.error}") from None
+        raise Unavailable(f"{place.node}: {refused.error}") from None
 
 
 def trust(key: HostKey) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ....framework.lazy import verb
+from ..spec import ssh_options
 
 if TYPE_CHECKING:
     from ....framework.caller import Caller
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     """,
 )
 @click.argument("host", metavar="HOST")
+@ssh_options
 @click.option("--fingerprint", metavar="F", help="Only if its key has this one.")
 def trust(caller: Caller, host: str, fingerprint: str | None) -> int:
     """
@@ -30,7 +32,7 @@ def trust(caller: Caller, host: str, fingerprint: str | None) -> int:
     it too. A host of which another key is known is refused.
     """
     from ....errors import InvalidRequest
-    from ....wiring import host_key, trust_host
+    from ....remote import host_key, trust_host
 
     key = host_key(caller.settings, host)
     if fingerprint is not None and fingerprint != key.fingerprint:
