@@ -25,7 +25,7 @@ import pytest
 from outlast import errors
 from outlast.core.outcome import Exit
 from outlast.core.state import Reason
-from outlast.doors.cli.spec import ROWS
+from outlast.doors.cli.rows import ROWS
 from outlast.framework.schemas import JOB, NODE, RESULT
 from outlast.settings import Settings, load_settings
 from outlast.wiring import make_link

@@ -56,8 +56,19 @@ def _shared_options() -> list[click.Parameter]:
     ]
 
 
+class Option(click.Option):
+    """An option that stands in a *section* of its own of its command's help."""
+
+    def __init__(self, *args: Any, section: str, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.section = section
+
+
 class Examples(click.Command):
-    """A command whose help ends with examples, printed as they stand; its guesses are near ones."""
+    """
+    A command whose help has its options in sections and ends with examples, printed as they
+    stand; its guesses are near ones.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the arguments apart."""
@@ -71,6 +82,17 @@ class Examples(click.Command):
             raise click.NoSuchOption(
                 error.option_name, possibilities=[near] if near else None, ctx=ctx
             ) from None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options: first those of no section."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                sections.setdefault(getattr(param, "section", "Options"), []).append(record)
+        for section, records in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(records)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, unwrapped, with the name of the program that is asked."""
@@ -173,10 +195,10 @@ class Lazy(Examples, click.Group):
         from .near import nearest
 
         program = f"To run a program: outlast run -- {word} ..." if shutil.which(word) else None
-        if near := nearest(word, self.table):
-            return f"Did you mean: {ctx.command_path} {near}?"
         if any(f"--{word}" in param.opts for param in self.get_params(ctx)):
             return f"Did you mean: {ctx.command_path} --{word}?"
+        if near := nearest(word, self.table):
+            return f"Did you mean: {ctx.command_path} {near}?"
         if ctx.parent is not None:
             above = ctx.parent.command
             there = isinstance(above, Lazy) and word in above.table

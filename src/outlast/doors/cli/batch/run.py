@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from ....framework.lazy import Verb
-from ..spec import ROWS, job_options, read
+from ..rows import FILES, ON_HOSTS, SECTIONS
+from ..spec import job_options, read
 from .options import (
     Faults,
     batch_options,
@@ -27,12 +28,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ON_HOSTS: Final = (
-    *("on", "hosts", "connect_timeout", "reconnect_timeout", "max_parallel"),
-    *("dialogue", "connection_bound", "session"),
-    *(row.key for row in ROWS if row.key.startswith("collect.")),
+NOT_HERE: Final = (
+    *("key", "script", "runtime", "queue", "queue_width"),
+    *(row.key for row in (*SECTIONS[ON_HOSTS], *SECTIONS[FILES])),
 )
-NOT_HERE: Final = ("key", "script", "runtime", "queue", "queue_width", *ON_HOSTS)
 """Keys of a job's spec that a batch sets itself, or that have no sense for many."""
 
 OUTPUTS: Final = "output"

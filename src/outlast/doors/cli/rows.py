@@ -1,0 +1,155 @@
+"""The options that a job's spec has, in the sections of a command's help."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Row(NamedTuple):
+    """One option. *key* is the spec's, with a dot where it is inside of `limits`."""
+
+    option: str
+    key: str
+    metavar: str
+    says: str
+    many: bool = False
+    flag: bool = False
+
+
+ON_HOSTS: Final = "On hosts"
+FILES: Final = "Files from hosts"
+
+SECTIONS: Final = {
+    "What it runs": (
+        Row("--shell", "shell", "LINE", "Run a line by /bin/sh -c instead of a command."),
+        Row("--script", "script", "FILE|-", "Run a script's text as it is now, by its #! line."),
+        Row("--runtime", "runtime", "PROGRAM", "What runs the script, if not its #! line."),
+        Row("--stdin", "stdin", "FILE|-", "What it reads; - passes our own stdin on."),
+        Row("--cwd", "cwd", "DIR", "Where to run it.  [default: here]"),
+        Row(
+            "--env", "env", "K=V", "A variable to set; may be repeated. Not for secrets.", many=True
+        ),
+        Row(
+            "--secret-env",
+            "secret_env",
+            "K=REF",
+            "A variable from env:NAME or file:PATH, stored nowhere; may be repeated.",
+            many=True,
+        ),
+        Row(
+            "--clean-env",
+            "clean_env",
+            "",
+            "Do not pass this environment on, but for PATH and such.",
+            flag=True,
+        ),
+    ),
+    "Clocks": (
+        Row(
+            "--timeout", "timeout", "D", "End it after so long a run.  [default: 24h; on hosts 10m]"
+        ),
+        Row(
+            "--idle-timeout",
+            "idle_timeout",
+            "D",
+            "End it after so long without output.  [default: none]",
+        ),
+        Row(
+            "--queue-timeout",
+            "queue_timeout",
+            "D",
+            "Give up if it could not start for so long.  [default: none]",
+        ),
+        Row(
+            "--grace", "grace", "D", "Between SIGTERM and SIGKILL when it is ended.  [default: 10s]"
+        ),
+        Row("--retention", "retention", "D", "Keep record and output so long.  [default: 30d]"),
+    ),
+    "Names and order": (
+        Row("--name", "name", "TEXT", "A name for people."),
+        Row("--label", "labels", "K=V", "A label to find it by; may be repeated.", many=True),
+        Row("--key", "key", "TEXT", "Asked again with the same key, it is the same job."),
+        Row("--queue", "queue", "NAME", "Wait for the other jobs of this queue, first come first."),
+        Row("--queue-width", "queue_width", "N", "At most so many of the queue run at once."),
+    ),
+    "Limits": (
+        Row("--output-limit", "limits.output_bytes", "SIZE", "Of each stream.  [default: 1g]"),
+        Row(
+            "--on-output-limit", "on_output_limit", "stop|discard", "End it there, or keep the end."
+        ),
+        Row(
+            "--leftovers",
+            "leftovers",
+            "stop|wait",
+            "Background processes that outlive the command.  [default: stop]",
+        ),
+        Row("--memory", "limits.memory_bytes", "SIZE", "At most so much memory."),
+        Row("--cpus", "limits.cpus", "N", "At most so many processors, such as 1.5."),
+        Row("--pids", "limits.pids", "N", "At most so many processes."),
+    ),
+    ON_HOSTS: (
+        Row("--on", "on", "HOST,..", "Run it on these hosts, side by side, over SSH."),
+        Row(
+            "--host",
+            "hosts",
+            "NAME/KEY=V",
+            "What is known of one of them, such as web1/timeout=90s; may be repeated.",
+            many=True,
+        ),
+        Row("--max-parallel", "max_parallel", "N", "At most so many hosts at once.  [default: 32]"),
+        Row(
+            "--connect-timeout",
+            "connect_timeout",
+            "D",
+            "Each host must have let us in by then.  [default: 30s]",
+        ),
+        Row(
+            "--reconnect-timeout",
+            "reconnect_timeout",
+            "D",
+            "How long past its limit a host out of reach is waited for.  [default: 1h]",
+        ),
+        Row("--session", "session", "NAME", "Run it in this session, after what came before."),
+        Row(
+            "--dialogue",
+            "dialogue",
+            "FILE",
+            "What to answer to hosts that ask: rules, TOML or JSON.",
+        ),
+        Row(
+            "--connection-bound",
+            "connection_bound",
+            "",
+            "For hosts without a POSIX shell: it ends with its connection.",
+            flag=True,
+        ),
+    ),
+    FILES: (
+        Row(
+            "--collect",
+            "collect.globs",
+            "GLOB",
+            "Fetch these files from each host afterwards; may be repeated.",
+            many=True,
+        ),
+        Row(
+            "--collect-on",
+            "collect.on",
+            "complete|end",
+            "Where the command ended well, or however it did.  [default: complete]",
+        ),
+        Row("--collect-limit", "collect.max_bytes", "SIZE", "Of one host's files.  [default: 1g]"),
+        Row("--collect-files", "collect.max_files", "N", "So many of one host.  [default: 10000]"),
+        Row("--collect-timeout", "collect.timeout", "D", "To fetch them in.  [default: 1h]"),
+        Row(
+            "--require-artifacts",
+            "collect.required",
+            "",
+            "A host of which no file was fetched has failed.",
+            flag=True,
+        ),
+    ),
+}
+"""Those of `run` and `submit`. What is not of a spec stands before them."""
+
+ROWS: Final = tuple(row for rows in SECTIONS.values() for row in rows)
