@@ -14,7 +14,7 @@ from .core.state import JobStatus
 from .engine import verbs
 from .engine.secrets import resolve_secrets
 from .errors import InvalidRequest, NotTerminal, WaitTimeout
-from .inventory import for_hosts, with_ssh_config
+from .inventory import for_hosts, for_session, with_ssh_config
 from .settings import capture_caller, load_settings
 from .wiring import capabilities, make_service
 
@@ -280,15 +280,20 @@ class Client:
             )
         )
 
-    def open_session(self, name: str, *, on: str) -> Session:
+    def open_session(
+        self, name: str, *, on: str, hosts: Mapping[str, Any] | None = None
+    ) -> Session:
         """
         Have *name* stand for a host, and for a directory and variables there: commands that are
-        submitted with `session=name` run there one after another. No host is asked for anything.
+        submitted with `session=name` run there one after another. What *hosts* and the inventory
+        say of the way there is the session's from now on. No host is asked for anything.
 
         Raises:
             InvalidRequest: The name or the host is none. `Conflict`: an open session has the name.
         """
-        return self._service.open_session(verbs.OpenSession(name=name, on=on))
+        return self._service.open_session(
+            for_session(self._settings, capabilities, name=name, on=on, hosts=hosts)
+        )
 
     def session(self, name: str) -> Session:
         """Return the open session of that name as it stands. Raises `NotFound`."""

@@ -12,6 +12,8 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .core.inventory import Inventory
+    from .engine import verbs
+    from .engine.preflight import Ask
     from .ports.executor import Captured
 
 
@@ -88,6 +90,41 @@ def select(settings: Settings, names: Sequence[str]) -> tuple[list[str], Invento
     if faults:
         raise InvalidRequest(*faults)
     return list(dict.fromkeys(hosts)), inventory
+
+
+def for_session(
+    settings: Settings,
+    capabilities: Ask,
+    *,
+    name: str,
+    on: str,
+    hosts: Mapping[str, Any] | None,
+    faults: Sequence[str] = (),
+) -> verbs.OpenSession:
+    """
+    Return the request for a session: its one host, and what is known by now of the way there.
+
+    *faults* are those that the caller found itself.
+
+    Raises:
+        InvalidRequest: Something is wrong with it; every fault is listed.
+    """
+    from .core.session import name_fault
+    from .engine.preflight import anchored, read_request
+    from .engine.verbs import OpenSession
+    from .settings import capture_caller
+
+    found = [*faults, *filter(None, [name_fault(name)])]
+    asked: Mapping[str, Any] = {"on": on or [], "hosts": hosts or {}, "command": ["true"]}
+    try:
+        (asked,), captured = for_hosts([asked], capture_caller(), settings)
+    except InvalidRequest as error:
+        raise InvalidRequest(*found, *error.faults) from None
+    if isinstance(asked["on"], list) and len(asked["on"]) > 1:
+        found.append(f"on: a session has one host, and {on!r:.80} names {len(asked['on'])}")
+    (spec,), _ = read_request([asked], captured, capabilities, found)
+    known = {each: host.without_clocks() for each, host in anchored(spec, captured).hosts.items()}
+    return OpenSession(name=name, on=spec.on[0], hosts=known)
 
 
 def _for_hosts(

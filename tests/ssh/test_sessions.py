@@ -16,7 +16,7 @@ import pytest
 
 from outlast import Client, Conflict, InvalidRequest, Job, NotFound, NotTerminal
 from outlast.settings import load_settings
-from outlast.testing.sshd import Farm
+from outlast.testing.sshd import Farm, user
 from outlast.wiring import make_link
 
 pytestmark = pytest.mark.slow
@@ -256,3 +256,43 @@ def test_a_bad_name_and_a_bad_host_are_told_together(client: Client, name: str) 
 
     assert 2 == len(told.value.faults)
     assert () == client.sessions()
+
+
+def test_the_way_to_its_host_is_the_session_s(
+    client: Client, farm: Farm, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the inventory and the caller say of it when it is opened holds until it is closed."""
+    farm.config.write_text(f"UserKnownHostsFile {farm.known_hosts}\n")
+    host = farm.hosts[0]
+    home.mkdir(exist_ok=True)
+    inventory = home / "hosts.toml"
+    inventory.write_text(f'[hosts.web1]\naddress = "{host}"\ntimeout = "1s"\n')
+    key = os.path.relpath(farm.folder / "user")
+    hosts = {"web1": {"port": farm.port, "user": user(), "key": key, "passphrase": "env:WORDS"}}
+    with pytest.raises(InvalidRequest, match="env:WORDS"):
+        client.open_session("web", on="web1", hosts=hosts)
+    monkeypatch.setenv("WORDS", "")
+    client.open_session("web", on="web1", hosts=hosts)
+    inventory.unlink()
+    monkeypatch.chdir("/")
+
+    assert "ran\n" == run(client, "web", "sleep 1.1; echo ran")
+    monkeypatch.delenv("WORDS")
+    with pytest.raises(InvalidRequest, match="env:WORDS"):
+        client.submit(["true"], session="web")
+    monkeypatch.setenv("WORDS", "")
+    closed = client.close_session("web")
+    assert "complete" == gone(client, closed.last_job).status
+    assert [] == kept(farm, host)
+
+
+def test_a_group_is_no_host_of_a_session(client: Client, home: Path) -> None:
+    """One that means one host is; what is wrong besides is told with it."""
+    home.mkdir(exist_ok=True)
+    (home / "hosts.toml").write_text(
+        '[hosts.a]\n[hosts.b]\n[groups.both]\nmembers = ["a", "b"]\n[groups.one]\nmembers = ["b"]\n'
+    )
+    with pytest.raises(InvalidRequest) as told:
+        client.open_session("a b", on="both", hosts={"a": {"port": 0}})
+    assert 3 == len(told.value.faults)
+    assert "b" == client.open_session("web", on="one").host

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from ..errors import InvalidRequest
 from .hosts import parse_host
+from .hostspec import HostSpec
 from .job import JobId, SessionId
 
 MAX_NAME: Final = 64
@@ -26,6 +28,9 @@ class Session:
     """One open session has it, at most."""
 
     host: str
+    hosts: Mapping[str, HostSpec] = field(default_factory=dict)
+    """What is known of it, and of the hosts on the way there; clocks are the commands' own."""
+
     created_at: datetime
     last_used_at: datetime | None = None
     """When the last command was submitted."""

@@ -12,6 +12,7 @@ from ..core.session import Session, check_session
 from ..errors import Conflict, InvalidRequest, NotFound, NotTerminal
 from . import verbs
 from .public import iso
+from .secrets import resolve_secrets
 
 if TYPE_CHECKING:
     from ..home import Home
@@ -54,7 +55,7 @@ class SessionDesk:
             raise InvalidRequest(
                 *faults, suggestion="Which are open: outlast session list; one more: session open"
             )
-        return request._replace(specs=tuple(found))
+        return with_logins(request._replace(specs=tuple(found)))
 
     def _placed(self, spec: JobSpec, faults: dict[str, None]) -> JobSpec:
         if spec.session is None:
@@ -66,7 +67,7 @@ class SessionDesk:
             return spec
         if spec.session_id not in (None, session.id):
             faults[f"the session {spec.session} was closed, and is another one now"] = None
-        return replace(spec, session_id=session.id, on=(session.host,))
+        return replace(spec, session_id=session.id, on=(session.host,), hosts=session.hosts)
 
     def open(self, request: verbs.OpenSession) -> Session:
         """Store a new session. No host is asked for anything."""
@@ -75,6 +76,7 @@ class SessionDesk:
             id=SessionId(f"ses_{self._clock.new_token()}"),
             name=name,
             host=host,
+            hosts=request.hosts,
             created_at=self._clock.now(),
         )
         self._home.prepare()
@@ -132,10 +134,25 @@ def _last(session: Session, request: verbs.CloseSession) -> verbs.Submit:
     spec = JobSpec(
         command=("rm", "-f", f".outlast/sessions/{session.id}"),
         on=(session.host,),
+        hosts=session.hosts,
         session_id=session.id,
         name=f"close session {session.name}",
     )
-    return verbs.Submit(specs=(spec,), captured=request.captured, closes=session.id)
+    last = verbs.Submit(specs=(spec,), captured=request.captured, closes=session.id)
+    return with_logins(last)
+
+
+def with_logins(request: verbs.Submit) -> verbs.Submit:
+    """
+    Return *request* with what its sessions' logins refer to, read here and now for a local caller.
+
+    Raises:
+        InvalidRequest: One cannot be read.
+    """
+    logins = [JobSpec(hosts=spec.hosts) for spec in request.specs if spec.session_id is not None]
+    if request.captured is None or not any(spec.references for spec in logins):
+        return request
+    return request._replace(secrets={**request.secrets, **resolve_secrets(logins)})
 
 
 def public_session(session: Session) -> dict[str, Any]:

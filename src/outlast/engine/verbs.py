@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..core.job import JobId, JobSpec, SessionId
 
 if TYPE_CHECKING:
+    from ..core.hostspec import HostSpec
     from ..core.state import JobStatus
     from ..ports.executor import Captured
 
@@ -148,6 +149,8 @@ class OpenSession(NamedTuple):
 
     name: str
     on: str
+    hosts: Mapping[str, HostSpec] = {}
+    """What is known of it, and of those on the way there."""
 
 
 class Session(NamedTuple):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from json import dumps, loads
 from typing import Any
 
+from ..core.hostspec import host_from_json, host_to_json
 from ..core.job import Job, JobId, SessionId
 from ..core.limits import from_epoch_ms, to_epoch_ms
 from ..core.session import Session, name_fault
@@ -31,7 +33,13 @@ class SqliteSessions:
                 )
             database.execute(
                 sql.ADD,
-                (session.id, session.name, session.host, to_epoch_ms(session.created_at)),
+                (
+                    session.id,
+                    session.name,
+                    session.host,
+                    dumps({name: host_to_json(host) for name, host in session.hosts.items()}),
+                    to_epoch_ms(session.created_at),
+                ),
             )
 
     def get(self, name: str) -> Session:
@@ -99,7 +107,7 @@ def _close(database: sqlite3.Connection, session_id: SessionId, at: int) -> None
 
 
 def _session(database: sqlite3.Connection, row: Any) -> Session:
-    session_id, name, host, created, used, closed = row
+    session_id, name, host, hosts, created, used, closed = row
     unfinished = database.execute(sql.UNFINISHED, (session_id,)).fetchall()
     last = database.execute(sql.LAST, (session_id,)).fetchone()
     running = [JobId(job_id) for job_id, status in unfinished if status == JobStatus.RUNNING]
@@ -107,6 +115,7 @@ def _session(database: sqlite3.Connection, row: Any) -> Session:
         id=SessionId(session_id),
         name=name,
         host=host,
+        hosts={each: host_from_json(known) for each, known in loads(hosts).items()},
         created_at=from_epoch_ms(created),
         last_used_at=None if used is None else from_epoch_ms(used),
         closed_at=None if closed is None else from_epoch_ms(closed),

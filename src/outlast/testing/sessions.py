@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from ..core.hostspec import HostSpec
 from ..core.job import Job, JobSpec, SessionId
 from ..core.session import Session
 from ..errors import Conflict, NotFound, NotTerminal
@@ -15,6 +16,11 @@ from ..ports.store import Entry, Query, Store
 from .clock import FakeClock
 from .jobs import SECOND, a_job, cancelled, claimed
 from .store import raises
+
+KNOWN: Final = {
+    "a@db:22": HostSpec(address="10.0.0.7", jump="edge", key="/k", passphrase="env:P"),  # noqa: S106 - only a reference
+    "edge": HostSpec(user="ops", port=2222),
+}
 
 OpenSessions: TypeAlias = Callable[[], Sessions]
 OpenStore: TypeAlias = Callable[[], Store]
@@ -52,7 +58,7 @@ class SessionsContract:
     def test_a_session_comes_back_as_it_was_opened(self, open_sessions: OpenSessions) -> None:
         """By its name and in the list, which is in the order of opening."""
         clock = FakeClock()
-        first, second = a_session(clock), a_session(clock, name="db", host="a@db:22")
+        first, second = a_session(clock), a_session(clock, name="db", host="a@db:22", hosts=KNOWN)
         for session in (first, second):
             open_sessions().open(session)
 

@@ -152,8 +152,11 @@ def _value(row: Row, value: Any, faults: list[str]) -> Any:
     if row.key == "collect.globs":
         return list(value)
     if row.many:
-        pairs = _pairs(row.option, value, faults)
-        return _hosts(pairs, faults) if row.key == "hosts" else pairs
+        return (
+            said_of_hosts(value, faults)
+            if row.key == "hosts"
+            else _pairs(row.option, value, faults)
+        )
     return value if row.flag else _number(row.key, value)
 
 
@@ -169,6 +172,11 @@ def _pairs(option: str, given: Sequence[str], faults: list[str]) -> dict[str, st
             faults.append(f"{option} {name:.80} is given twice")
         pairs[name] = value
     return pairs
+
+
+def said_of_hosts(given: Sequence[str], faults: list[str]) -> dict[str, dict[str, Any]]:
+    """Return what `--host` says of each host, and tell what is wrong with it."""
+    return _hosts(_pairs("--host", given, faults), faults)
 
 
 def _hosts(pairs: dict[str, str], faults: list[str]) -> dict[str, dict[str, Any]]:

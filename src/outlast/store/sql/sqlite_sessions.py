@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_SESSION: Final = "session_id, name, host, created_ms, last_used_ms, closed_ms"
+_SESSION: Final = "session_id, name, host, hosts, created_ms, last_used_ms, closed_ms"
 
 BY_NAME: Final = f"SELECT {_SESSION} FROM sessions WHERE name = ? AND closed_ms IS NULL"  # noqa: S608 - columns are ours
 """The open session of a name."""
@@ -15,7 +15,9 @@ ALL: Final = f"""
 """  # noqa: S608 - columns are ours
 """The open sessions, or all; oldest first."""
 
-ADD: Final = "INSERT INTO sessions (session_id, name, host, created_ms) VALUES (?, ?, ?, ?)"
+ADD: Final = """
+    INSERT INTO sessions (session_id, name, host, hosts, created_ms) VALUES (?, ?, ?, ?, ?)
+"""
 """A new session."""
 
 UNFINISHED: Final = """

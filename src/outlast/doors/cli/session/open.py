@@ -17,19 +17,33 @@ if TYPE_CHECKING:
     "open",
     epilog="""
     outlast session open web --on web1
-    outlast session open db --on ops@10.0.0.7:2222
+    outlast session open db --on db1 --host db1/address=10.0.0.7 --host db1/user=ops
     """,
 )
 @click.argument("name", metavar="NAME")
 @click.option("--on", "host", metavar="HOST", required=True, help="The host, as ssh would have it.")
-def open_session(caller: Caller, name: str, host: str) -> int:
+@click.option(
+    "--host",
+    "hosts",
+    metavar="NAME/KEY=V",
+    multiple=True,
+    help="What is known of it, such as web1/port=2222; may be repeated.",
+)
+def open_session(caller: Caller, name: str, host: str, hosts: tuple[str, ...]) -> int:
     """
     Have NAME stand for a host, and for a directory and variables there.
 
-    The host is not asked for anything before the first command. A name that an open session has
-    is refused (2).
+    What the inventory says of the way there is the session's from now on. The host is not asked
+    for anything before the first command. A name that an open session has is refused (2).
     """
-    from ....engine.verbs import OpenSession
+    from ....inventory import for_session
+    from ....wiring import capabilities
+    from ..spec import said_of_hosts
 
-    show_session(caller, caller.service.open_session(OpenSession(name=name, on=host)))
+    faults: list[str] = []
+    known = said_of_hosts(hosts, faults)
+    request = for_session(
+        caller.settings, capabilities, name=name, on=host, hosts=known, faults=faults
+    )
+    show_session(caller, caller.service.open_session(request))
     return 0
