@@ -19,9 +19,11 @@ from outlast import Client
 from outlast.core.job import Job
 from outlast.errors import InvalidRequest
 from outlast.settings import load_settings
+from outlast.shim.failpoint import FAILPOINTS, VARIABLE
 from outlast.testing.sshd import Farm
 from outlast.wiring import make_link
 
+from ..world import eventually
 from .appliance import PASSWORD
 
 RULES: list[dict[str, Any]] = [
@@ -230,6 +232,46 @@ def test_what_was_bound_is_lost_and_not_begun_again(
     assert [] == files_with_the_secret()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in FAILPOINTS if name.startswith("bound.")])
+def test_whoever_dies_on_the_way_it_is_begun_once_at_most(
+    client: Client, appliance: Appliance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Before its host may have been asked, the next supervisor asks; after that, nobody does."""
+    token = tmp_path / "token"
+    token.touch()
+    monkeypatch.setenv(VARIABLE, f"{name}:{token}")
+    with Client() as doomed:
+        job = doomed.submit(on=appliance.with_oddity("nothing"), dialogue=RULES)
+        eventually(lambda: not token.exists(), f"death at {name}")
+    monkeypatch.delenv(VARIABLE)
+    job = over(client, job)
+
+    asked_again = name == "bound.before_sent"
+    assert ("complete" if asked_again else "failed", None if asked_again else "lost") == (
+        job.status,
+        job.reason,
+    )
+    counts = {"bound.after_sent": {0}, "bound.after_request": {0, 1}}
+    assert len(appliance.logins()) in counts.get(name, {1})
+    assert [] == files_with_the_secret()
+
+
+def test_this_machine_s_disk_keeps_its_floor(
+    client: Client, appliance: Appliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What prints where nothing can be kept is ended, and nothing of it is kept."""
+    monkeypatch.setenv("OUTLAST_MIN_FREE", "1000t")
+    with Client() as small:
+        job = over(
+            small, small.submit(on=appliance.with_oddity("nothing"), dialogue=RULES, grace=0)
+        )
+
+    assert ("disk_full", None) == (job.reason, job.exit_code)
+    assert "must stay free" in str(job.nodes[0].error)
+    assert b"" == client.output(job.id)
+
+
 def test_a_supervisor_that_is_asked_to_leave_ends_what_was_bound_to_it(
     client: Client, home: Path, appliance: Appliance
 ) -> None:
@@ -247,7 +289,9 @@ def test_a_supervisor_that_is_asked_to_leave_ends_what_was_bound_to_it(
 
 def test_no_terminal_is_told(client: Client, appliance: Appliance) -> None:
     """A host that refuses one has begun nothing."""
-    job = over(client, client.submit(on=appliance.with_oddity("", "no-pty,"), dialogue=RULES))
+    job = over(
+        client, client.submit(on=appliance.with_oddity("nothing", "no-pty,"), dialogue=RULES)
+    )
 
     node = job.nodes[0]
     assert ("spawn_failed", None, None) == (node.reason, node.started_at, node.exit_code)
@@ -257,7 +301,10 @@ def test_no_terminal_is_told(client: Client, appliance: Appliance) -> None:
 
 def test_a_secret_that_is_gone_is_told(client: Client, home: Path, appliance: Appliance) -> None:
     """At the door, where it is not there; at the start, where it was held and is gone."""
-    asked = {"on": appliance.with_oddity(""), "dialogue": [{**PASS, "answer_from": "env:GONE"}]}
+    asked = {
+        "on": appliance.with_oddity("nothing"),
+        "dialogue": [{**PASS, "answer_from": "env:GONE"}],
+    }
     with pytest.raises(InvalidRequest, match="secret env:GONE: there is no such variable"):
         client.submit(**asked)
 

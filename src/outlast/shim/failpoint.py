@@ -34,6 +34,10 @@ FAILPOINTS = (
     "shim.after_end",
     "shim.after_record_end",
     "shim.after_emptied",
+    "bound.before_sent",
+    "bound.after_sent",
+    "bound.after_request",
+    "bound.before_end",
 )
 """Every failpoint there is. A test kills at each."""
 

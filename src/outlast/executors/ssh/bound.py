@@ -19,6 +19,7 @@ from ...core.job import JobSpec
 from ...core.state import Reason
 from ...ports.clock import Clock
 from ...shim import spool
+from ...shim.failpoint import reach
 from .answer import Told
 from .attempt import Attempt
 from .connection import connect
@@ -108,7 +109,9 @@ class Bound:
                 attempt.set_phase("connecting")
                 connection = await connect(attempt.place)
                 data = await self._input()
+                reach("bound.before_sent")
                 attempt.note_sent()
+                reach("bound.after_sent")
                 process = await connection.create_process(**self._request())
         except asyncio.CancelledError:
             self._is_left()
@@ -176,6 +179,7 @@ class Bound:
         self._attempt.finished(reason=Reason.LOST, error=error, left=UNCONFIRMED)
 
     async def _live(self, process: asyncssh.SSHClientProcess[bytes], data: bytes) -> None:
+        reach("bound.after_request")
         attempt, self._began = self._attempt, self._loop.time()
         room = self._floor_bytes
         talk = Conversation(attempt, self._spec, self._secrets, floor_bytes=room, now=self._began)
@@ -243,6 +247,7 @@ class Bound:
                 left = None  # it has let go of it
             else:
                 error = BROKEN.format(why=as_error(str(broke)))
+        reach("bound.before_end")
         how = {"code": code, "signal": by, "reason": reason, "error": error}
         await self._record(partial(self._attempt.finished, left=left, **how))
 

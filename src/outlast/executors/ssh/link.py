@@ -29,7 +29,10 @@ MAX_NOISE_BYTES: Final = 1 << 16
 """What a login may print before the shim's answer."""
 
 FOLDER: Final = ".outlast"
-NO_SHELL: Final = "the host gives us no POSIX shell: it does not do what a shell is asked"
+NO_SHELL: Final = (
+    "the host gives us no POSIX shell: it does not do what a shell is asked;"
+    " such a host takes a dialogue, or a command that is --connection-bound"
+)
 
 T = TypeVar("T")
 
