@@ -11,6 +11,7 @@ import click
 
 from outlast import Client, JobSpec, Limits
 from outlast.core.collect import Collect
+from outlast.core.container import Container
 from outlast.doors.cli.app import cli
 from outlast.doors.cli.manifest import commands
 from outlast.doors.cli.rows import ROWS
@@ -75,6 +76,7 @@ def test_every_key_of_the_spec_is_an_option() -> None:
     """On `run` and on `submit`, under its own name."""
     keys = {field.name for field in fields(JobSpec)} - {
         "command",
+        "container",
         "limits",
         "collect",
         "retry_of",
@@ -82,6 +84,7 @@ def test_every_key_of_the_spec_is_an_option() -> None:
     }
     keys |= {f"limits.{field.name}" for field in fields(Limits)}
     keys |= {f"collect.{field.name}" for field in fields(Collect)}
+    keys |= {f"container.{field.name}" for field in fields(Container)}
     options = {row.key for row in ROWS}
 
     assert keys == options - {"key"}

@@ -97,6 +97,8 @@ def test_what_is_not_said_is_pinned() -> None:
         **dict.fromkeys(("shell", "script", "runtime", "name", "cwd", "stdin", "retry_of")),
         **dict.fromkeys(("idle_timeout", "queue_timeout", "queue", "queue_width", "max_parallel")),
         "collect": None,
+        "container": None,
+        "pull_timeout": timedelta(minutes=10),
         **{key: {} for key in ("labels", "env", "secret_env", "hosts")},
         **dict.fromkeys(("session", "session_id")),
         "command": (),

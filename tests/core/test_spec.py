@@ -172,7 +172,9 @@ OPTIONS = st.fixed_dictionaries(
         "on_output_limit": st.sampled_from(["stop", "discard"]),
         "leftovers": st.sampled_from(["stop", "wait"]),
         "retry_of": TEXT,
-        **dict.fromkeys([name for name in CLOCKS if name not in HOSTS_OWN], CLOCK),
+        **dict.fromkeys(
+            [name for name in CLOCKS if name not in {*HOSTS_OWN, "pull_timeout"}], CLOCK
+        ),
     },
 )
 SPECS = st.builds(lambda runs, options: JobSpec(**runs, **options), RUNS, OPTIONS)

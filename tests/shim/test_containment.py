@@ -52,7 +52,7 @@ WITHOUT_SUBREAPER = """
 import json, os, select, sys
 from outlast.shim import spool
 from outlast.shim.attempt import Attempt
-from outlast.shim.worker import deafen
+from outlast.shim.signals import deafen
 wakes = deafen()
 folder, leftovers = sys.argv[1:3]
 script = "(for i in 1 2 3 4; do sleep 0.1; done; echo done) & exit 3"

@@ -15,8 +15,8 @@ import pytest
 
 from outlast.shim import spool, system
 from outlast.shim.failpoint import VARIABLE
+from outlast.shim.nudge import SOCKET
 from outlast.shim.order import pack
-from outlast.shim.worker import SOCKET
 
 from ..world import PATIENCE_S, eventually, is_alive, kill
 from .rig import Line, Rig, ended, wait_file

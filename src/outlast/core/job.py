@@ -12,6 +12,7 @@ from .state import TERMINAL, TERMINAL_JOB, JobStatus, NodeStatus
 
 if TYPE_CHECKING:
     from .collect import Collect
+    from .container import Container
     from .dialogue import Rule
     from .hostspec import HostSpec
 
@@ -23,6 +24,9 @@ LOCAL = "local"
 
 SSH = "ssh"
 """The executor of hosts; a node there is named as the host was given."""
+
+CONTAINER = "container"
+"""The executor of containers; a node there is named after its image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,9 @@ class JobSpec:
     hosts: Mapping[str, HostSpec] = field(default_factory=dict)
     """What is known of those of them, and of hosts on the way there, of which anything is."""
 
+    container: Container | None = None
+    """The container to run it in; None runs it as any process."""
+
     name: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
@@ -78,6 +85,9 @@ class JobSpec:
 
     reconnect_timeout: timedelta = limits.RECONNECT_TIMEOUT
     """How long past limit and grace a host that is out of reach is waited for."""
+
+    pull_timeout: timedelta = limits.PULL_TIMEOUT
+    """How long the image of a container may take to be pulled."""
 
     grace: timedelta = limits.GRACE
     retention: timedelta = limits.RETENTION
@@ -231,7 +241,9 @@ class Job:
 
 
 def nodes_of(spec: JobSpec) -> tuple[Node, ...]:
-    """Return the nodes of a new job: one for each host, or this machine's."""
+    """Return the nodes of a new job: one for each host, or its container's, or this machine's."""
+    if spec.container is not None:
+        return (Node(name=spec.container.image, executor=CONTAINER),)
     if not spec.on:
         return (Node(),)
     return tuple(Node(index=i, name=host, executor=SSH) for i, host in enumerate(spec.on))

@@ -11,6 +11,14 @@ GRACE: Final = timedelta(seconds=10)
 HOST_TIMEOUT: Final = timedelta(seconds=600)
 """The run limit of a command on another host, where nothing else was said."""
 
+CONTAINER_TIMEOUT: Final = timedelta(seconds=300)
+"""The run limit in a container, from its start, where nothing else was said."""
+
+CONTAINER_GRACE: Final = timedelta()
+CONTAINER_MEMORY_BYTES: Final = 512 << 20
+CONTAINER_PIDS: Final = 256
+PULL_TIMEOUT: Final = timedelta(seconds=600)
+
 CONNECT_TIMEOUT: Final = timedelta(seconds=30)
 RECONNECT_TIMEOUT: Final = timedelta(hours=1)
 DIALOGUE_IDLE_TIMEOUT: Final = timedelta(seconds=60)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ..errors import InvalidRequest
 from .collect import read_collect
+from .containerreader import read_container, settle_container
 from .dialogue import REFERENCES, read_rules
 from .hostreader import read_known
 from .hosts import read_hosts, settle_bound, settle_hosts
@@ -60,6 +61,7 @@ class _Spec(Reader):
             "command": self.command(),
             "on": (on := read_hosts(self.take("on"), self.faults)),
             "hosts": read_known(self.take("hosts"), on, self.faults) or None,
+            "container": read_container(self.take("container"), self.faults),
             **{name: self.text(name) for name in ("shell", "script", "runtime")},
             "name": self.label("name", self.text("name")),
             "labels": self.labels(),
@@ -89,6 +91,7 @@ class _Spec(Reader):
             self.faults.append("queue_width is a queue's, and none is named")
         settle_hosts(given, self.faults, said="on" in self.given_as)
         settle_bound(given, self.faults, said=self.given_as)
+        settle_container(given, self.faults, self.given_as)
         both = sorted(set(given["env"]) & set(given["secret_env"]))
         twice = "is in both env and secret_env: name it once"
         self.faults += [f"{shown(name)} {twice}" for name in both]

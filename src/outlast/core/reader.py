@@ -10,7 +10,7 @@ from .limits import LONGEST, from_ms, parse_duration, positive_int, read_millise
 
 T = TypeVar("T")
 
-POSITIVE_CLOCKS: Final = ("timeout", "idle_timeout", "connect_timeout")
+POSITIVE_CLOCKS: Final = ("timeout", "idle_timeout", "connect_timeout", "pull_timeout")
 OPTIONAL_CLOCKS: Final = ("idle_timeout", "queue_timeout")
 NO_CLOCK: Final = "none"
 """What says that a clock which need not be there is not, as null does in JSON."""

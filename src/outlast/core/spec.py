@@ -14,6 +14,7 @@ CLOCKS: Final = (
     "queue_timeout",
     "connect_timeout",
     "reconnect_timeout",
+    "pull_timeout",
     "grace",
     "retention",
 )
@@ -44,8 +45,7 @@ def spec_to_json(spec: JobSpec) -> dict[str, Any]:
     for name, kind in kinds.items():
         if value := getattr(spec, name):
             out[name] = kind(value)
-    if spec.hosts:
-        out["hosts"] = _hosts_to_json(spec)
+    out |= _places_to_json(spec)
     for name in CLOCKS:
         if (value := getattr(spec, name)) != getattr(_DEFAULT, name):
             out[f"{name}_ms"] = None if value is None else to_ms(value)
@@ -93,15 +93,26 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
         from .collect import collect_from_json  # here, since most jobs have none
 
         given["collect"] = collect_from_json(given["collect"])
+    if "container" in given:
+        from .container import container_from_json
+
+        given["container"] = container_from_json(given["container"])
     if "limits" in given:
         given["limits"] = Limits(**given["limits"])
     return JobSpec(**given)
 
 
-def _hosts_to_json(spec: JobSpec) -> dict[str, Any]:
-    from .hostspec import host_to_json
+def _places_to_json(spec: JobSpec) -> dict[str, Any]:
+    """Return what is known of where it runs."""
+    if spec.hosts:
+        from .hostspec import host_to_json
 
-    return {name: host_to_json(host) for name, host in spec.hosts.items()}
+        return {"hosts": {name: host_to_json(host) for name, host in spec.hosts.items()}}
+    if spec.container is not None:
+        from .container import container_to_json
+
+        return {"container": container_to_json(spec.container)}
+    return {}
 
 
 _DEFAULT: Final = JobSpec()

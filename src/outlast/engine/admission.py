@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 FOR_HOSTS: Final = ("SSH_AUTH_SOCK", "OUTLAST_SSH_CONFIG", "HOME", "PATH")
 """All that a job for hosts takes from its caller's environment."""
 
+FOR_CONTAINERS: Final = (
+    *("OUTLAST_CONTAINER_ENGINE", "DOCKER_HOST", "CONTAINER_HOST", "XDG_RUNTIME_DIR"),
+)
+"""All that a job in a container takes from there: which engine is meant."""
+
 
 class Admission:
     """
@@ -76,11 +81,13 @@ class Admission:
         return tuple(self._entries)
 
     def _passed_on(self, captured: Captured) -> Captured:
-        """Return what is to be held: of jobs for hosts, only how their caller's SSH is set up."""
-        if not all(spec.is_remote for spec in self._specs):
-            return captured
-        env = {name: captured.env[name] for name in FOR_HOSTS if name in captured.env}
-        return Captured(env=env)
+        """Return what is to be held: of jobs that run elsewhere, only how they are reached."""
+        names: set[str] = set()
+        for spec in self._specs:
+            if not spec.is_remote and spec.container is None:
+                return captured
+            names.update(FOR_HOSTS if spec.is_remote else FOR_CONTAINERS)
+        return Captured(env={name: captured.env[name] for name in names if name in captured.env})
 
     def withdraw(self, but: Collection[JobId] = ()) -> None:
         """Remove the files of those that were not stored: all *but* these."""

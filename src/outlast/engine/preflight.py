@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..core.container import Container, parse_mount
 from ..core.hosts import can_be_secret
 from ..core.hostspec import HostSpec
-from ..core.job import LOCAL, SSH, JobSpec
+from ..core.job import CONTAINER, LOCAL, SSH, JobSpec
 from ..core.parse import read_spec
 from ..core.reader import shown
 from ..errors import InvalidRequest
@@ -67,6 +69,8 @@ def anchored(spec: JobSpec, captured: Captured) -> JobSpec:
     if spec.is_remote:  # its directory is the hosts' affair
         hosts = {name: _anchored_host(host, captured.cwd) for name, host in spec.hosts.items()}
         return replace(spec, stdin=stdin, hosts=hosts)
+    if spec.container is not None:
+        return replace(spec, container=_anchored_container(spec.container, captured.cwd))
     cwd = os.path.join(captured.cwd, os.path.expanduser(spec.cwd or ""))
     return replace(spec, cwd=os.path.normpath(cwd), stdin=stdin)
 
@@ -77,10 +81,21 @@ def _anchored_host(host: HostSpec, cwd: str) -> HostSpec:
     return replace(host, key=os.path.join(cwd, os.path.expanduser(host.key)))
 
 
+def _anchored_container(container: Container, cwd: str) -> Container:
+    mounts = []
+    for each in container.mounts:
+        mount = parse_mount(each)
+        source = os.path.normpath(os.path.join(cwd, os.path.expanduser(mount.source)))
+        mounts.append(str(mount._replace(source=source)))
+    return replace(container, mounts=tuple(mounts))
+
+
 def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[str]:
     """Return what keeps *spec* from starting here: program, directory, input, limits."""
     if spec.is_remote:
         return _host_faults(spec, capabilities)
+    if spec.container is not None:
+        return _mount_faults(spec.container) + _limit_faults(spec, capabilities)
     faults: list[str] = []
     cwd = spec.cwd or captured.cwd
     if not os.path.isdir(cwd):
@@ -110,6 +125,18 @@ def _host_faults(spec: JobSpec, capabilities: Ask) -> list[str]:
         if not can_be_secret(name)
     ]
     return faults + library_faults()
+
+
+def _mount_faults(container: Container) -> list[str]:
+    """Return what keeps the mounts from being made; a socket is the way into an engine."""
+    faults = []
+    for each in container.mounts:
+        source = parse_mount(each).source
+        if not os.path.exists(source):
+            faults.append(f"container.mounts: {source} is not there")
+        elif stat.S_ISSOCK(os.stat(source).st_mode):
+            faults.append(f"container.mounts: {source} is a socket: who has it may leave the cage")
+    return faults
 
 
 def key_faults(hosts: Mapping[str, HostSpec]) -> list[str]:
@@ -174,5 +201,6 @@ def _limit_faults(spec: JobSpec, capabilities: Ask) -> list[str]:
     asked = [name for name, value in vars(spec.limits).items() if value is not None]
     if asked == ["output_bytes"] or not asked:
         return []  # kept wherever a command runs
-    refused = capabilities(SSH if spec.is_remote else LOCAL).refused_limits
+    where = SSH if spec.is_remote else LOCAL if spec.container is None else CONTAINER
+    refused = capabilities(where).refused_limits
     return [f"limits.{name} {refused[name]}" for name in asked if name in refused]

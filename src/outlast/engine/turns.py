@@ -15,7 +15,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Final
 
-from ..core.job import LOCAL, Job, JobId, JobSpec, Node
+from ..core.job import SSH, Job, JobId, JobSpec, Node
 from ..core.limits import MAX_PARALLEL
 from ..core.plan import queue_deadline
 from ..core.state import NodeStatus
@@ -121,7 +121,7 @@ class Turns:
         if name is not None:
             self._queue[place] = name
             lane.width = _width_of(spec)
-        if job.nodes[place[1]].executor != LOCAL:
+        if job.nodes[place[1]].executor == SSH:
             self._elsewhere.add(place)
         return lane
 

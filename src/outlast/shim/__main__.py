@@ -1,4 +1,7 @@
-"""Entry of the launcher: `python -I -S path/to/shim CONTROL_FD HOME`."""
+"""
+Entry of the launcher, `python -I -S path/to/shim CONTROL_FD HOME`, and of a container's shim,
+`python -I -S path/to/shim container FOLDER`.
+"""
 
 import importlib
 import os
@@ -8,4 +11,5 @@ import sys
 # imported, and nothing else must be.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-importlib.import_module("shim.launcher").main()
+_WHICH = "keeper" if sys.argv[1:2] == ["container"] else "launcher"
+importlib.import_module(f"shim.{_WHICH}").main()

@@ -18,8 +18,10 @@ from typing import Any
 
 from . import cgroup, spool, survival, system
 from .failpoint import reach
+from .nudge import nudge
+from .signals import deafen, listen
 from .slot import Slot
-from .worker import Worker, deafen, listen, nudge
+from .worker import Worker
 
 CLAIM_AGAIN_MS = 20
 """Between two tries to take over the record of a shim that died."""

@@ -189,3 +189,16 @@ def free_bytes(fd: int) -> int:
     """Return how much more a user may write to the file system of *fd*."""
     stat = os.fstatvfs(fd)
     return stat.f_bavail * stat.f_frsize
+
+
+def tell_of_names(folder_fd: int) -> None:
+    """
+    Have SIGIO come whenever a name appears in the open folder, for as long as that is open.
+
+    `F_NOTIFY`, every time and not once (fcntl(2)). Elsewhere than on Linux nothing comes.
+    """
+    if LINUX:
+        import fcntl
+
+        flags = fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT
+        fcntl.fcntl(folder_fd, fcntl.F_NOTIFY, flags)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
-import signal
 import socket
 from typing import Any
 
 from . import spool, system
 from .attempt import Attempt
 from .failpoint import reach
+from .nudge import nudge
 from .order import unpack
 from .slot import Slot
-
-SOCKET = "supervisor.sock"
 
 _RECV_BYTES = 1 << 16
 """Not more: of a buffer that malloc takes from mmap and then shrinks, a page stays for each job."""
@@ -104,58 +101,3 @@ class Worker:
                 pass
             self._hang_up()
         nudge(self._home, self._key)
-
-
-def nudge(home: str, key: str) -> None:
-    """Tell whoever supervises *home* now that there is news of *key*. Silent if nobody does."""
-    data = json.dumps({"op": "news", "key": key}).encode() + b"\n"
-    try:
-        folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-                peer.settimeout(1)
-                # By way of the open folder: a socket's path is at most 108 bytes (unix(7)).
-                peer.connect(f"/proc/self/fd/{folder}/{SOCKET}")
-                peer.sendall(data)
-        finally:
-            os.close(folder)
-    except OSError:
-        pass
-
-
-CAUGHT = (
-    *(signal.SIGCHLD, signal.SIGUSR1, signal.SIGIO),
-    *(signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT),
-    *(signal.SIGPIPE, signal.SIGXFSZ),
-)
-
-
-def deafen() -> int:
-    """
-    Have signals wake a poll instead of doing anything, and return the descriptor they wake.
-
-    The shim outlives whoever asks it to leave: only SIGKILL ends it before its command. All are
-    caught and none is ignored, those included that Python ignores by itself: what is ignored
-    is inherited by the command, what is caught goes back to its default (execve(2)).
-    """
-    wakes = listen()
-    for signum in signal.valid_signals():
-        if signum in CAUGHT:
-            signal.signal(signum, _do_nothing)
-        elif signal.getsignal(signum) is signal.SIG_IGN:
-            signal.signal(signum, signal.SIG_DFL)  # ignored by whoever started our supervisor
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    return wakes
-
-
-def listen() -> int:
-    """Have the signals that are caught wake a new descriptor, and return it."""
-    wakes, wakeup = os.pipe()
-    os.set_blocking(wakes, False)
-    os.set_blocking(wakeup, False)
-    signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
-    return wakes
-
-
-def _do_nothing(_signum: int, _frame: object) -> None:
-    """Python writes the signal's number to the wake-up descriptor before it calls this."""

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class Row(NamedTuple):
-    """One option. *key* is the spec's, with a dot where it is inside of `limits`."""
+    """One option. *key* is the spec's, with a dot where it is inside of `limits`, say."""
 
     option: str
     key: str
@@ -16,6 +16,7 @@ class Row(NamedTuple):
     flag: bool = False
 
 
+YES_NO: Final = "yes|no"
 ON_HOSTS: Final = "On hosts"
 FILES: Final = "Files from hosts"
 
@@ -46,7 +47,10 @@ SECTIONS: Final = {
     ),
     "Clocks": (
         Row(
-            "--timeout", "timeout", "D", "End it after so long a run.  [default: 24h; on hosts 10m]"
+            "--timeout",
+            "timeout",
+            "D",
+            "End it after so long a run.  [default: 24h; on hosts 10m; in a container 5m]",
         ),
         Row(
             "--idle-timeout",
@@ -124,6 +128,51 @@ SECTIONS: Final = {
             flag=True,
         ),
     ),
+    "In a container": (
+        Row("--container", "container.image", "IMAGE", "Run it in a container, locked down."),
+        Row(
+            "--pull",
+            "container.pull",
+            "missing|always|never",
+            "When its image is pulled.  [default: missing]",
+        ),
+        Row(
+            "--pull-timeout",
+            "pull_timeout",
+            "D",
+            "The image must be there by then.  [default: 10m]",
+        ),
+        Row(
+            "--network", "container.network", "NAME", "A network of the engine's.  [default: none]"
+        ),
+        Row(
+            "--mount",
+            "container.mounts",
+            "SRC:DST[:rw]",
+            "A folder or file for it, to be read only unless rw; may be repeated.",
+            many=True,
+        ),
+        Row("--file", "container.files", "NAME=PATH", "A text to find as /in/NAME.", many=True),
+        Row("--user", "container.user", "USER", "Whom it runs as.  [default: 65534:65534, nobody]"),
+        Row(
+            "--read-only", "container.read_only", YES_NO, "Its image as it stands.  [default: yes]"
+        ),
+        Row(
+            "--tmpfs",
+            "container.tmpfs",
+            "PATH:SIZE",
+            "A folder in memory; may be repeated.  [default: /tmp:64m]",
+            many=True,
+        ),
+        Row("--cap-add", "container.cap_add", "NAME", "A capability to have back.", many=True),
+        Row(
+            "--new-privileges",
+            "container.new_privileges",
+            YES_NO,
+            "Whether setuid programs work.  [default: no]",
+        ),
+        Row("--swap", "container.swap_bytes", "SIZE", "On top of the memory.  [default: 0]"),
+    ),
     FILES: (
         Row(
             "--collect",
@@ -153,3 +202,6 @@ SECTIONS: Final = {
 """Those of `run` and `submit`. What is not of a spec stands before them."""
 
 ROWS: Final = tuple(row for rows in SECTIONS.values() for row in rows)
+
+LISTS: Final = ("collect.globs", "container.mounts", "container.tmpfs", "container.cap_add")
+"""Keys whose option may be repeated, and is no K=V."""

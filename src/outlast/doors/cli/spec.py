@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from ...framework.lazy import Option
-from .rows import ON_HOSTS, ROWS, SECTIONS, Row
+from .rows import LISTS, ON_HOSTS, ROWS, SECTIONS, YES_NO, Row
 from .rules import read_dialogue
 
 if TYPE_CHECKING:
@@ -129,15 +129,11 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
         value = given[row.key.replace(".", "_")]
         if value in (None, (), False) or row.key in ("key", "dialogue"):
             continue
-        value = _value(row, value, faults)
         group, _, key = row.key.rpartition(".")
         if row.key == "stdin" and value == "-":
             stdin = sys.stdin.buffer.read()
-        elif row.key == "stdin":
-            spec["stdin"] = os.path.expanduser(value)
-        elif row.key == "script":
-            spec["script"] = _text_of(value, faults)
         else:
+            value = _value(row, value, faults)
             (spec.setdefault(group, {}) if group else spec)[key] = value
     if given["stdin"] == given["script"] == "-":
         faults.append("--stdin - and --script - both want our stdin: give one as a file")
@@ -149,14 +145,21 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
 
 def _value(row: Row, value: Any, faults: list[str]) -> Any:
     """Return what an option says, as the spec takes it."""
-    if row.key == "collect.globs":
+    if row.key in LISTS:
         return list(value)
     if row.many:
-        return (
-            said_of_hosts(value, faults)
-            if row.key == "hosts"
-            else _pairs(row.option, value, faults)
-        )
+        if row.key == "hosts":
+            return said_of_hosts(value, faults)
+        pairs = _pairs(row.option, value, faults)
+        if row.key == "container.files":
+            return {name: _text_of(row.option, path, faults) for name, path in pairs.items()}
+        return pairs
+    if row.key == "stdin":
+        return os.path.expanduser(value)
+    if row.key == "script":
+        return _text_of(row.option, value, faults)
+    if row.metavar == YES_NO:
+        return {"yes": True, "no": False}.get(value, value)
     return value if row.flag else _number(row.key, value)
 
 
@@ -193,7 +196,7 @@ def _hosts(pairs: dict[str, str], faults: list[str]) -> dict[str, dict[str, Any]
 
 def _number(key: str, value: str) -> Any:
     """Return a number as a number; what is none is told by whoever checks the spec."""
-    if key == "limits.output_bytes" and value == "none":
+    if key in ("limits.output_bytes", "limits.memory_bytes", "limits.pids") and value == "none":
         return None
     try:
         if key in ("limits.pids", "queue_width", "max_parallel", "port", "collect.max_files"):
@@ -205,8 +208,8 @@ def _number(key: str, value: str) -> Any:
     return value
 
 
-def _text_of(path: str, faults: list[str]) -> str:
-    """Read a script; one that cannot be read is told, and not as an empty one besides."""
+def _text_of(option: str, path: str, faults: list[str]) -> str:
+    """Read a script, say; one that cannot be read is told, and not as an empty one besides."""
     try:
         if path == "-":
             data = sys.stdin.buffer.read()
@@ -214,6 +217,6 @@ def _text_of(path: str, faults: list[str]) -> str:
             with open(os.path.expanduser(path), "rb") as file:
                 data = file.read()
     except OSError as error:
-        faults.append(f"--script {path}: {error.strerror}")
+        faults.append(f"{option} {path}: {error.strerror}")
         return "#!"
     return data.decode("utf-8", "surrogateescape")

@@ -16,11 +16,11 @@ from ...core.sight import Emptied, Gone, Sight
 from ...ports.clock import Clock
 from ...ports.executor import Capabilities, Executor, Handle, Launch
 from ...ports.news import News
+from ...record import sight_of
 from ...shim import cgroup, spool, system, tree
 from .message import MARK, message_of
 from .orphan import VOID, Orphan
 from .pool import Line, Pool
-from .sight import sight_of
 
 log = logging.getLogger("outlast.local")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from ...core.limits import from_epoch_ms
-from ...core.sight import OUTLIVED, Alive, Emptied, Exited, Sight, Unkillable
-from ...core.state import Reason
-from ...shim import spool
+from .core.limits import from_epoch_ms
+from .core.sight import OUTLIVED, Alive, Emptied, Exited, Sight, Unkillable
+from .core.state import Reason
+from .shim import spool
 
 Line = dict[str, Any]
 

@@ -1,0 +1,172 @@
+"""What a caller says of a job's container, and everything that can be wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from .container import SCRIPT, Container, parse_mount, parse_tmpfs
+from .job import Limits
+from .limits import (
+    CONTAINER_GRACE,
+    CONTAINER_MEMORY_BYTES,
+    CONTAINER_PIDS,
+    CONTAINER_TIMEOUT,
+    PULL_TIMEOUT,
+    parse_size,
+)
+from .reader import Reader, shown, size_of
+
+PULL: Final = ("missing", "always", "never")
+MAX_FILES_BYTES: Final = 1 << 20
+MAX_IMAGE_BYTES: Final = 255
+
+_IMAGE: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?")
+_NETWORK: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_USER: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]*)?")
+_CAPABILITY: Final = re.compile(r"(CAP_)?[A-Z][A-Z_]*")
+_FILE: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*")
+
+
+def read_container(value: object, faults: list[str]) -> Container | None:
+    """Return the container that a caller asks for: an image, or a mapping. Tells what is wrong."""
+    if value is None:
+        return None
+    if isinstance(value, Container):
+        value = vars(value)
+    if isinstance(value, str):
+        value = {"image": value}
+    if not isinstance(value, Mapping):
+        faults.append(f"container is an image or a mapping, not {value!r:.80}")
+        return None
+    reader = _Container({str(key): each for key, each in value.items()})
+    container = reader.container()
+    faults += [f"container.{fault}" for fault in reader.faults]
+    return container
+
+
+class _Container(Reader):
+    """A caller's mapping, read as a container."""
+
+    def container(self) -> Container | None:
+        image = self.image()
+        given: dict[str, Any] = {
+            "pull": self.choice("pull", PULL),
+            "network": self.matching("network", _NETWORK, "the name of a network"),
+            "user": self.matching("user", _USER, "a user: write NAME, or UID:GID"),
+            "read_only": self.flag("read_only"),
+            "new_privileges": self.flag("new_privileges"),
+            "mounts": self.several("mounts", lambda each: str(parse_mount(each))),
+            "tmpfs": self.several("tmpfs", _checked_tmpfs),
+            "cap_add": self.several("cap_add", _capability),
+            "swap_bytes": self.size("swap_bytes"),
+            "files": self.files(),
+        }
+        self.faults += [f"{key!r:.80} is not a key of a container" for key in self.left]
+        given = {key: each for key, each in given.items() if each is not None}
+        return None if image is None else Container(image=image, **given)
+
+    def image(self) -> str | None:
+        image = self.text("image")
+        if image is None:
+            self.faults.append("image: which image is it made of?")
+        elif not _IMAGE.fullmatch(image) or size_of(image) > MAX_IMAGE_BYTES:
+            self.faults.append(f"image: {image!r:.80} is no image: write NAME, or NAME:TAG")
+            return None
+        return image
+
+    def matching(self, key: str, pattern: re.Pattern[str], what: str) -> str | None:
+        value = self.text(key)
+        if value is not None and not pattern.fullmatch(value):
+            self.faults.append(f"{key}: {value!r:.80} is not {what}")
+            return None
+        return value
+
+    def size(self, key: str) -> int | None:
+        value = self.take(key)
+        return None if value is None else self.read(f"{key}: ", parse_size, value)
+
+    def several(self, key: str, reader: Any) -> tuple[str, ...] | None:
+        value = self.take(key)
+        if value is None:
+            return None
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            self.faults.append(f"{key} is a list, not {value!r:.80}")
+            return None
+        found = []
+        for each in value:
+            if not isinstance(each, str) or "\0" in each:
+                self.faults.append(f"{key}: {each!r:.80} is not text")
+            elif (read := self.read(f"{key}: ", reader, each)) is not None:
+                found.append(read)
+        return tuple(found)
+
+    def files(self) -> dict[str, str] | None:
+        if self.left.get("files") is None:
+            return None
+        files = self.take("files")
+        if not isinstance(files, Mapping):
+            self.faults.append(f"files is a mapping of names to text, not {files!r:.80}")
+            return None
+        for name, text in files.items():
+            if not isinstance(name, str) or not _FILE.fullmatch(name) or name == SCRIPT:
+                self.faults.append(
+                    f"files: {shown(str(name))} is no name for a file: letters, digits, _ . and -,"
+                    f" and not {SCRIPT!r}"
+                )
+            if not isinstance(text, str):
+                self.faults.append(f"files {shown(str(name))} is not text")
+        sound = {name: text for name, text in files.items() if isinstance(text, str)}
+        if sum(map(size_of, sound.values())) > MAX_FILES_BYTES:
+            self.faults.append(f"files are over {MAX_FILES_BYTES:,} bytes together: mount a folder")
+        return sound
+
+
+def _checked_tmpfs(text: str) -> str:
+    parse_tmpfs(text)
+    return text
+
+
+def _capability(text: str) -> str:
+    name = text.upper().removeprefix("CAP_")
+    if not _CAPABILITY.fullmatch(name):
+        raise ValueError(f"{text!r:.80} is no capability: write a name such as NET_BIND_SERVICE")
+    return name
+
+
+def settle_container(given: dict[str, Any], faults: list[str], asked: Mapping[str, Any]) -> None:
+    """Give a job in a container the limits that it has of its own, and tell what it cannot have."""
+    if "container" not in asked:
+        if given["pull_timeout"] not in (None, PULL_TIMEOUT):
+            faults.append("pull_timeout is a container's, and there is none")
+        return
+    if given["timeout"] is None:
+        given["timeout"] = CONTAINER_TIMEOUT
+    if given["grace"] is None:
+        given["grace"] = CONTAINER_GRACE
+    given["limits"] = _limits(given["limits"], asked.get("limits"))
+    faults += [
+        f"{name}: {why}" for name, why in NOT_INSIDE.items() if given[name] not in (None, (), False)
+    ]
+    if given["leftovers"] == "wait":
+        faults.append("leftovers: a container ends with its command, and all that is in it")
+    if given["cwd"] is not None and not given["cwd"].startswith("/"):
+        faults.append(f"cwd {given['cwd']:.80} is not absolute: it is the container's")
+
+
+NOT_INSIDE: Final = {
+    "on": "on and container exclude each other: give one",
+    "stdin": "nothing can be read from in a container yet: mount a file",
+    "clean_env": "to a container nothing of this environment goes anyway",
+}
+
+
+def _limits(limits: Limits | None, asked: object) -> Limits:
+    """Return *limits* with a container's own where nothing was said; `null` says that none is."""
+    if isinstance(asked, Limits):
+        asked = {name: value for name, value in vars(asked).items() if value is not None}
+    said = asked if isinstance(asked, Mapping) else {}
+    own = {"memory_bytes": CONTAINER_MEMORY_BYTES, "pids": CONTAINER_PIDS}
+    usual = {name: value for name, value in own.items() if name not in said}
+    return Limits(**{**vars(limits or Limits()), **usual})

@@ -1,0 +1,253 @@
+"""
+Commands in containers of an engine (Docker, or Podman behind the same API), each under a shim.
+
+The shim is a process of this machine for each attempt (`shim/keeper.py`), which alone speaks with
+the engine. Nothing here imports anything for HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterable, AsyncIterator
+from datetime import timedelta
+from typing import Any, Final
+
+from ... import shim
+from ...core.limits import to_ms
+from ...core.sight import Emptied, Gone, Sight
+from ...ports.clock import Clock
+from ...ports.executor import Capabilities, Executor, Handle, Launch
+from ...ports.news import News
+from ...record import Line, sight_of
+from ...shim import spool
+from .order import order_of
+
+log = logging.getLogger("outlast.container")
+
+KEPT: Final = "container"
+"""The file in which a shim leaves what another one needs to go on."""
+
+LOOK_AGAIN_S: Final = 1.0
+"""Between two looks at an attempt whose shim is no child of ours."""
+
+AGAIN_S: Final = 0.1
+LONGEST_AGAIN_S: Final = 10.0
+"""Between two shims for one attempt: the first wait, doubled up to the last."""
+
+ORDER: Final = ("", "began", "ended", "unkillable", "emptied")
+
+
+class ContainerExecutor:
+    """
+    Runs commands in containers; what is known of each is in its folder below *home*'s `jobs`.
+
+    To launch, and to go on with what somebody else launched, is the same: a shim is started for
+    the attempt, and the lock in its folder decides whether there is anything for it to do.
+    """
+
+    def __init__(self, home: str, floor_bytes: int) -> None:
+        self._home = home
+        self._floor_bytes = floor_bytes
+        self._orders: dict[str, dict[str, Any]] = {}
+        """What was launched here and has not ended: another shim begins it, if the first dies."""
+        self._told: dict[str, str] = {}
+        self._shims: dict[str, tuple[int, int]] = {}
+        """Pidfd and pid of the shims that were started here, by their attempt."""
+        self._waits: dict[str, float] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._news = News()
+
+    async def launch(self, launch: Launch) -> None:
+        """Start a shim for it, unless there is one."""
+        if launch.key in self._orders or launch.key in self._shims:
+            return
+        folder = self._folder(launch.key)
+        if spool.is_held(folder) or _is_over(folder):
+            return  # told by `watch`
+        spool.make_folder(folder)
+        order = order_of(launch, self._home, self._floor_bytes)
+        self._start_shim(launch.key, order)
+        self._orders[launch.key] = order
+        self._told.setdefault(launch.key, "")
+
+    def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
+        """Tell what the shims write down; an attempt that has none and is not over gets one."""
+        return self._news.flow(handles, self._take, self._told, self._close)
+
+    async def stop(self, handle: Handle, *, grace: timedelta) -> None:
+        """Leave the wish in the attempt's folder, where its shim finds it at once."""
+        spool.ask_to_stop(self._folder(handle.key), to_ms(grace))
+
+    async def look(self, handle: Handle) -> Sight | None:
+        """Read the record: an end may stand in it whose news is still on its way."""
+        folder = self._folder(handle.key)
+        record = spool.read_record(folder)
+        if record is None or record.never_started:
+            return None
+        line = record.ended or record.began
+        return Gone() if line is None else sight_of(line, folder, record.began)
+
+    async def release(self, handle: Handle) -> None:
+        """Nothing is held for an attempt that is over."""
+
+    # Watching -------------------------------------------------------------------------------
+
+    def _folder(self, key: str) -> str:
+        return f"{self._home}/jobs/{key}"
+
+    def _take(self, key: str) -> None:
+        self._told.setdefault(key, "")
+        self._read(key)
+
+    def _read(self, key: str) -> None:
+        """Tell what the record of *key* says, and see to it that somebody writes the rest."""
+        if key not in self._told:
+            return
+        if (timer := self._timers.pop(key, None)) is not None:
+            timer.cancel()
+        folder = self._folder(key)
+        try:
+            held = spool.is_held(folder)  # asked first: what is written before is seen
+            record = spool.read_record(folder) or spool.Record()
+        except OSError as error:
+            log.warning("%s cannot be read, and is tried again: %s", key, error)
+            self._read_later(key, LOOK_AGAIN_S)
+            return
+        never_ran = record.ended is not None and record.ended.get("unstarted")
+        began = None if never_ran else record.began
+        for line in (began, record.ended, record.unkillable, record.emptied):
+            if line is not None:
+                self._tell(key, line, record.began)
+        if record.emptied is not None or key in self._shims:
+            return
+        if held:
+            self._read_later(key, LOOK_AGAIN_S)
+        elif record.is_damaged:
+            self._put(key, Gone())  # it proves neither a start nor that there was none
+        else:
+            self._go_on(key, folder)
+
+    def _go_on(self, key: str, folder: str) -> None:
+        """There is no shim for it, and it is not over: have one, if anything is known of it."""
+        order = self._orders.get(key) or _kept(folder)
+        if order is None:
+            self._put(key, Gone())
+            return
+        if key not in self._waits:
+            self._waits[key] = AGAIN_S
+        try:
+            self._start_shim(key, order)
+        except OSError as error:
+            log.warning("%s has no shim, and that is tried again: %s", key, error)
+            self._read_later(key, self._next_wait(key))
+
+    def _next_wait(self, key: str) -> float:
+        wait = self._waits.get(key, 0.0)
+        self._waits[key] = min(2 * wait or AGAIN_S, LONGEST_AGAIN_S)
+        return wait
+
+    def _read_later(self, key: str, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[key] = loop.call_later(seconds, self._read, key)
+
+    # Shims ----------------------------------------------------------------------------------
+
+    def _start_shim(self, key: str, order: dict[str, Any]) -> None:
+        """Start one that outlives us, with its order on its standard input. Raises OSError."""
+        stdin = _file_of(json.dumps(order).encode())
+        null = os.open(os.devnull, os.O_WRONLY)
+        program = [sys.executable, "-I", "-S", shim.__path__[0], "container", order["folder"]]
+        try:
+            pid = os.posix_spawn(
+                sys.executable,
+                program,
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, stdin, 0),
+                    (os.POSIX_SPAWN_DUP2, null, 1),
+                ],
+                setsid=True,
+                setsigmask=(),
+                setsigdef=sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}),
+            )
+        finally:
+            os.close(stdin)
+            os.close(null)
+        pidfd = os.pidfd_open(pid)
+        self._shims[key] = pidfd, pid
+        asyncio.get_running_loop().add_reader(pidfd, self._shim_ended, key)
+
+    def _shim_ended(self, key: str) -> None:
+        self._let_go(key)
+        if key in self._told:
+            # At once if it has done its work; one that was killed has another after a while.
+            is_over = _is_over(self._folder(key))
+            self._read_later(key, 0 if is_over else self._next_wait(key))
+
+    def _let_go(self, key: str) -> None:
+        pidfd, pid = self._shims.pop(key)
+        asyncio.get_running_loop().remove_reader(pidfd)
+        os.close(pidfd)
+        os.waitpid(pid, os.WNOHANG)
+
+    async def _close(self) -> None:
+        """Let go of all shims: they go on by themselves."""
+        for timer in self._timers.values():
+            timer.cancel()
+        for key in tuple(self._shims):
+            self._let_go(key)
+
+    # Telling --------------------------------------------------------------------------------
+
+    def _tell(self, key: str, line: Line, began: Line | None) -> None:
+        """Pass a line of the record on as news, once."""
+        told = self._told.get(key)
+        if told is not None and ORDER.index(line["event"]) > ORDER.index(told):
+            self._told[key] = line["event"]
+            self._put(key, sight_of(line, self._folder(key), began))
+
+    def _put(self, key: str, seen: Sight) -> None:
+        if isinstance(seen, Emptied | Gone):
+            for known in (self._told, self._orders, self._waits):
+                known.pop(key, None)
+        self._news.put(key, seen)
+
+
+def _is_over(folder: str) -> bool:
+    record = spool.read_record(folder)
+    return record is not None and record.emptied is not None
+
+
+def _kept(folder: str) -> dict[str, Any] | None:
+    """Return what an earlier shim has left for another one; None if none came so far."""
+    try:
+        with open(f"{folder}/{KEPT}", "rb") as file:
+            order: dict[str, Any] = json.load(file)
+    except FileNotFoundError:
+        return None
+    return order
+
+
+def _file_of(data: bytes) -> int:
+    """Return an open file that nobody else sees, with *data* to be read: there are secrets in it."""
+    fd = os.memfd_create("order")
+    with os.fdopen(fd, "wb", closefd=False) as file:
+        file.write(data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def capabilities() -> Capabilities:
+    """Return what containers can do: all limits are the engine's to keep."""
+    return Capabilities()
+
+
+def make(*, home: str, floor_bytes: int, clock: Clock) -> Executor:
+    """Return the executor for the attempts of *home*, which keeps *floor_bytes* of it free."""
+    del clock
+    return ContainerExecutor(home, floor_bytes)

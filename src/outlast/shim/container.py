@@ -1,0 +1,187 @@
+"""One container of an engine, by its name: made, started, watched, signalled, removed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from .engine import Engine, EngineError, Stream, answer_of
+
+LABELS = ("outlast.home", "outlast.job", "outlast.attempt")
+"""What says whose a container is."""
+
+NOT_FOUND, CONFLICT = 404, 409
+
+NO_PROGRAM = ("executable file not found", "no such file or directory", "permission denied")
+"""What the runtime says of a command that cannot be executed."""
+
+
+class NotBegun(Exception):
+    """It did not begin, and never will: the reason, and words for people."""
+
+    def __init__(self, reason: str, error: str | None) -> None:
+        super().__init__(error)
+        self.reason = reason
+        self.error = error
+
+
+class Removed(Exception):
+    """The engine knows no such container any more."""
+
+
+class Container:
+    """
+    The container of the attempt that *order* is for.
+
+    Every method may raise OSError where the engine cannot be reached, and EngineError where it
+    refuses in a way that is not told here.
+    """
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._order = order
+        self.engine = Engine(order["engine"])
+        self.name: str = order["name"]
+        self._body: Any = order.get("body")
+        self._path = f"/containers/{self.name}"
+        self.may_exist = False
+        """Whether an engine may have been asked to make it."""
+
+    def make(self) -> str | None:
+        """
+        Make it; the one that is there already, if it is ours. Return the engine's words where
+        it has no such image, else None.
+
+        Raises:
+            NotBegun: The engine does not make it, or not as it is to be.
+        """
+        stream = self.engine.send("POST", f"/containers/create?name={self.name}", self._body)
+        self.may_exist = True
+        try:
+            made = answer_of(stream)
+        except EngineError as error:
+            words = str(error)
+            if error.status == CONFLICT:
+                self._take_ours(words)
+                return None
+            if error.status == NOT_FOUND and "no such image" in words.lower():
+                return words
+            raise NotBegun("engine_error", f"the engine does not make it: {words}") from None
+        ignored = [each for each in made.get("Warnings") or () if "discarded" in each.lower()]
+        if ignored:
+            # A limit that is not kept is none.
+            raise NotBegun("engine_error", "the engine cannot keep a limit: " + "; ".join(ignored))
+        return None
+
+    def _take_ours(self, words: str) -> None:
+        """It was made by somebody who was killed before it could say so, or is not ours."""
+        labels = self.engine.ask("GET", f"{self._path}/json")["Config"].get("Labels") or {}
+        wanted = self._order["labels"]
+        if any(labels.get(label) != wanted[label] for label in LABELS):
+            self.may_exist = False
+            raise NotBegun("engine_error", f"the engine does not make it: {words}")
+
+    def pull(self) -> Stream:
+        """Have the engine begin to pull its image, and return what it says of that."""
+        image = quote(self._order["image"], safe="")
+        return self.engine.send("POST", f"/images/create?fromImage={image}")
+
+    def read_pull(self, stream: Stream) -> None:
+        """
+        Read what the engine says of the pull.
+
+        Raises:
+            NotBegun: The image is not to be had.
+        """
+        try:
+            data = stream.read()
+        except EngineError as error:
+            raise NotBegun("image_unavailable", str(error)) from None
+        for line in data.splitlines():
+            try:
+                told = json.loads(line)
+            except ValueError:
+                continue  # cut in the middle: of a refusal comes the whole line by itself
+            if isinstance(told, dict) and (words := told.get("error")):
+                raise NotBegun("image_unavailable", str(words))
+
+    def start(self) -> None:
+        """
+        Start it. To be called only where the engine says that it never was.
+
+        Raises:
+            NotBegun: It does not start.
+        """
+        try:
+            self.engine.ask("POST", f"{self._path}/start")
+        except EngineError as error:
+            words = str(error)
+            reason = "engine_error"
+            if any(each in words for each in NO_PROGRAM):
+                reason = "spawn_failed"
+            raise NotBegun(reason, f"the container does not start: {words}") from None
+
+    def attach(self) -> Stream:
+        """
+        Return its output from now on: all of it, if it was not started yet.
+
+        Raises:
+            NotBegun: The engine does not let us have it.
+        """
+        stream = self.engine.send("POST", f"{self._path}/attach?stream=1&stdout=1&stderr=1")
+        try:
+            stream.read_head()
+        except EngineError as error:
+            stream.close()
+            words = f"the engine does not tell what it prints: {error}"
+            raise NotBegun("engine_error", words) from None
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def state(self) -> dict[str, Any]:
+        """Return how it stands, in the engine's terms. Raises Removed."""
+        try:
+            state: dict[str, Any] = self.engine.ask("GET", f"{self._path}/json")["State"]
+        except EngineError as error:
+            if error.status == NOT_FOUND:
+                raise Removed from None
+            raise
+        return state
+
+    def log(self) -> Stream:
+        """Return its output, from the beginning and as it comes."""
+        return self.engine.send("GET", f"{self._path}/logs?follow=1&stdout=1&stderr=1")
+
+    def end(self) -> Stream:
+        """Return what is over once it has ended."""
+        return self.engine.send("POST", f"{self._path}/wait")
+
+    def signal(self, name: str) -> Stream:
+        """
+        Send it a signal. The answer to KILL comes when it has ended, and with NOT_FOUND or
+        CONFLICT where it had already.
+        """
+        return self.engine.send("POST", f"{self._path}/kill?signal={name}")
+
+    def remove(self) -> None:
+        """Have nothing left of it, if it is ours. Idempotent."""
+        try:
+            self.engine.ask("DELETE", f"{self._path}?force=1&v=1")
+        except EngineError as error:
+            if error.status != NOT_FOUND:
+                raise
+
+
+def epoch_ms(at: str) -> int | None:
+    """Read a time as engines write it; None where it is none, or that of nothing (year 1)."""
+    from datetime import UTC, datetime
+
+    try:
+        whole = datetime.strptime(at[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    fraction = at[19:].lstrip(".").rstrip("Z").partition("+")[0]
+    milliseconds = int((fraction + "000")[:3]) if fraction.isdigit() else 0
+    return int(whole.timestamp()) * 1000 + milliseconds if whole.year > 1970 else None

@@ -1,0 +1,370 @@
+"""
+The shim of a container: keeps the clocks, the output and the record of one attempt of which the
+container engine has the processes.
+
+Run as `python -I -S path/to/shim container FOLDER`, with its order as JSON on stdin. It holds the
+record's lock for as long as it lives. Whoever is started for the same attempt after it goes on
+where it was: what matters is in the folder, or with the engine, under the attempt's name.
+
+A container is started only while the engine says of it that it never was, and after `began` is in
+the record. So a crash anywhere in between starts nothing twice.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from . import spool, survival, system
+from .container import Container, NotBegun, Removed, epoch_ms
+from .engine import EngineError, Stream
+from .failpoint import reach
+from .journal import Journal
+from .nudge import nudge
+from .running import Running
+from .sleep import Backoff, Sleeper, mono_ms, now_ms
+
+T = TypeVar("T")
+
+ORDER = "container"
+"""The file with what whoever takes over has to know: all of the order but what starts it."""
+
+FOR_A_START = ("body", "files", "pull", "no_engine")
+"""What of an order is for its start alone; environment and secrets are in it."""
+
+INSIDE = "in"
+"""The folder of an attempt that its container sees, read-only, as /in."""
+
+ENGINE_PATIENCE_MS = 10_000
+"""For how long an engine that does not answer is tried again before anything was started."""
+
+REMOVAL_MS = 1000
+"""How long after a KILL that is not ours a removal may take to show."""
+
+STILL_THERE_MS = 30_000
+"""After so long a container that cannot be removed is told as that."""
+
+KILLED_CODE = 137
+NO_PROGRAM_CODE = 127
+UNKNOWN_CODE = 255
+"""What an engine that has lost a container's end says of it; a program's own verdict as well."""
+
+REMOVED = "its container was removed by somebody else, and nobody saw how it ended"
+REBOOTED = "The machine was started anew while this ran"
+AWAY = "the engine was started anew, and no longer knows how this ended"
+
+
+class Keeper:
+    """Drives one attempt from its claim to its last line."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._order = order
+        self._folder: str = order["folder"]
+        self._container = Container(order)
+        self._container.may_exist = os.path.exists(f"{self._folder}/{ORDER}")
+        self._sleeper = Sleeper()
+        self._boot = system.boot_id()
+        self._journal: Journal
+
+    def run(self) -> None:
+        """Claim the attempt, and return when all is over; at once if somebody else has it."""
+        journal = Journal.claim(self._folder, lambda _: None)
+        if journal is None:
+            return
+        self._journal = journal
+        reach("keeper.after_claim")
+        system.tell_of_names(os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY))
+        record = journal.read()
+        if record.emptied is None:
+            if record.ended is None:
+                self._carry(record.began)
+            self._remove()
+        journal.close()
+
+    def _carry(self, began: spool.Line | None) -> None:
+        """Bring it from where it stands to its end."""
+        try:
+            if began is None:
+                self._begin()
+            else:
+                self._adopt(began)
+        except NotBegun as refusal:
+            self._end(None, refusal.reason, refusal.error, unstarted=True)
+
+    # Starting -------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if "body" not in self._order:
+            raise NotBegun("cancelled", None)  # nobody will launch it any more
+        self._refuse_if_unwanted()
+        if (words := self._order["no_engine"]) is not None:
+            raise NotBegun("engine_unavailable", words)
+        self._prepare()
+        self._make()
+        reach("keeper.after_make")
+        self._refuse_if_unwanted()
+        began = self._began()
+        try:
+            self._journal.begin(began)
+        except OSError as error:
+            raise NotBegun("disk_full", f"could not write the record: {error}") from None
+        reach("keeper.after_began")
+        self._start(began)
+
+    def _prepare(self) -> None:
+        """Put what it needs on disk, if there is room."""
+        floor = self._order["floor_bytes"]
+        if (free := system.free_bytes(self._journal.fd)) < floor:
+            words = f"only {free >> 20} MiB are free where output goes; {floor >> 20} must stay so"
+            raise NotBegun("disk_full", words)
+        kept = {key: value for key, value in self._order.items() if key not in FOR_A_START}
+        try:
+            _write(f"{self._folder}/{ORDER}", json.dumps(kept).encode())
+            for stream in (spool.STDOUT, spool.STDERR):
+                open(f"{self._folder}/{stream}", "ab").close()  # there for whoever follows
+            if files := self._order["files"]:
+                inside = f"{self._folder}/{INSIDE}"
+                os.makedirs(inside, exist_ok=True)
+                # For the container's user, whoever that is; on this side nobody else gets here.
+                os.chmod(inside, 0o755)  # noqa: S103 the folder around it is 0700
+                for name, text in files.items():
+                    _write(f"{inside}/{name}", text.encode("utf-8", "surrogateescape"), 0o755)
+        except OSError as error:
+            words = f"could not prepare the start: {error.strerror}"
+            raise NotBegun("disk_full", words) from None
+
+    def _make(self) -> None:
+        """Have the engine make the container, and pull its image first if that is to be."""
+        policy = self._order["pull"]
+        if policy == "always":
+            self._pull()
+        missing = self._patiently(self._container.make)
+        if missing is not None and policy == "missing":
+            self._pull()
+            missing = self._patiently(self._container.make)
+        if missing is not None:
+            raise NotBegun("image_unavailable", missing)
+
+    def _pull(self) -> None:
+        limit_ms = self._order["pull_timeout_ms"]
+        deadline = mono_ms() + limit_ms
+        spool.write_phase(self._folder, "pulling_image")
+        stream = self._patiently(self._container.pull)
+        try:
+            while not stream.is_over:
+                _, ready = self._sleeper.sleep(deadline, stream)
+                self._refuse_if_unwanted()
+                if ready:
+                    self._container.read_pull(stream)
+                elif mono_ms() >= deadline:
+                    words = f"TimeoutError: The image was not pulled in {limit_ms / 1000:.12g}s"
+                    raise NotBegun("pull_timeout", words)
+        except OSError as error:
+            raise NotBegun("engine_unavailable", f"the engine went away: {error}") from None
+        finally:
+            stream.close()
+            spool.write_phase(self._folder, None)
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Return what *call* does; an engine that does not answer is tried for a while."""
+        deadline, backoff = mono_ms() + ENGINE_PATIENCE_MS, Backoff()
+        while True:
+            self._refuse_if_unwanted()
+            try:
+                return call()
+            except OSError as error:
+                if mono_ms() >= deadline:
+                    where = self._container.engine.address
+                    words = f"no container engine answers at {where}: {error.strerror or error}"
+                    raise NotBegun("engine_unavailable", words) from None
+            self._sleeper.sleep(backoff.next_ms())
+
+    def _refuse_if_unwanted(self) -> None:
+        if (wish := spool.stop_wish(self._folder)) is not None:
+            raise NotBegun(wish.reason, wish.error)
+
+    def _began(self) -> spool.Line:
+        return {
+            "event": "began",
+            "at": now_ms(),
+            "mono_ms": mono_ms(),
+            "pid": 0,
+            "start": 0,
+            "shim_pid": os.getpid(),
+            "shim_start": system.start_time(os.getpid()) or 0,
+            "boot": self._boot,
+            "containment": "cgroup",
+            "cgroup": None,
+            "survives": survival.survives(),
+            "timeout_ms": self._order["timeout_ms"],
+            "grace_ms": self._order["grace_ms"],
+            **{name: self._order[name] for name in spool.OUTPUT_LIMITS},
+            "v": spool.VERSION,
+        }
+
+    def _start(self, began: spool.Line) -> None:
+        """Start it, which it never was, and follow it."""
+        output: Stream | None = None
+        try:
+            # Before it starts: its log has all of it as well, but that takes the engine longer.
+            output = self._container.attach()
+            self._container.start()
+        except (OSError, NotBegun) as error:
+            if output is not None:
+                output.close()
+            if isinstance(error, NotBegun):
+                raise
+            self._adopt(began)  # whether it was started, the engine knows
+            return
+        reach("keeper.after_start")
+        since = mono_ms()
+        self._nudge()
+        self._follow(since, output)
+
+    # Going on -------------------------------------------------------------------------------
+
+    def _adopt(self, began: spool.Line) -> None:
+        """Go on with a container of which the record says that it was about to start."""
+        state = self._state()
+        if began["boot"] != self._boot:
+            self._end(None, "host_rebooted", REBOOTED)
+        elif state is None:
+            self._end(None, "lost", REMOVED)
+        elif state["Status"] == "created":
+            self._refuse_if_unwanted()
+            self._start(began)
+        else:
+            started = epoch_ms(state["StartedAt"]) or began["at"]
+            self._follow(began["mono_ms"] + max(0, started - began["at"]))
+
+    def _state(self) -> dict[str, Any] | None:
+        """Return how the container stands; None if it is gone. Waits for the engine."""
+        backoff = Backoff()
+        while True:
+            try:
+                return self._container.state()
+            except Removed:
+                return None
+            except (OSError, EngineError):
+                self._sleeper.sleep(backoff.next_ms())
+
+    def _follow(self, since_ms: int, output: Stream | None = None) -> None:
+        """
+        Keep it, started at *since_ms*, to its end, and say how that was.
+
+        *output* is all that it prints; without it, what is not here yet is taken from its log.
+        """
+        running = Running(self._order, self._container, self._sleeper)
+        try:
+            running.follow(since_ms, output)
+            while (state := self._state()) is not None and state.get("Running"):
+                running.follow(since_ms)  # the engine was started anew under us
+            if state is not None and running.cause(state["ExitCode"]) is None:
+                state = self._last_state()
+            self._conclude(running, state)
+        finally:
+            running.close()
+
+    def _last_state(self) -> dict[str, Any] | None:
+        """Return how it ended. Whoever removes a container kills it first: that is waited for."""
+        deadline, backoff = mono_ms() + REMOVAL_MS, Backoff()
+        while True:
+            state = self._state()
+            if state is None or state["ExitCode"] != KILLED_CODE or state.get("OOMKilled"):
+                return state
+            if mono_ms() >= deadline and state["Status"] != "removing":
+                return state
+            self._sleeper.sleep(backoff.next_ms())
+
+    def _conclude(self, running: Running, state: dict[str, Any] | None) -> None:
+        code: int | None = None if state is None else state["ExitCode"]
+        if (cause := running.cause(code)) is not None:
+            reason, error = cause
+            if reason == "timeout" and error is not None:
+                running.say(error)
+            self._end(None if code == KILLED_CODE else code, reason, error)
+        elif state is None:
+            self._end(None, "lost", REMOVED)
+        elif state.get("OOMKilled") and code == KILLED_CODE:
+            self._end(code, "oom_killed", "killed by the kernel for want of memory")
+        elif code == NO_PROGRAM_CODE and (words := running.failed_start()) is not None:
+            self._end(None, "spawn_failed", words)
+        elif code == UNKNOWN_CODE and running.was_away:
+            self._end(None, "lost", AWAY)
+        else:
+            self._end(code, None, state.get("Error") or None)
+
+    # Ending ---------------------------------------------------------------------------------
+
+    def _end(
+        self, code: int | None, reason: str | None, error: str | None, *, unstarted: bool = False
+    ) -> None:
+        ended = {"code": code, "signal": None, "reason": reason, "error": error, "by": "shim"}
+        void = {"unstarted": True} if unstarted else {}
+        self._publish({"event": "ended", "at": now_ms(), **ended, **void})
+        reach("keeper.after_end")
+
+    def _publish(self, line: spool.Line) -> None:
+        """Write a line down, however long the disk is full, and tell that there is news."""
+        self._journal.publish(line)
+        self._nudge()
+        backoff = Backoff()
+        while not self._journal.is_saved:
+            self._sleeper.sleep(backoff.next_ms())
+            self._journal.save()
+
+    def _remove(self) -> None:
+        """Once the record is safe: leave nothing of it with the engine, and say so."""
+        since, told, backoff = mono_ms(), False, Backoff()
+        while True:
+            try:
+                self._container.remove()
+                break
+            except (OSError, EngineError) as error:
+                if isinstance(error, OSError) and not self._container.may_exist:
+                    break  # no engine was ever reached, so that none has to be waited for
+                if not told and mono_ms() - since > STILL_THERE_MS:
+                    told = True
+                    words = f"container {self._container.name} could not be removed: {error}"
+                    self._publish({"event": "unkillable", "at": now_ms(), "error": words})
+            self._sleeper.sleep(backoff.next_ms())
+        reach("keeper.after_remove")
+        sizes = {
+            f"{stream}_bytes": spool.output_size(self._folder, stream)
+            for stream in (spool.STDOUT, spool.STDERR)
+        }
+        self._publish({"event": "emptied", "at": now_ms(), **sizes, "leftovers": 0})
+
+    def _nudge(self) -> None:
+        nudge(self._order["home"], self._order["key"])
+
+
+def _write(path: str, data: bytes, mode: int = 0o600) -> None:
+    fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        os.fchmod(fd, mode)
+        while data:
+            data = data[os.write(fd, data) :]
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.rename(f"{path}.new", path)
+
+
+def main() -> None:
+    """Run as `python -I -S shim container FOLDER`, the order on stdin."""
+    with os.fdopen(0, "rb", closefd=False) as file:
+        order = json.loads(file.read())
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.close(null)
+    os.umask(0o077)
+    os.chdir("/")
+    gc.disable()
+    if sys.argv[2] != order["folder"]:
+        raise SystemExit("the order on stdin is another attempt's")
+    Keeper(order).run()

@@ -1,0 +1,82 @@
+"""A container's two streams of output, taken apart as the engine sends them."""
+
+from __future__ import annotations
+
+import os
+
+from . import spool
+
+_HEAD_BYTES = 8
+_STREAMS = {0: spool.STDOUT, 1: spool.STDOUT, 2: spool.STDERR}
+
+
+class Muxed:
+    """
+    Puts what an engine's log says at the end of an attempt's `stdout` and `stderr`.
+
+    The engine always tells its log from the beginning: of each stream as much is passed over as
+    the file has already, so that whoever takes over writes nothing twice. A frame is a head of
+    eight bytes (the stream, three zeros, the length) and what was printed.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._files: dict[str, int] = {}
+        self._passed_over: dict[str, int] = {}
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        for stream in (spool.STDOUT, spool.STDERR):
+            self._files[stream] = os.open(f"{folder}/{stream}", flags, 0o600)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """The log is told from its beginning again."""
+        self._unread = b""
+        self._stream = spool.STDOUT
+        self._left = 0
+        for stream, fd in self._files.items():
+            self._passed_over[stream] = os.fstat(fd).st_size
+
+    def take(self, data: bytes) -> None:
+        """Take in what comes next of the log. Raises OSError where it cannot be written."""
+        view = self._unread + data
+        at = 0
+        pieces: dict[str, list[bytes]] = {stream: [] for stream in self._files}
+        while True:
+            if self._left:
+                piece = view[at : at + self._left]
+                at += len(piece)
+                self._left -= len(piece)
+                pieces[self._stream].append(piece)
+            if self._left or len(view) - at < _HEAD_BYTES:
+                break
+            self._stream = _STREAMS.get(view[at], spool.STDOUT)
+            self._left = int.from_bytes(view[at + 4 : at + 8], "big")
+            at += _HEAD_BYTES
+        self._unread = view[at:] if not self._left else b""
+        for stream, found in pieces.items():
+            self._write(stream, b"".join(found))
+
+    def _write(self, stream: str, data: bytes) -> None:
+        passed = min(self._passed_over[stream], len(data))
+        self._passed_over[stream] -= passed
+        data = data[passed:]
+        while data:
+            data = data[os.write(self._files[stream], data) :]
+
+    def say(self, words: str) -> None:
+        """End `stderr` with a line of ours, unless it ends so already."""
+        line = f"{words}\n".encode()
+        path_fd = self._files[spool.STDERR]
+        size = os.fstat(path_fd).st_size
+        fd = os.open(f"/proc/self/fd/{path_fd}", os.O_RDONLY)
+        try:
+            tail = os.pread(fd, len(line) + 1, max(0, size - len(line) - 1))
+        finally:
+            os.close(fd)
+        if tail in (line, b"\n" + line):
+            return
+        os.write(path_fd, (b"" if not tail or tail.endswith(b"\n") else b"\n") + line)
+
+    def close(self) -> None:
+        """Write no more."""
+        for fd in self._files.values():
+            os.close(fd)

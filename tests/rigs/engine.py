@@ -1,0 +1,170 @@
+"""A real container engine for tests: a dockerd of its own, with an image made on the spot."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tarfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from outlast.shim import system
+
+IMAGE = "box:1"
+UP_S = 60.0
+PROGRAMS = ("dockerd", "docker-init", "busybox")
+
+
+def missing() -> str | None:
+    """Say what keeps an engine from being started here; None if nothing does."""
+    if os.geteuid() != 0:
+        return "an engine of one's own needs root"
+    gone = [name for name in PROGRAMS if _which(name) is None]
+    return f"no {', '.join(gone)} here: apt-get install docker.io busybox" if gone else None
+
+
+def _which(name: str) -> str | None:
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+class Engine:
+    """A dockerd whose data, socket and containers are all below *folder*; nothing leaves it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.socket = folder / "s"
+        self.address = f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Have it run: the first time with the image, later with what it had."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "pid").unlink(missing_ok=True)
+        words = [
+            *(_which("dockerd"), "--data-root", f"{self.folder}/data"),
+            *("--exec-root", f"{self.folder}/exec", "--pidfile", f"{self.folder}/pid"),
+            *("--host", self.address, "--iptables=false", "--ip6tables=false", "--ip-masq=false"),
+            *("--ip-forward=false", "--bridge=none", "--userland-proxy=false", "--live-restore"),
+            *("--exec-opt", "native.cgroupdriver=cgroupfs", "--log-level=warn"),
+            # Where a hard limit may not be raised, the usual one of a container must be below it.
+            *("--default-ulimit", "nofile=20000:20000"),
+        ]
+        with open(self.folder / "log", "ab") as log:
+            # By way of a shell that leaves at once: it is no child of the tests.
+            subprocess.run(
+                ["/bin/sh", "-c", '"$@" &', "sh", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                check=True,
+            )
+        self._wait_until_up()
+        if not self.ask("GET", "/images/json"):
+            self._make_image()
+
+    def _wait_until_up(self) -> None:
+        deadline = time.monotonic() + UP_S
+        while True:
+            with suppress(OSError):
+                self.ask("GET", "/_ping")
+                return
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Kill the daemon as `kill -9` does. Its containers live on."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it and everything of it."""
+        with suppress(OSError):
+            for each in self.containers():
+                self.ask("DELETE", f"/containers/{each['Id']}?force=1")
+        self._end(signal.SIGTERM)
+        subprocess.run(
+            ["umount", "--recursive", "--lazy", f"{self.folder}/data"],
+            check=False,
+            capture_output=True,
+        )
+
+    def _end(self, signum: int) -> None:
+        pid = int((self.folder / "pid").read_text())
+        started = system.start_time(pid)
+        os.kill(pid, signum)
+        deadline = time.monotonic() + UP_S
+        while system.is_running(pid, started):
+            assert time.monotonic() < deadline, "the engine does not end"
+            time.sleep(0.02)
+
+    def containers(self) -> list[dict[str, Any]]:
+        """
+        Return all containers that it has, those that have ended too.
+
+        Its list may go on to name one that it was asked to remove while that was ending: each is
+        looked for.
+        """
+        listed: list[dict[str, Any]] = self.ask("GET", "/containers/json?all=1")
+        return [each for each in listed if self._has(each["Id"])]
+
+    def _has(self, container: str) -> bool:
+        try:
+            self.ask("GET", f"/containers/{container}/json")
+        except AssertionError:
+            return False
+        return True
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> Any:
+        """Ask it something by its API, as its own client would."""
+        connection = http.client.HTTPConnection("engine", timeout=60)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        try:
+            connection.sock.settimeout(60)
+            connection.sock.connect(str(self.socket))
+            connection.request(method, path, body)
+            answer = connection.getresponse()
+            data = answer.read()
+        finally:
+            connection.close()
+        assert answer.status < 400, data
+        return json.loads(data) if data[:1] in (b"[", b"{") and path != "/_ping" else None
+
+    def _make_image(self) -> None:
+        """Import an image of nothing but busybox and the libraries that it needs."""
+        busybox = _which("busybox")
+        assert busybox is not None
+        root = io.BytesIO()
+        with tarfile.open(fileobj=root, mode="w") as tar:
+            for name, mode in (("bin", 0o755), ("etc", 0o755), ("tmp", 0o1777), ("root", 0o700)):
+                _add(tar, name, tarfile.DIRTYPE, mode)
+            tar.add(os.path.realpath(busybox), "bin/busybox")
+            for library in _libraries(busybox):
+                tar.add(os.path.realpath(library), library.lstrip("/"))
+            names = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+            for name in names.stdout.split():
+                if name != "busybox":
+                    _add(tar, f"bin/{name}", tarfile.SYMTYPE, 0o777, link="busybox")
+            _add(tar, "etc/passwd", tarfile.REGTYPE, 0o644, data=b"root:x:0:0::/root:/bin/sh\n")
+        self.ask("POST", f"/images/create?fromSrc=-&repo={IMAGE}", root.getvalue())
+
+
+def _add(
+    tar: tarfile.TarFile, name: str, kind: bytes, mode: int, *, link: str = "", data: bytes = b""
+) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.linkname, entry.size = kind, mode, link, len(data)
+    tar.addfile(entry, io.BytesIO(data))
+
+
+def _libraries(program: str) -> list[str]:
+    """Return the libraries that a program is linked to; none for a static one."""
+    told = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+    words = [word for line in told.splitlines() for word in line.split()]
+    return sorted({word for word in words if word.startswith("/") and os.path.exists(word)})
