@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from outlast.core.job import Job, JobId, JobSpec, Node
+from outlast.core.hostspec import HostSpec
+from outlast.core.job import Job, JobId, JobSpec, Node, nodes_of
 from outlast.core.state import JobStatus, NodeStatus
 from outlast.engine.public import Address, iso, public_job
 
@@ -67,6 +69,20 @@ def test_a_node_tells_what_is_special_about_it(node: Node, expected: dict[str, o
     assert isinstance(shown, list)
     assert expected.items() <= shown[0].items()
     assert {"stop_error", "late_exit_code", "degraded"} & set(shown[0]) == set(expected) - {"phase"}
+
+
+def test_a_host_s_own_limit_is_its_node_s() -> None:
+    """And the job's where it is the only one; the others have what their job says."""
+    hosts = {"a": HostSpec(timeout=timedelta(seconds=5))}
+    spec = JobSpec(shell=":", on=("a", "b"), hosts=hosts, timeout=timedelta(seconds=60))
+    two: dict[str, Any] = public(replace(JOB, spec=spec, nodes=nodes_of(spec)))
+    one = public(replace(JOB, spec=spec, nodes=nodes_of(spec)[:1]))
+
+    assert [60_000, 5_000, None] == [
+        two["timeout_ms"],
+        *(node.get("timeout_ms") for node in two["nodes"]),
+    ]
+    assert 5_000 == one["timeout_ms"]
 
 
 def test_progress_is_that_of_all_nodes() -> None:

@@ -59,7 +59,7 @@ def public_job(
         "started_at": iso(job.started_at),
         "completed_at": iso(job.completed_at),
         "stopped_at": iso(job.stopped_at),
-        "timeout_ms": to_ms(job.spec.timeout),
+        "timeout_ms": to_ms((job.spec if one is None else job.spec.at(one.name)).timeout),
         "poll_interval_ms": to_ms(poll_interval(now - job.created_at)),
         "expires_at": iso(job.expires_at),
     }
@@ -100,6 +100,8 @@ def _public_node(job: Job, node: Node) -> dict[str, Any]:
     for name in ("stop_error", "late_exit_code"):
         if (value := getattr(node, name)) is not None:
             public[name] = value
+    if (limit := job.spec.at(node.name).timeout) != job.spec.timeout:
+        public["timeout_ms"] = to_ms(limit)
     if node.degraded:
         public["degraded"] = True
     if node.executor == SSH:

@@ -64,6 +64,7 @@ NODE: Final = object_of(
     {
         "stop_error": TEXT,
         "late_exit_code": WHOLE,
+        "timeout_ms": WHOLE,
         "degraded": YES_NO,
         "survives_disconnect": YES_NO,
     },
