@@ -31,6 +31,9 @@ def test_some_hosts_failed_is_partial(cli: Cli, farm: Farm) -> None:
     assert 6 == done.code, done
     job_id = done.talk.split()[0].removeprefix("outlast:").strip()
     assert "connect_failed" in done.talk or "ConnectFailed" in done.talk
+    assert {"NODE", farm.hosts[0], "127.0.0.9:1"} <= {
+        line.split()[1] for line in done.talk.splitlines() if line.startswith("outlast: ")
+    }
 
     listed = cli("job", "list", "--output", "id").text.split()
     (job_id,) = listed

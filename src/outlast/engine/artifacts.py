@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..artifacts import Artifact, Collection, open_content, pieces, read
 from ..core.artifact import safe_path
-from ..core.limits import from_epoch_ms
+from ..core.limits import from_epoch_ms, to_epoch_ms
 from ..errors import InvalidRequest, NotFound
 from .public import iso
 
@@ -137,7 +137,7 @@ def zipped(job: Job, places: Iterable[Place]) -> Iterator[bytes]:
     places = tuple(places)
     stream = _Stream()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        head = _entry(zipfile, MANIFEST, EARLIEST)
+        head = _entry(zipfile, MANIFEST, _zip_time(to_epoch_ms(job.created_at) // 1000))
         with archive.open(head, "w") as file:
             file.write(json.dumps(_manifest(job, places), indent=2).encode() + b"\n")
         yield from stream.take()

@@ -124,7 +124,8 @@ def _tell_end(caller: Caller, job: Job) -> None:
     if len(job.nodes) > 1:
         from ...framework.grid import grid
 
-        caller.say(grid(job, SystemClock().now()))
+        for line in grid(job, SystemClock().now()).splitlines():
+            caller.say(line)
 
 
 def _tell_way_back(caller: Caller, job: Job, offsets: dict[str, int]) -> None:
