@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from outlast import Client
-from outlast.core.job import Job, Node
+from outlast import Client, executors
+from outlast.clock import SystemClock
+from outlast.core.job import Job, JobSpec, Node
+from outlast.core.sight import Alive, Emptied, Exited, Sight, Unkillable
+from outlast.core.state import Reason
 from outlast.errors import Expired
+from outlast.executors.ssh import CONFIG
+from outlast.executors.ssh.link import shim as shim_text
+from outlast.executors.ssh.link import shim_path
+from outlast.executors.ssh.words import OVERDUE, UNKILLABLE
+from outlast.home import Home
+from outlast.ports.executor import Captured, Launch
 from outlast.ports.store import Query
 from outlast.store import open_store
+from outlast.testing.executor import Watch
 from outlast.testing.sshd import Farm
 
 from ..world import eventually, supervisor_of
@@ -104,6 +116,75 @@ def test_what_is_lost_is_still_cleaned_up_when_its_host_is_back(
     assert ("lost", None, 37) == (node.reason, node.exit_code, node.late_exit_code)
     assert client.output(ended.id).startswith(b"up\n")
     assert [[]] * 3 == [_left(farm, host) for host in hosts[:3]]
+
+
+class Ahead(SystemClock):
+    """The clock of a test that cannot wait for minutes."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead.total_seconds()
+
+
+def test_who_runs_far_beyond_its_limit_is_lost_and_told_as_not_to_be_ended(
+    farm: Farm, home: Path, tmp_path: Path
+) -> None:
+    """
+    A host whose kills do nothing says that it still runs: it is believed for a while. Then it is
+    lost, and that it does not die is said until it is gone.
+    """
+    (host, *_) = farm.hosts
+    shim = farm.home / host / shim_path()
+    shim.parent.mkdir(parents=True)
+    shim.write_bytes(shim_text().replace(b"strike() {", b"strike() { return 0"))
+    clock = Ahead()
+    Home(str(home)).prepare()
+    launch = Launch(
+        key=f"job_{tmp_path.name}/0/1",
+        spec=JobSpec(
+            shell="echo $$; exec sleep 1000",
+            timeout=timedelta(seconds=1),
+            grace=timedelta(),
+            reconnect_timeout=timedelta(seconds=1),
+        ),
+        captured=Captured(env={CONFIG: str(farm.config)}),
+        node=host,
+    )
+    output = home / "jobs" / launch.key / "stdout"
+
+    async def story() -> tuple[Exited, Unkillable, list[Sight]]:
+        executor = executors.load("ssh", home=str(home), floor_bytes=0, clock=clock)
+        watch = Watch(executor)
+        handle = await watch.start(launch)
+        await watch.until(Alive)
+
+        async def grow_old() -> None:
+            while True:
+                clock.ahead += timedelta(seconds=10)
+                watch.see(handle)
+                await asyncio.sleep(0.1)
+
+        ageing = asyncio.create_task(grow_old())
+        *_, end = await watch.until(Exited)
+        *_, stuck = await watch.until(Unkillable)
+        assert isinstance(end, Exited)
+        assert isinstance(stuck, Unkillable)
+        ageing.cancel()
+        os.kill(int(output.read_text()), signal.SIGKILL)
+        watch.see(handle)
+        over = await watch.over()
+        await watch.close()
+        return end, stuck, over
+
+    end, stuck, over = asyncio.run(story())
+    assert (Reason.LOST, OVERDUE, None) == (end.reason, end.error, end.exit_code)
+    assert UNKILLABLE == stuck.error
+    assert isinstance(over[-1], Emptied)
+    assert [] == _left(farm, host)
 
 
 def _lost(client: Client, job: Job) -> Node | None:

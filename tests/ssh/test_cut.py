@@ -164,14 +164,35 @@ def _at_work_in(folder: Path) -> list[int]:
 
 
 def test_this_machine_s_disk_keeps_its_floor(
-    client: Client, farm: Farm, home: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What prints where nothing can be kept is ended on its host; who prints nothing is not."""
+    """
+    What prints where nothing can be kept is ended on its host; who prints nothing is not. Who had
+    printed and ended before keeps its end, and its output waits on the host for room.
+    """
+    line = f"until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo out; exit 37"
+    early = client.submit(on=farm.hosts[1], shell=line)
+    eventually(lambda: client.get(early.id).started_at, within_s=PATIENCE_S)
+    os.kill(supervisor_of(client) or 0, signal.SIGKILL)
+    (tmp_path / "go").touch()
+    folder = farm.home / farm.hosts[1] / ".outlast" / "jobs" / f"{early.id}.0.1"
+    eventually((folder / "emptied").exists, within_s=PATIENCE_S)
     monkeypatch.setenv("OUTLAST_MIN_FREE", "1000t")
     with Client() as small:
         loud = small.submit(on=farm.hosts[0], shell="echo out; exec sleep 1000", grace=0)
         quiet = small.submit(on=farm.hosts[1], shell="sleep 1; exit 37")
         loud, quiet = settled(small, loud, quiet)
+        seen = eventually(lambda: small.get(early.id).nodes[0].stop_error, within_s=PATIENCE_S)
+        assert "waits on the host" in str(seen)
+        assert ("exit_nonzero", None) == (
+            small.get(early.id).reason,
+            small.get(early.id).stopped_at,
+        )
+    monkeypatch.setenv("OUTLAST_MIN_FREE", "1m")
+    os.kill(supervisor_of(client) or 0, signal.SIGKILL)
+    with Client() as roomy:
+        (early,) = settled(roomy, early)
+        assert (37, b"out\n") == (early.exit_code, roomy.output(early.id))
 
     assert ("disk_full", None) == (loud.reason, loud.exit_code)
     assert "must stay free" in str(loud.nodes[0].error)

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -132,7 +133,13 @@ def test_poor_and_noisy_hosts_do_as_well_as_any(client: Client, farm: Farm, tmp_
     assert [("timeout", -1)] * 2 == [fate(node) for node in settled(client, *stopped)]
     (node,) = settled(client, filling)
     assert ("signal", signal.SIGKILL) == (node.reason, node.signal)
-    assert 500_000 < len(client.output(filling.id)) < 1 << 20
+    assert 500_000 < len(client.output(filling.id)) < MIB
+    fed = client.submit(on=full, shell="cat", stdin_data=bytes(2 * MIB))
+    assert [("disk_full", None)] == [fate(node) for node in settled(client, fed)]
+    # Its home cannot be seen from here: a job tells what lies there, beside itself.
+    lying = client.submit(on=full, shell="cd ~/.outlast/jobs && ls | grep -v $OUTLAST_JOB_ID")
+    assert [("exit_nonzero", 1)] == [fate(node) for node in settled(client, lying)]
+    assert b"" == client.output(lying.id)
 
 
 @pytest.mark.slow
@@ -186,6 +193,23 @@ def test_hosts_that_cannot_or_lie_are_told_and_harm_no_other(
     settled(client, *jobs)
     assert [b"out\n"] * 5 == [client.output(job.id) for job in (jobs[0], *jobs[4:-1])]
     assert 2 * MIB < len(client.output(jobs[-1].id)) <= 3 * MIB
+
+
+@pytest.mark.slow
+def test_much_output_takes_no_memory(client: Client, farm: Farm) -> None:
+    """64 MiB come whole, and the supervisor is as small as with one line."""
+    settled(client, client.submit(on=farm.hosts[0], shell="echo little"))
+    supervisor = supervisor_of(client)
+    before = resident(supervisor)
+    job = client.submit(on=farm.hosts[0], shell="head -c 67108864 /dev/zero | tr '\\0' x")
+    largest = before
+    while not client.get(job.id).is_settled:
+        largest = max(largest, resident(supervisor))
+        time.sleep(0.1)
+
+    assert supervisor == supervisor_of(client)
+    assert 64 * MIB == client.get(job.id).nodes[0].stdout_bytes
+    assert largest - before < 32 * MIB
 
 
 def settled_or_lost(client: Client, jobs: list[Job]) -> list[Node]:

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from ...core.state import Reason
 from .refusal import Cut
 
 MAX_NUMBER: Final = 1 << 47
@@ -77,6 +78,14 @@ def parse_status(answer: bytes) -> Report:
     except (ValueError, IndexError) as error:
         raise Cut(f"the host's answer makes no sense: {error}") from None
     return report
+
+
+def reason_of(word: str) -> Reason:
+    """Return the reason that a host names; of a word that is none, it is not certain what it was."""
+    try:
+        return Reason(word)
+    except ValueError:
+        return Reason.LOST
 
 
 def _told(words: list[str]) -> tuple[str, Told]:

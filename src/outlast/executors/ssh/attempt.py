@@ -16,7 +16,7 @@ from ...core.sight import Alive, Emptied, Exited, Sight, Unkillable
 from ...core.state import Reason
 from ...ports.clock import Clock
 from ...shim import spool
-from .answer import Told
+from .answer import Told, reason_of
 from .login import drop_login, hold_login, read_login
 from .place import Place
 from .wanted import Wanted
@@ -59,7 +59,7 @@ class Attempt:
         self.reason = "cancelled"
         self.is_over = False
         self._is_stopping = False
-        self._is_said_not_over = False
+        self._said = ""
         self.files = Wanted(known, self._note)
         """What is fetched after its command: until that is done, its end is not told."""
 
@@ -110,6 +110,11 @@ class Attempt:
     def connect_s(self) -> float:
         """How long its host may take to let us in."""
         return float(self._known["connect_ms"]) / 1000
+
+    @property
+    def reconnect_s(self) -> float:
+        """How long past all limits its host is waited for."""
+        return float(self._known["reconnect_ms"]) / 1000
 
     @property
     def is_sent(self) -> bool:
@@ -265,12 +270,12 @@ class Attempt:
     def out_of_reach(self, error: str) -> None:
         """Its host stays away: whether it was stopped cannot be seen."""
         if self._is_stopping:
-            self._not_over(OUT_OF_REACH.format(error=error))
+            self.not_over(OUT_OF_REACH.format(error=error))
 
     def no_room(self, error: str) -> None:
         """This machine's disk is full: it is ended; of one that has ended, the output waits."""
         if self.is_to_have_all and self.has_ended:
-            self._not_over(ON_THE_HOST.format(error=error))
+            self.not_over(ON_THE_HOST.format(error=error))
         elif not self._is_stopping:
             self._note(no_room=error)
             self.stop(from_ms(self._known["grace_ms"]), Reason.DISK_FULL)
@@ -280,9 +285,10 @@ class Attempt:
         """Whether all its output is to be fetched: it was not ended because there is no room."""
         return bool(self._known.get("ended", {}).get("reason") != Reason.DISK_FULL)
 
-    def _not_over(self, error: str) -> None:
-        if not self._is_said_not_over:
-            self._is_said_not_over = True
+    def not_over(self, error: str) -> None:
+        """It has ended, or was to, and something is left of it: why."""
+        if error != self._said:
+            self._said = error
             self._tell(self.key, Unkillable(error=error))
 
     # Telling --------------------------------------------------------------------------------
@@ -339,7 +345,7 @@ class Attempt:
 
     def _exited(self, late: int | None = None) -> Exited:
         ended, began = self._known["ended"], self._known.get("began")
-        reason = _reason(ended["reason"])
+        reason = None if ended["reason"] is None else reason_of(ended["reason"])
         error = ended.get("error")
         if error is None and reason == Reason.DISK_FULL:
             error = self._known.get("no_room")
@@ -388,11 +394,3 @@ class Attempt:
 
     def _write(self) -> None:
         jsonfile.write(f"{self.folder}/{REMOTE}", self._known)
-
-
-def _reason(name: str | None) -> Reason | None:
-    try:
-        return None if name is None else Reason(name)
-    except ValueError:
-        # A word of somebody's who is no shim of ours: that it ended of itself is not certain.
-        return Reason.LOST

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,7 +13,8 @@ from typing import Final
 from ...core.state import Reason
 from ...ports.clock import Clock
 from ...shim import spool
-from .answer import Report, Told, parse_status
+from .absence import Absence
+from .answer import Report, Told, parse_status, reason_of
 from .attempt import Attempt
 from .collecting import Collecting
 from .fetch import Fetcher
@@ -20,7 +22,16 @@ from .link import Link
 from .order import key_on_host
 from .place import Place
 from .refusal import Cut, Refused
-from .words import AWAY, FORGOTTEN, GIVEN_UP, NEVER_OVER, OVERDUE, PARENT_KILLED, REBOOTED
+from .words import (
+    AWAY,
+    FORGOTTEN,
+    GIVEN_UP,
+    NEVER_OVER,
+    OVERDUE,
+    PARENT_KILLED,
+    REBOOTED,
+    UNKILLABLE,
+)
 
 log = logging.getLogger("outlast.ssh")
 
@@ -32,11 +43,14 @@ LIVELY_S: Final = 1.0
 """At most, while something there prints."""
 
 GROWTH: Final = 0.1
-AWAY_S: Final = (0.5, 30.0)
-"""Between two tries to reach a host that is away: doubled from the first to the last."""
+AWAY_S: Final = 30.0
+"""At most, between two tries to reach a host that is away."""
 
 GIVEN_UP_AWAY_S: Final = 300.0
-"""The last, where nobody waits for anything there any more."""
+"""The same where nobody waits for anything there any more."""
+
+UNKILLABLE_S: Final = 30.0
+"""How long past its grace something may still be there before that is told."""
 
 OVERDUE_S: Final = 60.0
 """How long past its last deadline a host may say that something runs before it is not believed."""
@@ -67,13 +81,16 @@ class Host:
         self._taken: dict[str, float] = {}
         self._work = asyncio.Event()
         self._collecting = Collecting(self._link, clock, self._work.set, floor_bytes)
-        self._away_s = 0.0
+        self._absence = Absence()
+        self._asked_to_stop: dict[str, float] = {}
+        """Until when what was stopped has to be gone."""
+
         self._task = asyncio.create_task(self._go_on())
 
     def take(self, attempt: Attempt) -> None:
         """Care for an attempt until it is over: begin it if it has an order, and look at it."""
         self._attempts[attempt.key] = attempt
-        self._taken[attempt.key] = asyncio.get_running_loop().time()
+        self._taken[attempt.key] = self._clock.monotonic()
         if attempt.order is not None:
             task = asyncio.create_task(self._begin(attempt))
             self._starts[attempt.key] = task
@@ -130,8 +147,12 @@ class Host:
         key = key_on_host(attempt.key)
         if attempt.stdin is not None:
             data = await asyncio.to_thread(_read_file, attempt.stdin)
-            said = await self._link.call("put", key, spool.STDIN, data=data)
+            # From here on something of it may lie there.
+            said = await self._link.call(
+                "put", key, spool.STDIN, data=data, before=attempt.note_sent
+            )
             if said.strip() != b"kept":
+                await self._link.call("remove", key)
                 attempt.end_unstarted(Reason.DISK_FULL, "what it is to read cannot be kept there")
                 return
         if attempt.has_ended:
@@ -140,6 +161,7 @@ class Host:
             "start", key, data=attempt.order or b"", before=attempt.note_sent
         )
         if said.strip() == b"unwritable":
+            await self._link.call("remove", key)
             attempt.end_unstarted(Reason.DISK_FULL, "the host's disk is full, or cannot be written")
         elif said.strip() not in (b"started", b"known"):
             raise Cut("the host's answer makes no sense")
@@ -152,13 +174,14 @@ class Host:
             self._work.clear()
             for key in [key for key, attempt in self._attempts.items() if attempt.is_over]:
                 del self._attempts[key], self._taken[key]
+                self._asked_to_stop.pop(key, None)
             sent = [attempt for attempt in self._attempts.values() if attempt.is_sent]
             if sent:
                 try:
                     await self._look_at(sent)
                 except OSError as error:  # this machine's disk
                     log.warning("%s: what is there cannot be kept: %s", self._place.node, error)
-                    self._away_s = AWAY_S[1]
+                    self._absence.note(self._clock.monotonic(), longest_s=AWAY_S)
             if not any(attempt.is_over for attempt in self._attempts.values()):
                 await self._rest()
             if not self._attempts and not self._work.is_set():
@@ -168,13 +191,13 @@ class Host:
 
     async def _rest(self) -> None:
         """Wait until the next look makes sense, or somebody asks for one."""
-        now = asyncio.get_running_loop().time()
+        now = self._clock.monotonic()
         age = min((now - taken for taken in self._taken.values()), default=0.0)
         pause = min(max(age * GROWTH, SOON_S), LIVELY_S if self._fetcher.is_lively else LATE_S)
         if not self._attempts:
             pause = LINGER_S
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._away_s or pause):
+            async with asyncio.timeout(self._absence.pause_s or pause):
                 await self._work.wait()
 
     async def _look_at(self, attempts: list[Attempt]) -> None:
@@ -183,7 +206,7 @@ class Host:
             await self._link.ready(min(attempt.connect_s for attempt in attempts))
             for first in range(0, len(attempts), BATCH):
                 await self._look_at_some(attempts[first : first + BATCH])
-            self._away_s = 0.0
+            self._absence.end()
             if self._fetcher.has_more:
                 self._work.set()
         except (Refused, Cut) as error:
@@ -197,6 +220,12 @@ class Host:
 
     def _is_away(self, attempts: list[Attempt], error: str) -> None:
         now = self._clock.now()
+        waited_for = any(not each.has_ended or each.files.is_under_way for each in attempts)
+        if self._fetcher.is_lively:
+            self._absence.end()  # it is there, and gone again and again
+        self._absence.note(
+            self._clock.monotonic(), longest_s=AWAY_S if waited_for else GIVEN_UP_AWAY_S
+        )
         for attempt in attempts:
             self._collecting.is_away(attempt, AWAY)
             if _is_past(attempt.expires_at(), now):
@@ -205,17 +234,11 @@ class Host:
                 attempt.tell_over()
                 continue
             attempt.set_phase("unreachable")
-            if _is_past(attempt.lost_at(), now):
+            is_sure = self._absence.is_sure(self._clock.monotonic(), attempt.reconnect_s)
+            if is_sure and _is_past(attempt.lost_at(), now):
                 attempt.lost(Reason.LOST, AWAY)
                 attempt.end_what_is_left()
             attempt.out_of_reach(error)
-        if self._fetcher.is_lively:
-            self._away_s = 0.0  # it is there, and gone again and again
-        longest = AWAY_S[1]
-        waited_for = (not each.has_ended or each.files.is_under_way for each in attempts)
-        if not any(waited_for):
-            longest = GIVEN_UP_AWAY_S
-        self._away_s = min(max(self._away_s * 2, AWAY_S[0]), longest)
 
     async def _look_at_some(self, attempts: list[Attempt]) -> None:
         there = [attempt for attempt in attempts if not attempt.is_emptied]
@@ -242,6 +265,7 @@ class Host:
         key = key_on_host(attempt.key)
         await self._link.call("stop", key, str(grace), attempt.reason)
         attempt.grace = None
+        self._asked_to_stop[attempt.key] = self._clock.monotonic() + grace + UNKILLABLE_S
 
     async def _take_in(self, attempt: Attempt, told: Told, report: Report) -> None:
         now = self._clock.now()
@@ -250,7 +274,7 @@ class Host:
             return
         if told.state == "void":
             reason, missing = told.detail
-            attempt.end_unstarted(_void_reason(reason), attempt.detail(missing))
+            attempt.end_unstarted(reason_of(reason), attempt.detail(missing))
             return
         attempt.set_phase("collecting" if attempt.files.is_under_way else None)
         attempt.begun(told, now - report.ago(told.at))
@@ -264,6 +288,8 @@ class Host:
             attempt.end_what_is_left()  # nobody else clears away what it may have left
         if attempt.grace is not None:
             self._work.set()
+        if not is_gone and self._clock.monotonic() > self._asked_to_stop.get(attempt.key, math.inf):
+            attempt.not_over(UNKILLABLE)
         if _is_past(attempt.expires_at(), now):
             attempt.emptied(now, NEVER_OVER)
         self._collecting.take(attempt)
@@ -300,13 +326,6 @@ class Host:
 
 def _is_past(deadline: datetime | None, now: datetime) -> bool:
     return deadline is not None and now >= deadline
-
-
-def _void_reason(word: str) -> Reason:
-    try:
-        return Reason(word)
-    except ValueError:
-        return Reason.LOST
 
 
 def _read_file(path: str) -> bytes:

@@ -14,6 +14,7 @@ OUT_OF_REACH: Final = (
 GIVEN_UP: Final = "its host stayed away until the job expired: what ran there may still run"
 NEVER_OVER: Final = "it could not be ended, or its output not be fetched, until the job expired"
 ON_THE_HOST: Final = "its output waits on the host: {error}"
+UNKILLABLE: Final = "processes are left on the host that do not die"
 FORGOTTEN: Final = "the host knows nothing of it any more"
 PARENT_KILLED: Final = "its parent on the host was killed, and nobody else saw how it ended"
 REBOOTED: Final = "the host was started anew while it ran"
