@@ -133,3 +133,14 @@ def test_a_host_is_trusted_by_the_name_that_is_written_down(
     assert not cli("hosts", "trust", "--inventory", str(inventory), "web1").data["added"]
 
     assert 0 == cli("hosts", "check", "web1").code
+
+
+def test_the_user_s_own_configuration_is_read(cli: Cli, farm: Farm, tmp_path: Path) -> None:
+    """Where no other is named: with names, and known hosts, that are nowhere else."""
+    (tmp_path / ".ssh").mkdir(mode=0o700)
+    own = f"Host mine\n  HostName {farm.hosts[0]}\n{farm.config.read_text()}"
+    (tmp_path / ".ssh" / "config").write_text(own.replace("Host 127.*", "Host mine 127.*"))
+    cli.env |= {"HOME": str(tmp_path), "OUTLAST_SSH_CONFIG": ""}
+
+    assert 0 == cli("hosts", "check", "mine").code
+    assert 4 == cli("hosts", "check", "--ssh-config", "/dev/null", "mine").code

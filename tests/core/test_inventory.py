@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from outlast.core.hostspec import HostSpec
+from outlast.core.hostspec import KEYS, HostSpec
 from outlast.core.inventory import NONE, Inventory, merged, read_inventory
+from outlast.core.parse import read_spec
 
 FILE = """
 [defaults]
@@ -178,3 +182,41 @@ def test_everything_is_told_at_once_and_no_secret_is() -> None:
     assert 3 == len(told)
     assert "[hosts.a] password is not a reference: write env:NAME or file:PATH" in told
     assert "hunter2" not in str(told)
+
+
+NAMES = st.sampled_from(["a", "b", "g", "h", "all", "a b", "", "ops@a"])
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=5,
+)
+KEYS_OF_A_TABLE = st.sampled_from(
+    [*KEYS, "members", "labels", "timeout_ms", "connect_timeout_ms", "prot"]
+)
+TABLE = st.dictionaries(KEYS_OF_A_TABLE, ANYTHING, max_size=4) | ANYTHING
+GROUP = st.fixed_dictionaries({"members": st.lists(NAMES, max_size=4)}, optional={"port": ANYTHING})
+TABLES = st.fixed_dictionaries(
+    {},
+    optional={
+        "defaults": TABLE,
+        "hosts": st.dictionaries(NAMES, TABLE, max_size=3) | ANYTHING,
+        "groups": st.dictionaries(NAMES, GROUP | TABLE, max_size=4) | ANYTHING,
+        "host": ANYTHING,
+    },
+)
+
+
+@given(TABLES)
+def test_whatever_stands_in_a_file_is_read_or_told(data: dict[str, Any]) -> None:
+    """It raises nothing; and of a file without faults, every host is in the groups that have it."""
+    inventory, faults = read_inventory(data, "/etc/outlast/hosts.toml")
+
+    if not faults:
+        for group, hosts in inventory.groups.items():
+            chosen, _ = inventory.select([group])
+            assert list(hosts) == chosen
+            assert all(group in inventory.groups_of(host) for host in hosts)
+        known = inventory.known(inventory.hosts)
+        if known:
+            _, wrong = read_spec({"shell": ":", "on": list(known), "hosts": known})
+            assert [] == wrong

@@ -258,6 +258,18 @@ def test_an_agent_is_asked_as_ssh_asks_it(
     assert "auth_failed" == over(client, client.submit(on=again, shell="true")).reason
 
 
+def test_a_command_has_nothing_of_the_supervisor_s_environment(client: Client, farm: Farm) -> None:
+    """Whatever the configuration would have ssh send; what it sets is set."""
+    one = farm.hosts[0]
+    farm.stop(one)
+    farm.options[one] = {"AcceptEnv": "OUTLAST_* GIVEN"}
+    farm.start(one)
+    farm.configure(more="  SendEnv OUTLAST_*\n  SetEnv GIVEN=this\n")
+    job = over(client, client.submit(on=one, shell="echo ${OUTLAST_HOME-none} $GIVEN"))
+
+    assert b"none this\n" == client.output(job.id)
+
+
 # Known hosts ----------------------------------------------------------------------------------
 
 
@@ -319,6 +331,22 @@ def test_a_host_is_reached_by_way_of_another(client: Client, farm: Farm) -> None
     assert "complete" == finished(client, inner, hosts=hosts).status
     assert (2, 3) == (logins(farm, gate), logins(farm, inner))
     assert "complete" == finished(client, gate).status, "which is not behind itself"
+
+
+def test_a_way_that_leads_nowhere_is_told(client: Client, farm: Farm) -> None:
+    """Two hosts that are behind each other; one that is none; one that refuses."""
+    one, two = farm.hosts
+    for gates, told in (
+        ((two, one), "is on the way to itself"),
+        (("a/b", one), "ProxyJump: 'a/b' is no host"),
+        (("127.0.0.9:1", one), "127.0.0.9:1, on the way: "),
+    ):
+        farm.configure(
+            more=f"Host {one}\n  ProxyJump {gates[0]}\nHost {two}\n  ProxyJump {gates[1]}\n"
+        )
+        job = finished(client, one)
+        assert "connect_failed" == job.reason
+        assert told in str(job.nodes[0].error)
 
 
 def test_what_is_known_of_a_host_on_the_way_holds_there(client: Client, farm: Farm) -> None:

@@ -164,6 +164,11 @@ class _Reading:
             for name in self.hosts
             if name in self.groups
         ]
+        self._inside = {group: self._all_in(group) for group in self.members}
+        self._groups_of: dict[str, list[str]] = {}
+        for group, members in self.members.items():
+            for member in dict.fromkeys(members):
+                self._groups_of.setdefault(member, []).append(group)
         self.in_force: dict[str, HostSpec] = {}
         self.labels: dict[str, dict[str, str]] = {}
         self._check_members()
@@ -224,7 +229,7 @@ class _Reading:
         return []
 
     def _check_members(self) -> None:
-        there = [*self.hosts, *self.groups]
+        there = {**self.hosts, **self.groups}
         for group, members in self.members.items():
             for member in members:
                 if member not in there:
@@ -233,18 +238,19 @@ class _Reading:
                         f"[groups.{group}] {member!r:.80} is neither a host nor a group of this"
                         f" file" + (f": did you mean {meant}?" if meant else "")
                     )
-            if self._is_in(group, group, set()):
+            if group in self._inside[group]:
                 self.faults.append(f"[groups.{group}] is a member of itself, by way of its members")
 
-    def _is_in(self, name: str, group: str, seen: set[str]) -> bool:
-        for member in self.members.get(group, ()):
-            if member == name:
-                return True
-            if member not in seen:
-                seen.add(member)
-                if self._is_in(name, member, seen):
-                    return True
-        return False
+    def _all_in(self, group: str) -> set[str]:
+        """Return the groups in *group*, and those in them."""
+        found: set[str] = set()
+        new = [group]
+        while new:
+            for member in self.members.get(new.pop(), ()):
+                if member in self.members and member not in found:
+                    found.add(member)
+                    new.append(member)
+        return found
 
     def expanded(self) -> dict[str, tuple[str, ...]]:
         """Return the hosts of each group."""
@@ -295,12 +301,9 @@ class _Reading:
 
     def _parents(self, names: Iterable[str]) -> list[str]:
         """Return the groups of *names*, save those that others of them are in: theirs come later."""
-        names = set(names)
-        groups = [group for group, members in self.members.items() if names & set(members)]
+        groups = {group: None for name in names for group in self._groups_of.get(name, ())}
         return [
-            group
-            for group in groups
-            if not any(self._is_in(other, group, set()) for other in groups if other != group)
+            group for group in groups if self._inside[group].isdisjoint(groups.keys() - {group})
         ]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from ...core.hosts import parse_host
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 KEEPALIVE_S: Final = 15
 KEEPALIVES: Final = 3
 """So many go unanswered before the connection is taken for dead, if it is not configured."""
+
+CONFIGS: Final = ("~/.ssh/config", "/etc/ssh/ssh_config")
+"""Where nothing else is named; of two that say something, the first (ssh_config(5))."""
+
+CALLERS_AGENT: Final = "SSH_AUTH_SOCK"
+"""What `IdentityAgent` says for the agent that is the caller's anyway."""
 
 USER_KNOWN_HOSTS: Final = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 GLOBAL_KNOWN_HOSTS: Final = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -59,7 +66,8 @@ async def options_of(place: Place) -> tuple[dict[str, Any], Any]:
         raise Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {place.config} cannot be read")
     given: dict[str, Any] = {
         "host": place.host,
-        "config": [place.config] if place.config else (),
+        "config": [place.config] if place.config else _readable(CONFIGS),
+        "send_env": [],  # a command on a host has nothing of whoever started the supervisor
         "password": place.secret(place.known.password),
         "passphrase": place.secret(place.known.passphrase),
     }
@@ -70,8 +78,8 @@ async def options_of(place: Place) -> tuple[dict[str, Any], Any]:
     if place.known.key is not None:
         given |= _this_key_alone(place.known.key)
     options = await library.SSHClientConnectionOptions.construct(**given)
-    if place.agent and options.config.get("IdentityAgent", ()) == ():
-        given["agent_path"] = place.agent
+    if options.config.get("IdentityAgent", CALLERS_AGENT) == CALLERS_AGENT:
+        given["agent_path"] = place.agent or ""  # never the supervisor's own
     if place.known.password is not None and place.known.key is None:
         # First, since a host counts the keys that it does not take.
         given.setdefault("preferred_auth", options.preferred_auth or PASSWORD_FIRST)
@@ -100,6 +108,12 @@ def _this_key_alone(path: str) -> dict[str, Any]:
     }
 
 
+def _readable(paths: Iterable[str]) -> list[str]:
+    """Return those of *paths* that are there, `~` being this user's home."""
+    files = map(os.path.expanduser, paths)
+    return [path for path in files if os.access(path, os.R_OK)]
+
+
 def _on_the_way(place: Place, options: Any) -> Place | None:
     """Return the host by which *place* is reached: what was said, or what is configured."""
     if place.via is not None or place.known.jump == DIRECT:
@@ -124,7 +138,7 @@ def known_hosts_of(options: Any) -> list[str]:
     """Return the files of known hosts that *options* name, as ssh_config(5) has them."""
     named = options.config.get("UserKnownHostsFile", USER_KNOWN_HOSTS)
     of_all = options.config.get("GlobalKnownHostsFile", GLOBAL_KNOWN_HOSTS)
-    return [os.path.expanduser(path) for path in (*named, *of_all)]
+    return [*named, *of_all]
 
 
 def user_known_hosts_of(options: Any) -> list[str]:
@@ -147,8 +161,7 @@ async def connect(place: Place, *, jumps: int = 0) -> asyncssh.SSHClientConnecti
         "login_timeout": 0,
     }
     # Without any, no host is known: to the library it would mean that none is checked.
-    files = [path for path in known_hosts_of(options) if os.access(path, os.R_OK)]
-    given["known_hosts"] = files or b""
+    given["known_hosts"] = _readable(known_hosts_of(options)) or b""
     if options.config.get("HostKeyAlgorithms") is None:
         given["server_host_key_algs"] = KNOWN_KINDS_FIRST
     tunnel = await connect_on_the_way(place, options, jumps=jumps)
