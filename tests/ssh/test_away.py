@@ -15,7 +15,7 @@ from outlast.clock import SystemClock
 from outlast.core.job import Job, JobSpec, Node
 from outlast.core.sight import Alive, Emptied, Exited, Sight, Unkillable
 from outlast.core.state import Reason
-from outlast.errors import Expired
+from outlast.errors import Expired, NotTerminal
 from outlast.executors.ssh import CONFIG
 from outlast.executors.ssh.link import shim as shim_text
 from outlast.executors.ssh.link import shim_path
@@ -27,7 +27,7 @@ from outlast.store import open_store
 from outlast.testing.executor import Watch
 from outlast.testing.sshd import Farm
 
-from ..world import eventually, supervisor_of
+from ..world import eventually, is_alive, supervisor_of
 
 PATIENCE_S = 90.0
 
@@ -42,15 +42,6 @@ ORPHANED = (
 def node_of(client: Client, job: Job) -> Node:
     """The only node of a job, as it is stored now."""
     return client.get(job.id).nodes[0]
-
-
-def is_alive(pid: str) -> bool:
-    """Whether a process runs; one that is dead and not fetched does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(") ")[2][0] not in "ZX"
 
 
 @pytest.mark.slow
@@ -91,6 +82,8 @@ def test_what_is_lost_is_still_cleaned_up_when_its_host_is_back(
     assert (None, None) == (node.exit_code, node.late_exit_code)
     assert node.stopped_at is None
     assert "out of reach" in str(node.stop_error)
+    with pytest.raises(NotTerminal, match="out of reach"):
+        client.delete(orphaned.id)
 
     # Of the one whose host never comes back nobody asks any more once its time is over.
     store = open_store(str(home / "outlast.db"))
@@ -110,7 +103,7 @@ def test_what_is_lost_is_still_cleaned_up_when_its_host_is_back(
     back = (ended, orphaned, cancelled)
     eventually(lambda: all(client.get(job.id).is_settled for job in back), within_s=PATIENCE_S)
     assert [None] * 3 == [node_of(client, job).stop_error for job in back]
-    assert [] == [path.name for path in pids.iterdir() if is_alive(path.read_text().strip())]
+    assert [] == [path.name for path in pids.iterdir() if is_alive(int(path.read_text()))]
 
     node = node_of(client, ended)
     assert ("lost", None, 37) == (node.reason, node.exit_code, node.late_exit_code)

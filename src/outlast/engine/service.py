@@ -251,8 +251,10 @@ class Service:
             jobs = [self._store.get(job_id) for job_id in request.job_ids]
         for job in jobs:
             if not job.is_settled:
+                left = (node.stop_error for node in job.nodes if node.stop_error)
+                why = next(left, "only what has ended can be deleted")
                 raise NotTerminal(
-                    f"{job.id} is {job.status}: only what has ended can be deleted",
+                    f"{job.id} is {job.status}: {why}",
                     job_id=job.id,
                     suggestion=f"Cancel it first: {self._address.command('cancel', job.id)}",
                 )
