@@ -42,6 +42,7 @@ class Supervisor:
         greeting: Answer | str = "own",
         is_in_a_hurry: bool = False,
     ) -> None:
+        self.greeted = 0
         self.hung_up = 0
         self._is_in_a_hurry = is_in_a_hurry
         self.heard: list[Any] = []
@@ -70,6 +71,7 @@ class Supervisor:
             return
         if self._greeting != "mute":
             peer.sendall(wire.encode(self._greeting))  # type: ignore[arg-type]  # it is a line
+            self.greeted += 1
         if self._is_in_a_hurry:
             peer.close()
             self.hung_up += 1
@@ -234,7 +236,12 @@ def test_who_hangs_up_while_he_is_asked_is_nobody(
     """Gone after the greeting, in the middle of a question that no buffer holds."""
     hasten(monkeypatch)
     supervisor = listen()
-    leaving = threading.Timer(0.05, supervisor.close)
+
+    def leave() -> None:
+        eventually(lambda: supervisor.greeted)
+        supervisor.close()
+
+    leaving = threading.Thread(target=leave)
     leaving.start()
     with pytest.raises(Unavailable, match="No supervisor"):
         link.cancel(JOB, nodes=frozenset(range(200_000)), grace=None)
