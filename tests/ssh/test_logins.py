@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from outlast import Client
 from outlast.core.job import Job
+from outlast.executors.ssh.keys import open_key
 from outlast.testing.sshd import PATIENCE_S, Farm
 
 from .test_many_hosts import fates, over, running, until_phase
@@ -213,6 +215,34 @@ def test_a_locked_key_is_opened_by_its_words(
     assert "give the key's passphrase" in str(job.nodes[1].error)
     assert "give the key's passphrase" in str(without.nodes[0].error)
     assert set() == holders(home, WORDS)
+
+
+def test_a_locked_key_is_opened_once_for_all(locked: Path) -> None:
+    """It takes its time, on purpose: twenty hosts would have waited twenty times as long."""
+
+    async def opened() -> list[object]:
+        one, other = await asyncio.gather(*(open_key(str(locked), WORDS) for _ in range(2)))
+        tool("ssh-keygen", "-q", "-p", "-P", WORDS, "-N", "others", "-f", str(locked))
+        with pytest.raises(ValueError, match="passphrase"):
+            await open_key(str(locked), WORDS)
+        return [one is other, (await open_key(str(locked), "others")) is one]
+
+    assert [True, False] == asyncio.run(opened())
+
+
+def test_a_key_that_is_gone_by_now_is_told(client: Client, farm: Farm, locked: Path) -> None:
+    """It was there when the job was submitted, and is not when its turn comes."""
+    one = farm.hosts[0]
+    first = client.submit(on=one, shell="sleep 1000", queue="q", queue_width=1)
+    second = client.submit(
+        on=one, hosts={one: {"key": str(locked)}}, shell="true", queue="q", queue_width=1
+    )
+    locked.unlink()
+    client.cancel(first.id, grace=0, wait_stopped="60s")
+    job = over(client, second)
+
+    assert ("failed", "auth_failed") == (job.status, job.reason)
+    assert f"AuthFailed: the key {locked} cannot be read" == job.nodes[0].error
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...core.hosts import parse_host
 from ...core.hostspec import DIRECT
 from ...core.state import Reason
+from .keys import open_key
 from .place import Place
 from .refusal import LOCKED, MISSING, Refused, refusal_of
 
@@ -76,7 +77,7 @@ async def options_of(place: Place) -> tuple[dict[str, Any], Any]:
     if place.port:
         given["port"] = place.port
     if place.known.key is not None:
-        given |= _this_key_alone(place.known.key)
+        given |= await _this_key_alone(place.known.key, given["passphrase"])
     options = await library.SSHClientConnectionOptions.construct(**given)
     if options.config.get("IdentityAgent", CALLERS_AGENT) == CALLERS_AGENT:
         given["agent_path"] = place.agent or ""  # never the supervisor's own
@@ -86,12 +87,23 @@ async def options_of(place: Place) -> tuple[dict[str, Any], Any]:
     return given, options
 
 
-def _this_key_alone(path: str) -> dict[str, Any]:
+async def _this_key_alone(path: str, passphrase: str | None) -> dict[str, Any]:
     """
     Return what has the library show the key in the file *path* and no other: from the agent, where
     that has it, as `IdentitiesOnly` does.
     """
+    if not os.access(path, os.R_OK):
+        raise Refused(Reason.AUTH_FAILED, f"AuthFailed: the key {path} cannot be read")
     library = importlib.import_module("asyncssh")
+    if passphrase is not None:
+        certificates = [each for each in (f"{path}-cert.pub",) if os.access(each, os.R_OK)]
+        opened = await open_key(path, passphrase)
+        # Nothing of the agent's: it would know the key without our opening it.
+        return {
+            "client_keys": [opened],
+            "client_certs": certificates,
+            "agent_identities": [b"none"],
+        }
     identities = []
     for read, public in (
         (library.read_certificate, f"{path}-cert.pub"),
