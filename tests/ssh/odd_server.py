@@ -11,8 +11,22 @@ import sys
 import asyncssh
 
 
+class Server(asyncssh.SSHServer):
+    """Hangs up on who asks for anything."""
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+
+    def session_requested(self) -> bool:
+        self._connection.abort()
+        return False
+
+
 async def serve(process: asyncssh.SSHServerProcess[str]) -> None:
     process.stdout.write("up\n")
+    if process.command == "weird":
+        process.exit_with_signal("WEIRD")
+        return
     while process.command != "without a word":
         try:
             await process.stdin.read(1)
@@ -31,7 +45,7 @@ async def main(folder: str) -> None:
         0,
         server_host_keys=[f"{folder}/host"],
         authorized_client_keys=f"{folder}/user.pub",
-        process_factory=serve,
+        **({"server_factory": Server} if "hangs-up" in sys.argv else {"process_factory": serve}),
     )
     sys.stdout.write(f"{server.get_port()}\n")
     sys.stdout.flush()

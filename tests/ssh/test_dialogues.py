@@ -8,10 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -346,40 +345,89 @@ def test_a_command_is_bound_to_its_connection(client: Client, farm: Farm) -> Non
     assert not (farm.home / host / ".outlast").exists()
 
 
-@pytest.fixture
-def odd_server(farm: Farm) -> Iterator[str]:
+class OddServer:
     """A host whose server is no sshd, known by the key of the others."""
-    argv = [sys.executable, str(Path(__file__).with_name("odd_server.py")), str(farm.folder)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        port = server.stdout.readline().strip()
-        known = farm.known_hosts.read_text().replace(f":{farm.port} ", f":{port} ")
-        farm.known_hosts.write_text(known)
-        yield f"127.0.0.2:{port}"
-        server.kill()
+
+    def __init__(self, farm: Farm, *odd: str) -> None:
+        argv = [sys.executable, str(Path(__file__).with_name("odd_server.py")), str(farm.folder)]
+        self.process = subprocess.Popen([*argv, *odd], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        port = self.process.stdout.readline().strip()
+        known = farm.known_hosts.read_text()
+        farm.known_hosts.write_text(known + known.replace(f":{farm.port} ", f":{port} "))
+        self.host = f"127.0.0.2:{port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.__exit__(None, None, None)
 
 
 ODD_ENDS = {
     "it says nothing": ("without a word", {}, ("lost", None, False)),
     "it obeys": ("obedient", {"timeout": 1}, ("timeout", -1, False)),
+    "by a signal that is none here": ("weird", {}, ("lost", None, False)),
     "it is deaf": ("deaf", {"timeout": 1, "grace": 0}, ("timeout", -1, True)),
 }
 
 
 @pytest.mark.parametrize(("line", "clocks", "expected"), ODD_ENDS.values(), ids=ODD_ENDS)
 def test_how_it_ended_is_as_sure_as_its_host_says(
-    client: Client, odd_server: str, line: str, clocks: dict[str, Any], expected: tuple[Any, ...]
+    client: Client, farm: Farm, line: str, clocks: dict[str, Any], expected: tuple[Any, ...]
 ) -> None:
     """TERM first, then its grace; an end that was not seen is not told as one."""
-    job = client.submit(shell=line, on=odd_server, connection_bound=True, **clocks)
-    job = over(client, job)
+    with OddServer(farm) as server:
+        job = client.submit(shell=line, on=server.host, connection_bound=True, **clocks)
+        job = over(client, job)
 
     node = job.nodes[0]
     assert expected == (node.reason, node.exit_code, node.stop_error is not None)
     told = b"told TERM\n" if line == "obedient" else b""
     assert b"up\n" + told == client.output(job.id)
     if node.reason == "lost":
-        assert "the host closed its channel and did not say how it ended" == node.error
+        silent = "the host closed its channel and did not say how it ended"
+        assert ("ended by SIGWEIRD" if line == "weird" else silent) == node.error
+
+
+def test_a_host_that_hangs_up_when_it_is_asked_may_have_begun(client: Client, farm: Farm) -> None:
+    """Nobody knows: it is lost, and not begun again."""
+    with OddServer(farm, "hangs-up") as server:
+        job = over(client, client.submit(["true"], on=server.host, connection_bound=True))
+
+    assert ("lost", None, None) == (job.reason, job.exit_code, job.started_at)
+    assert str(job.nodes[0].error).startswith("it was bound to its connection, and that broke")
+    assert "did not say whether" in str(job.nodes[0].stop_error)
+
+
+def test_a_host_that_freezes_keeps_nobody_waiting(client: Client, farm: Farm) -> None:
+    """It answers nothing any more, not even that the channel is closed."""
+    with OddServer(farm) as server:
+        job = client.submit(["deaf"], on=server.host, connection_bound=True, grace=0)
+        until_printed(client, job, b"up")
+        server.process.send_signal(signal.SIGSTOP)
+        job = client.cancel(job.id, wait_stopped="60s")
+
+    assert ("cancelled", True) == (job.status, job.is_settled)
+    assert "did not say whether" in str(job.nodes[0].stop_error)
+
+
+def test_input_that_is_gone_is_told(client: Client, farm: Farm, tmp_path: Path) -> None:
+    """It was there when it was asked for, and is not when its turn comes: nothing has begun."""
+    given = tmp_path / "given"
+    given.touch()
+    first = client.submit(["sleep", "1000"], queue="one", grace=0)
+    bound = {"on": farm.hosts[0], "connection_bound": True, "queue": "one"}
+    job = client.submit(["cat"], stdin=given, **bound)
+    given.unlink()
+    client.cancel(first.id)
+    job = over(client, job)
+
+    node = job.nodes[0]
+    assert ("spawn_failed", None) == (node.reason, node.started_at)
+    assert f"{given}: No such file or directory" == node.error
+    over(client, first)
 
 
 def test_who_is_cancelled_while_it_connects_asks_for_nothing(

@@ -25,6 +25,7 @@ from .attempt import Attempt
 from .connection import connect
 from .conversation import Conversation
 from .dialogue import as_error
+from .login import drop_login
 from .refusal import Refused, refusal_of, timed_out
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ class Bound:
         told = Told("began", containment="connection", is_running=True, has_parent=True)
         attempt.set_phase(None)
         attempt.begun(told, self._clock.now())
+        drop_login(attempt.folder)  # it is not connected a second time
         if not self._spec.dialogue:
             with contextlib.suppress(OSError):  # it has ended without reading
                 process.stdin.write(data)
