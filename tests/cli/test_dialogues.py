@@ -29,12 +29,13 @@ def appliance(farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
     """A host that asks."""
     monkeypatch.setenv("APPLIANCE", PASSWORD)
     program = Path(__file__).parents[1] / "ssh" / "appliance.py"
-    line = f"exec {sys.executable} -I -S {program} nothing {tmp_path / 'logins'}"
+    line = f"exec {sys.executable} -I -S {program} {tmp_path / 'logins'}"
     key = (farm.folder / "user.pub").read_text()
     (farm.folder / "authorized_keys").write_text(f'command="{line}" {key}')
     return farm.hosts[0]
 
 
+@pytest.mark.slow
 def test_a_file_and_single_rules_drive_an_appliance(cli: Cli, appliance: str) -> None:
     """First the file's, then those of the line; the transcript is what the run shows."""
     (cli.folder / "rules.toml").write_text(TOML)
@@ -50,6 +51,7 @@ def test_a_file_and_single_rules_drive_an_appliance(cli: Cli, appliance: str) ->
     assert (False, "connection") == (node["survives_disconnect"], node["containment"])
 
 
+@pytest.mark.slow
 def test_nobody_is_told_that_a_password_is_safe_on_the_line(cli: Cli, appliance: str) -> None:
     """It works, and is warned against; a JSON file is read as well."""
     rules = json.dumps([{"prompt": "User: $", "answer": "ops"}, {"prompt": "Host", "answer": "h"}])
@@ -102,6 +104,7 @@ def test_faulty_rules_are_refused(cli: Cli, text: str | None, more: list[str], t
     assert "secret" not in done.error["message"]
 
 
+@pytest.mark.slow
 def test_a_command_is_bound_to_its_connection(cli: Cli, farm: Farm) -> None:
     """Its code is the run's, as ever."""
     done = cli("run", "--on", farm.hosts[0], "--connection-bound", "--exit-status", "--", "false")

@@ -1,6 +1,6 @@
 """
 A small appliance, run by a real sshd in place of a login shell: it asks for user, host, password
-and confirmation before it sends its files. Its argument says what is odd about it.
+and confirmation before it sends its files. What it is asked to run, or else its argument, says what is odd about it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import termios
 import time
 
 PASSWORD = "hunter2-c0rrect"
-ODD, LOG = [*sys.argv[1:], "", ""][:2]
+LOG, ODD = [*sys.argv[1:], "", ""][:2]
+ODD = os.environ.get("SSH_ORIGINAL_COMMAND", ODD)
 
 
 def say(text: str) -> None:

@@ -43,7 +43,7 @@ class Appliance:
     def with_oddity(self, odd: str, options: str = "") -> str:
         """Have every host be one, and return the name of one."""
         program = Path(__file__).with_name("appliance.py")
-        line = f"exec {sys.executable} -I -S {program} {odd} {self._log}"
+        line = f"exec {sys.executable} -I -S {program} {self._log} {odd}"
         key = (self.farm.folder / "user.pub").read_text()
         keys = self.farm.folder / "authorized_keys"
         keys.write_text(f'{options}command="{line}" {key}')
@@ -86,28 +86,33 @@ def files_with_the_secret() -> list[Path]:
     ]
 
 
-@pytest.mark.parametrize("odd", ["nothing", "pieces", "echoes", "tells"])
-def test_an_appliance_is_answered(client: Client, appliance: Appliance, odd: str) -> None:
+def test_appliances_are_answered(client: Client, appliance: Appliance) -> None:
     """
-    Whether its prompts come whole or byte by byte, and whether it repeats the password: the
-    transcript has what was asked and answered, the exit code is its own, the secret is nowhere.
+    Whether their prompts come whole or byte by byte, and whether they repeat the password: the
+    transcript has what was asked and answered, the exit code is their own, the secret is nowhere.
     """
-    job = over(client, client.submit(on=appliance.with_oddity(odd), dialogue=RULES))
+    host = appliance.with_oddity("nothing")
+    ways = {"nothing": {}, **{odd: {"shell": odd} for odd in ("pieces", "echoes", "tells")}}
+    jobs = {odd: client.submit(on=host, dialogue=RULES, **way) for odd, way in ways.items()}
+    jobs = {odd: over(client, job) for odd, job in jobs.items()}
 
-    node = client.describe(job)["nodes"][0]
-    assert ("complete", 0, None) == (job.status, job.exit_code, node["error"])
-    assert ("connection", None, False) == (
-        node["containment"],
-        node["survives"],
-        node["survives_disconnect"],
-    )
-    told = b"you said (hidden), did you?\r\n" if odd == "tells" else b""
-    assert (
+    begin = (
         b"\x1b[1mRESTRICTED SHELL\x1b[0m (password needed)\r\nUser: ops\r\nHost: backup1\r\n"
         b"Password for ops: (hidden)\r\n"
-        + told
-        + b"Send the files? [y/n] y\r\n3 files of ops sent to backup1\r\n"
-    ) == client.output(job.id).replace(b"\r\n\r\n", b"\r\n")
+    )
+    told = b"you said (hidden), did you?\r\n"
+    end = b"Send the files? [y/n] y\r\n3 files of ops sent to backup1\r\n"
+    assert {odd: begin + told * (odd == "tells") + end for odd in ways} == {
+        odd: client.output(job.id).replace(b"\r\n\r\n", b"\r\n") for odd, job in jobs.items()
+    }
+    for job in jobs.values():
+        node = client.describe(job)["nodes"][0]
+        assert ("complete", 0, None) == (job.status, job.exit_code, node["error"])
+        assert ("connection", None, False) == (
+            node["containment"],
+            node["survives"],
+            node["survives_disconnect"],
+        )
     assert [] == files_with_the_secret()
 
 
@@ -173,20 +178,24 @@ ENDS: dict[str, tuple[str, dict[str, Any], tuple[Any, ...]]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("odd", "spec", "expected"), ENDS.values(), ids=ENDS)
-def test_each_end_has_its_reason(
-    client: Client, appliance: Appliance, odd: str, spec: dict[str, Any], expected: tuple[Any, ...]
-) -> None:
-    """With the words that a caller needs; no code is made up, and the secret is nowhere."""
-    asked = {"on": appliance.with_oddity(odd), "dialogue": RULES, "grace": 0} | spec
-    job = over(client, client.submit(**asked))
+def test_each_end_has_its_reason(client: Client, appliance: Appliance) -> None:
+    """
+    With the words that a caller needs, many at once; no code is made up, and the secret is nowhere.
+    """
+    asked = {"on": appliance.with_oddity(""), "dialogue": RULES, "grace": 0}
+    jobs = {
+        name: client.submit(**(asked | {"shell": odd} | spec))
+        for name, (odd, spec, _) in ENDS.items()
+    }
+    nodes = {name: over(client, job).nodes[0] for name, job in jobs.items()}
 
-    node = job.nodes[0]
-    assert expected == (node.reason, node.exit_code, node.signal, node.error)
-    assert node.completed_at is not None
+    assert {name: expected for name, (_, _, expected) in ENDS.items()} == {
+        name: (node.reason, node.exit_code, node.signal, node.error) for name, node in nodes.items()
+    }
+    for name, node in nodes.items():
+        assert (True, None) == (node.completed_at is not None, node.stop_error)
+        assert node.stdout_bytes == len(client.output(jobs[name].id)) <= 100 << 10
     assert [] == files_with_the_secret()
-    assert node.stdout_bytes == len(client.output(job.id)) <= 100 << 10
-    assert node.stop_error is None
 
 
 def test_what_is_cancelled_hangs_up(client: Client, appliance: Appliance) -> None:
@@ -365,32 +374,37 @@ class OddServer:
         self.process.__exit__(None, None, None)
 
 
-ODD_ENDS = {
-    "it says nothing": ("without a word", {}, ("lost", None, False)),
-    "it obeys": ("obedient", {"timeout": 1}, ("timeout", -1, False)),
-    "by a signal that is none here": ("weird", {}, ("lost", None, False)),
-    "it is deaf": ("deaf", {"timeout": 1, "grace": 0}, ("timeout", -1, True)),
+LATE = "TimeoutError: Timed out after 1s"
+SILENT = "the host closed its channel and did not say how it ended"
+ODD_ENDS: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
+    "without a word": ({}, ("lost", None, SILENT, False)),
+    "obedient": ({"timeout": 1, "grace": 60}, ("timeout", -1, LATE, False)),
+    "weird": ({}, ("lost", None, "ended by SIGWEIRD", False)),
+    "deaf": ({"timeout": 1, "grace": 0}, ("timeout", -1, LATE, True)),
 }
 
 
-@pytest.mark.parametrize(("line", "clocks", "expected"), ODD_ENDS.values(), ids=ODD_ENDS)
-def test_how_it_ended_is_as_sure_as_its_host_says(
-    client: Client, farm: Farm, line: str, clocks: dict[str, Any], expected: tuple[Any, ...]
-) -> None:
+@pytest.mark.slow
+def test_how_it_ended_is_as_sure_as_its_host_says(client: Client, farm: Farm) -> None:
     """TERM first, then its grace; an end that was not seen is not told as one."""
     with OddServer(farm) as server:
-        job = client.submit(shell=line, on=server.host, connection_bound=True, **clocks)
-        job = over(client, job)
+        bound = {"on": server.host, "connection_bound": True}
+        jobs = {
+            line: client.submit(shell=line, **bound, **clocks)
+            for line, (clocks, _) in ODD_ENDS.items()
+        }
+        nodes = {line: over(client, job).nodes[0] for line, job in jobs.items()}
 
-    node = job.nodes[0]
-    assert expected == (node.reason, node.exit_code, node.stop_error is not None)
-    told = b"told TERM\n" if line == "obedient" else b""
-    assert b"up\n" + told == client.output(job.id)
-    if node.reason == "lost":
-        silent = "the host closed its channel and did not say how it ended"
-        assert ("ended by SIGWEIRD" if line == "weird" else silent) == node.error
+    assert {line: expected for line, (_, expected) in ODD_ENDS.items()} == {
+        line: (node.reason, node.exit_code, node.error, node.stop_error is not None)
+        for line, node in nodes.items()
+    }
+    assert {line: b"up\n" + b"told TERM\n" * (line == "obedient") for line in jobs} == {
+        line: client.output(job.id) for line, job in jobs.items()
+    }
 
 
+@pytest.mark.slow
 def test_a_host_that_hangs_up_when_it_is_asked_may_have_begun(client: Client, farm: Farm) -> None:
     """Nobody knows: it is lost, and not begun again."""
     with OddServer(farm, "hangs-up") as server:
@@ -401,6 +415,7 @@ def test_a_host_that_hangs_up_when_it_is_asked_may_have_begun(client: Client, fa
     assert "did not say whether" in str(job.nodes[0].stop_error)
 
 
+@pytest.mark.slow
 def test_a_host_that_freezes_keeps_nobody_waiting(client: Client, farm: Farm) -> None:
     """It answers nothing any more, not even that the channel is closed."""
     with OddServer(farm) as server:
