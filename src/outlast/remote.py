@@ -76,12 +76,12 @@ def survey_hosts(settings: Settings, places: Iterable[Place]) -> list[Survey]:
     return asyncio.run(_side_by_side(survey(place, patience_s, token) for place in places))
 
 
-def clear_hosts(settings: Settings, chosen: Mapping[Place, Iterable[str]]) -> list[str | None]:
-    """Remove the *chosen* attempts of each host. Returns why it could not be done, for each."""
+def clear_hosts(settings: Settings, chosen: Iterable[Survey]) -> list[str | None]:
+    """Remove what is *chosen* of each host. Returns why it could not be done, for each."""
     from .executors.ssh.clean import clear
 
     token, patience_s = SystemClock().new_token, settings.connect_timeout_s
-    work = (clear(place, keys, patience_s, token) for place, keys in chosen.items())
+    work = (clear(survey, patience_s, token) for survey in chosen)
     return asyncio.run(_side_by_side(work))
 
 

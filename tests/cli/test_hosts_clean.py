@@ -74,6 +74,33 @@ def test_what_nobody_needs_is_removed_and_nothing_else(
     assert "nothing to remove" in cli("hosts", "clean", "--text", other).text
 
 
+@pytest.mark.slow
+def test_what_open_sessions_keep_is_needed(cli: Cli, farm: Farm) -> None:
+    """What a closed one has left behind goes, and what no session here knows only if all is to go."""
+    host = farm.hosts[0]
+    folder = lying(farm, host) / "sessions"
+    known = []
+    for name in ("open", "closed"):
+        known.append(cli("session", "open", name, "--on", host).data["session_id"])
+        cli.ended("--session", name, "--", "export", "A=1")
+    copied = (folder / known[1]).read_bytes()
+    cli.settled(cli("session", "close", "closed").data["last_job"])
+    # As if the host had been away when it was closed.
+    for left in (known[1], "ses_0"):
+        (folder / left).write_bytes(copied)
+
+    (found,) = cli("hosts", "clean", "--yes").data["hosts"]
+    expected = {known[0]: "needed", known[1]: "over", "ses_0": "foreign"}
+    assert expected == {each["session_id"]: each["state"] for each in found["sessions"]}
+    assert {known[0], "ses_0"} == {path.name for path in folder.iterdir()}
+    cli("hosts", "clean", "--yes", "--all", host)
+    assert [known[0]] == [path.name for path in folder.iterdir()]
+
+    cli.settled(cli("session", "close", "open").data["last_job"])
+    cli("hosts", "clean", "--yes")
+    assert not lying(farm, host).exists()
+
+
 def test_who_is_no_host_is_told(cli: Cli) -> None:
     """As wrong usage, all at once; and where no host was ever used there is nothing to do."""
     done = cli("hosts", "clean", "a b", "c d")

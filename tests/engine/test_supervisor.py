@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from outlast.core.job import Job, JobSpec
+from outlast.store import open_sessions
 from outlast.testing import Life
+from outlast.testing.sessions import a_session
 
 from .world import SECOND, World
 
@@ -83,3 +86,50 @@ def test_the_next_supervisor_goes_on_where_one_left(world: World) -> None:
 
     assert [ENDS[each] for each in words] == [end_of(job) for job in world.jobs()]
     assert len(words) == len(world.host.started)
+
+
+def test_a_session_goes_on_when_what_was_cancelled_is_gone(tmp_path: Path) -> None:
+    """
+    A cancel is final at once, and its command lives on for its grace: until then nothing else
+    begins in the session, under the next supervisor either. Elsewhere its turn is another's at once.
+    """
+    holds_on = Life(after=None, heeds_term=False)
+    world = World(tmp_path / "home", {"holds on": holds_on, "ends": Life(after=3 * SECOND)})
+    session = a_session(world.clock)
+    with closing(open_sessions(world.home.database)) as sessions:
+        sessions.open(session)
+    of_session = {"session": session.name, "session_id": session.id}
+    queue = {"queue": "q", "queue_width": 1}
+    jobs = world.submit(
+        JobSpec(shell="holds on", grace=30 * SECOND, **of_session),  # type: ignore[arg-type]  # keys of a spec
+        JobSpec(shell="ends", **of_session),  # type: ignore[arg-type]  # keys of a spec
+        JobSpec(shell="holds on", grace=30 * SECOND, **queue),  # type: ignore[arg-type]  # keys of a spec
+        JobSpec(shell="ends", **queue),  # type: ignore[arg-type]  # keys of a spec
+    )
+
+    def statuses() -> list[str]:
+        return [str(world.job(job).status) for job in jobs]
+
+    async def cancel() -> None:
+        async with world.supervisor() as supervisor:
+            await world.until(lambda: statuses()[::2] == ["running", "running"])
+            for job in jobs[::2]:
+                await supervisor.cancel(job.id, frozenset(), None)
+            await world.until(lambda: statuses()[3] == "running")
+            assert ["cancelled", "queued", "cancelled", "running"] == statuses()
+
+    async def go_on() -> None:
+        async with world.supervisor() as supervisor:
+            await world.until(lambda: statuses()[3] == "complete", step=SECOND)
+            assert ["cancelled", "queued", "cancelled", "complete"] == statuses()
+            await world.until(lambda: supervisor.is_idle, step=SECOND)
+
+    asyncio.run(cancel())
+    asyncio.run(go_on())
+
+    first, second = map(world.job, jobs[:2])
+    world.store.close()
+    assert "complete" == second.status
+    assert first.stopped_at is not None
+    assert second.started_at is not None
+    assert first.stopped_at <= second.started_at

@@ -378,6 +378,7 @@ class Supervisor:
             self._save()
             reach("supervisor.after_cancel")
             await self._hands.act()
+        self._work.set()  # its turn is somebody else's now
 
     async def _cancel_node(self, job: Job, index: int, grace: timedelta | None) -> None:
         node = job.nodes[index]

@@ -76,13 +76,12 @@ OUTLAST_save() { # DIRECTORY: all that the next command is to find
 OUTLAST_SHELL='
 OUTLAST_shell=$1 OUTLAST_script=$2 OUTLAST_state=$3 OUTLAST_new=$4 OUTLAST_own=$5 OUTLAST_end=
 OUTLAST_leave() {
-  { set +x; } 2>/dev/null
   if [ -n "$OUTLAST_end" ]; then return 0; fi
   OUTLAST_end=saved
   "$OUTLAST_shell" "$OUTLAST_script" save "$OUTLAST_state" "$OUTLAST_new" "$OUTLAST_own" "$PWD" \
     </dev/null >/dev/null 2>&1 || :
 }
-trap OUTLAST_leave EXIT
+trap "{ set +x; } 2>/dev/null; OUTLAST_leave" EXIT
 case $6 in
 line)
   OUTLAST_line=$7
@@ -94,7 +93,7 @@ words)
   "$@"
   ;;
 esac
-OUTLAST_status=$?
+{ OUTLAST_status=$?; set +x; } 2>/dev/null
 OUTLAST_leave # here as well, for a line that has a trap of its own
 exit $OUTLAST_status
 '

@@ -132,6 +132,15 @@ SCHEMAS: Final[Schema] = {
                                 }
                             )
                         ),
+                        "sessions": list_of(
+                            object_of(
+                                {
+                                    "session_id": TEXT,
+                                    "state": {"enum": ["over", "needed", "foreign"]},
+                                    "remove": YES_NO,
+                                }
+                            )
+                        ),
                         "shim": YES_NO,
                     }
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from .answer import Told, parse_status
@@ -18,15 +18,20 @@ BATCH: Final = 200
 
 _ATTEMPT: Final = re.compile(r"jobs/(job_\w{1,64})\.(\d{1,9})\.(\d{1,9})", re.ASCII)
 
+_SESSION: Final = re.compile(r"sessions/(ses_\w{1,64})", re.ASCII)
+
 _LIST: Final = f"""\
 echo %s
-cd {FOLDER} 2>/dev/null && for each in shim-* jobs/*; do [ -e "$each" ] && echo "$each"; done
+cd {FOLDER} 2>/dev/null && for each in shim-* jobs/* sessions/*; do [ -e "$each" ] && echo "$each"; done
 echo end
 """
 
 _LEAVE: Final = f"""\
 echo %s
-cd {FOLDER} && {{ [ ! -d jobs ] || rmdir jobs; }} && for each in *; do
+cd {FOLDER} || exit
+for each in %s; do rm -f "sessions/$each"; done
+for each in sessions jobs; do [ ! -d $each ] || rmdir $each || exit; done
+for each in *; do
   case $each in
   shim-*.sh) rm -f "$each" ;;
   *[!0-9A-Z]*) ;;
@@ -50,6 +55,9 @@ class Survey(NamedTuple):
 
     place: Place
     attempts: tuple[Lying, ...] = ()
+    sessions: tuple[str, ...] = ()
+    """The ids of those of which something is kept there."""
+
     has_shim: bool = False
     error: str | None = None
     """Why nobody could look."""
@@ -73,29 +81,34 @@ async def survey(place: Place, patience_s: float, new_token: Callable[[], str]) 
                 for there, key in some.items()
                 if there in told
             ]
-        return Survey(place, tuple(attempts), any(line.startswith("shim-") for line in lines))
+        return Survey(
+            place,
+            tuple(attempts),
+            tuple(found[1] for line in lines if (found := _SESSION.fullmatch(line))),
+            any(line.startswith("shim-") for line in lines),
+        )
     except (Refused, Cut) as error:
         return Survey(place, error=str(error))
     finally:
         await link.close()
 
 
-async def clear(
-    place: Place, keys: Iterable[str], patience_s: float, new_token: Callable[[], str]
-) -> str | None:
+async def clear(survey: Survey, patience_s: float, new_token: Callable[[], str]) -> str | None:
     """
-    Remove the folders of the attempts *keys*, save of those that run, and, if then nothing else
-    lies there, all that is ours. Returns why it could not be done.
+    Remove what *survey* names: the folders of attempts, save of those that run, and what is kept
+    of sessions; and, if then nothing else lies there, all that is ours. Returns why it could not
+    be done.
     """
-    link = Link(place, new_token, installs=False)
-    names = [key_on_host(key) for key in keys]
+    link = Link(survey.place, new_token, installs=False)
+    names = [key_on_host(lying.key) for lying in survey.attempts]
     try:
         await link.ready(patience_s)
         if names:
             await link.install()
         for first in range(0, len(names), BATCH):
             await link.call("remove", *names[first : first + BATCH])
-        await link.script((_LEAVE % new_token()).encode(), MAX_LISTING_BYTES)
+        leave = _LEAVE % (new_token(), " ".join(survey.sessions))
+        await link.script(leave.encode(), MAX_LISTING_BYTES)
     except (Refused, Cut) as error:
         return str(error)
     finally:

@@ -15,13 +15,43 @@ if TYPE_CHECKING:
 
 
 class Thing(NamedTuple):
-    """An attempt's folder on a host, and whether anybody needs it."""
+    """An attempt's folder on a host, or what a session keeps there, and whether anybody needs it."""
 
-    attempt: str
+    name: str
     state: str
-    """`over`, `running`, `needed` (its job is not settled) or `foreign` (of no job of this home)."""
+    """
+    `over`, `running`, `needed` (its job is not settled, the session is open) or `foreign` (no job
+    or session of this home).
+    """
 
     is_removed: bool
+
+
+class Found(NamedTuple):
+    """What lies on one host."""
+
+    survey: Survey
+    attempts: list[Thing]
+    sessions: list[Thing]
+
+    @property
+    def things(self) -> list[Thing]:
+        """All of it, the shim apart."""
+        return [*self.attempts, *self.sessions]
+
+    @property
+    def goes(self) -> bool:
+        """Whether anything is to be removed there."""
+        gone = [thing for thing in self.things if thing.is_removed]
+        return bool(gone) or (self.survey.has_shim and not self.things)
+
+    def chosen(self) -> Survey:
+        """Return what is to be removed."""
+        gone = {thing.name for thing in self.things if thing.is_removed}
+        return self.survey._replace(
+            attempts=tuple(each for each in self.survey.attempts if each.key in gone),
+            sessions=tuple(each for each in self.survey.sessions if each in gone),
+        )
 
 
 @verb(
@@ -39,8 +69,8 @@ def clean(caller: Caller, hosts: tuple[str, ...], is_all: bool, yes: bool) -> in
     """
     Remove what lies on hosts in ~/.outlast and nobody needs.
 
-    Of attempts that are over, what could not be removed when they ended; and, where nothing else
-    lies there, the shim and the folder. What runs is never touched, nor what a job of this home
+    Of attempts that are over and sessions that are closed, what could not be removed then; and,
+    where nothing else lies there, the shim and the folder. What runs is never touched, nor what a job of this home
     still needs, nor, without --all, what belongs to no job of this home: another machine's jobs
     may not have fetched it yet. HOST is a host, group or selection as in --on; without one, the
     hosts of this home's jobs. Shows first what would go; asks on a terminal, else takes --yes.
@@ -50,18 +80,16 @@ def clean(caller: Caller, hosts: tuple[str, ...], is_all: bool, yes: bool) -> in
 
     names, known = _named(caller, hosts)
     surveys = survey_hosts(caller.settings, places_of(caller.settings, names, known))
-    things = [_judged(caller, survey, is_all=is_all) for survey in surveys]
-    there = [survey for survey, found in zip(surveys, things, strict=True) if _goes(survey, found)]
-    agreed = bool(there) and (yes or _is_agreed(caller, surveys, things))
+    sessions = _sessions(caller) if any(survey.sessions for survey in surveys) else {}
+    there = [_judged(caller, survey, sessions, is_all=is_all) for survey in surveys]
+    going = [found for found in there if found.goes]
+    agreed = bool(going) and (yes or _is_agreed(caller, there))
     errors = {survey.place.node: survey.error for survey in surveys if survey.error is not None}
     if agreed:
-        chosen = {
-            survey.place: [thing.attempt for thing in found if thing.is_removed]
-            for survey, found in zip(surveys, things, strict=True)
-            if _goes(survey, found)
-        }
-        done = zip(chosen, clear_hosts(caller.settings, chosen), strict=True)
-        errors |= {place.node: error for place, error in done if error is not None}
+        done = clear_hosts(caller.settings, [found.chosen() for found in going])
+        for found, error in zip(going, done, strict=True):
+            if error is not None:
+                errors[found.survey.place.node] = error
     failed = None
     if errors:
         failed = Unavailable("; ".join(f"{host}: {error}" for host, error in errors.items()))
@@ -70,21 +98,23 @@ def clean(caller: Caller, hosts: tuple[str, ...], is_all: bool, yes: bool) -> in
             "removed": agreed,
             "hosts": [
                 {
-                    "host": survey.place.node,
-                    "error": errors.get(survey.place.node),
-                    "attempts": [
-                        {"attempt": each.attempt, "state": each.state, "remove": each.is_removed}
-                        for each in found
-                    ],
-                    "shim": survey.has_shim,
+                    "host": found.survey.place.node,
+                    "error": errors.get(found.survey.place.node),
+                    "attempts": [_public("attempt", each) for each in found.attempts],
+                    "sessions": [_public("session_id", each) for each in found.sessions],
+                    "shim": found.survey.has_shim,
                 }
-                for survey, found in zip(surveys, things, strict=True)
+                for found in there
             ],
         },
-        lambda: _text(surveys, things) + _closing(len(there), agreed=agreed),
+        lambda: _text(there) + _closing(len(going), agreed=agreed),
         error=failed,
     )
     return 0 if failed is None else failed.exit_code
+
+
+def _public(kind: str, thing: Thing) -> dict[str, Any]:
+    return {kind: thing.name, "state": thing.state, "remove": thing.is_removed}
 
 
 def _named(caller: Caller, hosts: tuple[str, ...]) -> tuple[list[str], dict[str, Any]]:
@@ -107,13 +137,24 @@ def _named(caller: Caller, hosts: tuple[str, ...]) -> tuple[list[str], dict[str,
             return [*found], load_inventory(caller.settings).known(found)
 
 
-def _judged(caller: Caller, survey: Survey, *, is_all: bool) -> list[Thing]:
-    things = []
-    for lying in survey.attempts:
-        state = "running" if lying.is_running else _state(caller, lying.key)
-        goes = state == "over" or (state == "foreign" and is_all)
-        things.append(Thing(lying.key, state, goes))
-    return things
+def _judged(caller: Caller, survey: Survey, sessions: dict[str, str], *, is_all: bool) -> Found:
+    def judged(name: str, state: str) -> Thing:
+        return Thing(name, state, state == "over" or (state == "foreign" and is_all))
+
+    attempts = [
+        judged(lying.key, "running" if lying.is_running else _state(caller, lying.key))
+        for lying in survey.attempts
+    ]
+    kept = [judged(each, sessions.get(each, "foreign")) for each in survey.sessions]
+    return Found(survey, attempts, kept)
+
+
+def _sessions(caller: Caller) -> dict[str, str]:
+    """Return which sessions this home knows, and whether what is kept of them is needed."""
+    from ....engine.verbs import Sessions
+
+    found = caller.service.sessions(Sessions(closed=True))
+    return {each.id: "over" if each.closed_at is not None else "needed" for each in found}
 
 
 def _state(caller: Caller, key: str) -> str:
@@ -134,28 +175,22 @@ def _state(caller: Caller, key: str) -> str:
     return "over" if node.is_settled or node.attempt != int(attempt) else "needed"
 
 
-def _goes(survey: Survey, things: list[Thing]) -> bool:
-    """Whether anything is to be removed there."""
-    gone = [thing for thing in things if thing.is_removed]
-    return bool(gone) or (survey.has_shim and not things)
-
-
-def _is_agreed(caller: Caller, surveys: list[Survey], things: list[list[Thing]]) -> bool:
+def _is_agreed(caller: Caller, there: list[Found]) -> bool:
     if caller.is_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    caller.say(_text(surveys, things).rstrip("\n"))
+    caller.say(_text(there).rstrip("\n"))
     return click.confirm("Remove what is marked?", err=True)
 
 
-def _text(surveys: list[Survey], things: list[list[Thing]]) -> str:
+def _text(there: list[Found]) -> str:
     lines = []
-    for survey, found in zip(surveys, things, strict=True):
-        node = survey.place.node
+    for found in there:
+        node = found.survey.place.node
         lines += [
-            f"{'-' if thing.is_removed else ' '} {node}: {thing.attempt} {thing.state}"
-            for thing in found
+            f"{'-' if thing.is_removed else ' '} {node}: {thing.name} {thing.state}"
+            for thing in found.things
         ]
-        if survey.has_shim and all(thing.is_removed for thing in found):
+        if found.survey.has_shim and all(thing.is_removed for thing in found.things):
             lines.append(f"- {node}: the shim and its folder")
     return "".join(f"{line}\n" for line in lines)
 
