@@ -230,6 +230,7 @@ def test_a_host_that_cannot_keep_anything_is_told(client: Client, farm: Farm) ->
         ({"on": "h"}, "on and session exclude each other"),
         ({"queue": "q"}, "queue and session exclude each other"),
         ({"max_parallel": 2}, "max_parallel and session exclude each other"),
+        ({"container": "alpine"}, "container and session exclude each other"),
         ({"clean_env": True}, "clean_env"),
         ({"limits": {"pids": 3}}, "limits.pids"),
         ({"session": "a b"}, "no name for a session"),

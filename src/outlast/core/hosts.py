@@ -16,7 +16,8 @@ HOSTS_OWN: Final = {
 """Keys that mean nothing for a job of this machine, and what is no request for them."""
 
 NOT_IN_SESSIONS: Final = (
-    *("on", "hosts", "queue", "queue_width", "max_parallel", "dialogue", "connection_bound"),
+    *("on", "hosts", "container", "queue", "queue_width", "max_parallel"),
+    *("dialogue", "connection_bound"),
 )
 """Keys that a session has settled once and for all."""
 
