@@ -124,7 +124,7 @@ def trust_host(key: HostKey) -> None:
     from .executors.ssh import trust
 
     try:
-        trust.trust(key)
+        trust.trust(key, SystemClock().new_token().encode())
     except OSError as error:
         raise Unavailable(f"{key.known_hosts} cannot be written: {error.strerror}") from error
 

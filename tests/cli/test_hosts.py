@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from outlast.testing.sshd import Farm
 
-from .conftest import Cli
+from .conftest import PATIENCE_S, Cli
 
 pytestmark = pytest.mark.slow  # what is printed is the same under any Python
 
@@ -86,6 +88,29 @@ def test_a_host_is_trusted_by_its_key(cli: Cli, farm: Farm) -> None:
     refused = cli("hosts", "trust", host)
     assert 2 == refused.code
     assert "by another key" in refused.text + refused.talk
+
+
+def test_a_name_is_hashed_where_names_are_and_a_revoked_key_is_not_taken(
+    cli: Cli, farm: Farm
+) -> None:
+    """As ssh would keep it: it finds the host, and the file does not tell which one that is."""
+    one, two = farm.hosts
+    lines = farm.known_hosts.read_text().splitlines(keepends=True)
+    farm.known_hosts.write_text(lines[1].rstrip())
+    argv = ["ssh-keygen", "-q", "-H", "-f", str(farm.known_hosts)]
+    subprocess.run(argv, check=True, timeout=PATIENCE_S, capture_output=True)
+    assert cli("hosts", "trust", one).data["added"]
+    assert one not in farm.known_hosts.read_text()
+    find = ["ssh-keygen", "-F", f"[{one}]:{farm.port}", "-f", str(farm.known_hosts)]
+    assert (
+        0 == subprocess.run(find, timeout=PATIENCE_S, capture_output=True, check=False).returncode
+    )
+    assert 0 == cli("run", "--on", ",".join(farm.hosts), "--", "true").code
+
+    key = lines[1].partition(" ")[2]
+    farm.known_hosts.write_text(f"@revoked * {key}")
+    refused = cli("hosts", "trust", two)
+    assert (2, True) == (refused.code, "is revoked" in refused.error["message"])
 
 
 def test_nobody_there_to_be_trusted(cli: Cli, farm: Farm) -> None:

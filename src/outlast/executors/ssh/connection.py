@@ -78,7 +78,8 @@ async def options_of(place: Place) -> tuple[dict[str, Any], Any]:
         given["port"] = place.port
     if place.known.key is not None:
         given |= await _this_key_alone(place.known.key, given["passphrase"])
-    options = await library.SSHClientConnectionOptions.construct(**given)
+    # What the configuration says is asked for, and no key read or opened yet.
+    options = await library.SSHClientConnectionOptions.construct(**given | {"client_keys": None})
     if options.config.get("IdentityAgent", CALLERS_AGENT) == CALLERS_AGENT:
         given["agent_path"] = place.agent or ""  # never the supervisor's own
     if place.known.password is not None and place.known.key is None:

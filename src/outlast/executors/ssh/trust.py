@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     import asyncssh
 
 SSH_PORT: Final = 22
+HASHED: Final = b"|1|"
+"""What a line of known hosts begins with that does not tell the name."""
 
 
 class HostKey(NamedTuple):
@@ -31,6 +36,9 @@ class HostKey(NamedTuple):
 
     is_known: bool
     """Whether it stands there already."""
+
+    is_revoked: bool
+    """Whether it stands there as one that is never to be taken."""
 
     others: int
     """How many other keys of the host stand there: its key has changed."""
@@ -49,17 +57,29 @@ def host_key(place: Place, patience_s: float) -> HostKey:
         raise Unavailable(f"{place.node}: {refused.error}") from None
 
 
-def trust(key: HostKey) -> None:
-    """Add *key* to its file. Raises OSError."""
+def trust(key: HostKey, salt: bytes) -> None:
+    """
+    Add *key* to its file, by a name hashed with *salt* where names there are. Raises OSError.
+    """
     path = key.known_hosts
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(fd, "r+b") as file:
-        file.seek(0, os.SEEK_END)
-        size = file.tell()
-        file.seek(max(0, size - 1))
-        break_first = b"" if not size or file.read(1) == b"\n" else b"\n"
-        file.write(break_first + key.line.encode() + b"\n")
+        there = file.read()
+        break_first = b"" if not there or there.endswith(b"\n") else b"\n"
+        line = key.line
+        if there.startswith(HASHED) or b"\n" + HASHED in there:
+            name, _, rest = line.partition(" ")
+            line = f"{_hashed(name, salt)} {rest}"
+        file.write(break_first + line.encode() + b"\n")
+
+
+def _hashed(name: str, salt: bytes) -> str:
+    """Return *name* as known_hosts has it that does not tell names (sshd(8), HashKnownHosts)."""
+    salt = hashlib.sha1(salt, usedforsecurity=False).digest()
+    digest = hmac.digest(salt, name.encode(), "sha1")
+    words = (base64.b64encode(each).decode() for each in (salt, digest))
+    return f"{HASHED.decode()}{'|'.join(words)}"
 
 
 async def _ask(place: Place, patience_s: float) -> HostKey:
@@ -91,7 +111,9 @@ def _described(shown: asyncssh.SSHKey, options: Any) -> HostKey:
     port = None if options.port in ((), None, SSH_PORT) else options.port
     name = options.host_key_alias or options.host
     path = os.path.abspath(user_known_hosts_of(options)[0])
-    there = asyncssh.match_known_hosts(path, name, "", port)[0] if os.path.exists(path) else ()
+    there, _, revoked, *_ = (
+        asyncssh.match_known_hosts(path, name, "", port) if os.path.exists(path) else ((), (), ())
+    )
     words = shown.export_public_key().decode().split()[:2]
     return HostKey(
         algorithm=words[0],
@@ -99,5 +121,6 @@ def _described(shown: asyncssh.SSHKey, options: Any) -> HostKey:
         line=" ".join([name if port is None else f"[{name}]:{port}", *words]),
         known_hosts=path,
         is_known=any(key.public_data == shown.public_data for key in there),
+        is_revoked=any(key.public_data == shown.public_data for key in revoked),
         others=sum(key.public_data != shown.public_data for key in there),
     )

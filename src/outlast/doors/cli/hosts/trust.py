@@ -37,6 +37,8 @@ def trust(caller: Caller, host: str, fingerprint: str | None) -> int:
     key = host_key(caller.settings, host)
     if fingerprint is not None and fingerprint != key.fingerprint:
         raise InvalidRequest(f"{host} shows another key: {key.algorithm} {key.fingerprint}")
+    if key.is_revoked:
+        raise InvalidRequest(f"{key.known_hosts} says that the key of {host} is revoked")
     if key.others and not key.is_known:
         raise InvalidRequest(
             f"{key.known_hosts} knows {host} by another key than {key.algorithm} {key.fingerprint}",
