@@ -73,6 +73,10 @@ class Host:
     def call(self, verb: str, *words: str, data: bytes = b"") -> bytes:
         """Return what the shim answers, behind its mark. A word with slashes is an attempt's key."""
         words = tuple(key_on_host(self.key(word)) if "/" in word else word for word in words)
+        if data or verb in ("start", "put"):
+            words = (*words, str(len(data)))
+        if verb == "start":
+            words = (*words, "no")
         nonce = f"nonce{next(self.nonces)}"
         done = subprocess.run(
             [*self.argv, str(self.shim), nonce, verb, *words],

@@ -71,13 +71,18 @@ def liar(path: Path, lie: str) -> str:
     Return a forced command that does what it is asked, and tells of it by way of *lie*: where that
     names a flood, what is read of an output never ends.
     """
-    flood = "eval set -- ${SSH_ORIGINAL_COMMAND#*.sh}; echo $1; yes"
     script(
         path,
-        "case $SSH_ORIGINAL_COMMAND in\n"
-        f'*" \'status\' \'"*) /bin/sh -c "$SSH_ORIGINAL_COMMAND" | {lie} ;;\n'
-        f"*\" 'read' '\"*) {flood if FLOOD in lie else 'eval $SSH_ORIGINAL_COMMAND'} ;;\n"
-        '*) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;\nesac\n',
+        'case $SSH_ORIGINAL_COMMAND in *" serve") ;; *) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;; esac\n'
+        'cd; set -- $SSH_ORIGINAL_COMMAND; shim=$4; [ -e $shim ] && echo "$5" || exit\n'
+        'ask() { /bin/sh $shim "$@" | tail -n +2; }\n'
+        "while read -r nonce verb words; do\n"
+        "case $verb in\n"
+        f"start | status) ask $nonce $verb $words | {lie} ;;\n"
+        f"read) {'yes' if FLOOD in lie else 'ask $nonce $verb $words'} ;;\n"
+        "watch) ;;\n"
+        "*) ask $nonce $verb $words ;;\nesac\n"
+        "printf '\\n%s\\n' $nonce\ndone\n",
     )
     return f"/bin/sh {path}"
 
@@ -176,9 +181,10 @@ def test_hosts_that_cannot_or_lie_are_told_and_harm_no_other(
 
     soon: dict[str, object] = {"timeout": 1, "grace": 0, "reconnect_timeout": 1}
     soon["limits"] = {"output_bytes": "2m"}
-    jobs = [
-        client.submit(on=host, shell="echo out; exec sleep 1000", **soon) for host in farm.hosts
-    ]
+    line = "echo out; exec sleep 1000"
+    jobs = [client.submit(on=host, shell=line, **soon) for host in farm.hosts[:-1]]
+    # Each piece of a flood costs a connection.
+    jobs += [client.submit(on=farm.hosts[-1], shell=line, **soon | {"reconnect_timeout": 100})]
     told = [(node.reason, node.exit_code) for node in settled_or_lost(client, jobs)]
     assert [
         ("timeout", -1),

@@ -80,7 +80,7 @@ def test_sick_hosts_are_told_apart_and_harm_no_other(client: Client, farm: Farm)
         silent = f"127.0.0.9:{mute.getsockname()[1]}"
         refusing = refused_port(farm)
         on = [farm.hosts[0], refusing, silent]
-        job = client.submit(on=on, shell="true", connect_timeout=2)
+        job = client.submit(on=on, shell="true", connect_timeout=8)
         job = over(client, job)
 
     assert {
@@ -89,7 +89,7 @@ def test_sick_hosts_are_told_apart_and_harm_no_other(client: Client, farm: Farm)
         silent: "connect_timeout",
     } == fates(job)
     assert ("partial", "mixed") == (job.status, job.reason)
-    assert "ConnectTimeout: connection timed out after 2s" == job.nodes[2].error
+    assert "ConnectTimeout: connection timed out after 8s" == job.nodes[2].error
     assert all(node.completed_at and node.stopped_at for node in job.nodes)
 
 

@@ -3,12 +3,19 @@
 #   sh shim.sh NONCE VERB ...      The answer begins with a line that says NONCE: before it may
 #                                  stand whatever a login prints.
 #
-#   start KEY < ORDER       run what ORDER says, unless an attempt of this key was begun before
+#   start KEY SIZE PATIENT < ORDER  run what the SIZE bytes of ORDER say, unless an attempt of this
+#                           key was begun before, and tell how it stands; PATIENT `yes`: once it is
+#                           over, or some moments have passed. Output of what is over comes along,
+#                           if it is little
 #   status KEY ...          tell how attempts stand, many at once
 #   read KEY FILE AT MOST   give a piece of a file, byte for byte
-#   put KEY FILE < DATA     keep what the command is to read
+#   put KEY FILE SIZE < DATA  keep what the command is to read
 #   stop KEY GRACE REASON   end it: TERM, after GRACE seconds KILL. One not begun never will be
 #   remove KEY ...          delete what is over
+#
+#   serve                   answer questions, one in a line: NONCE VERB ... The answer ends with a
+#                           line break and a line that says the question's NONCE. There, `watch`
+#                           is one more: from then on, a line comes on stderr for each change
 #
 # An attempt is a folder, `jobs/KEY` beside this file. Whatever is to happen only once is a file
 # that is linked into its place, complete: of two, link(2) lets one through.
@@ -21,9 +28,8 @@
 #
 # The command links `began` itself, with its own identity in it, right before it becomes the
 # command: who does not get the link leaves, so no attempt runs twice, whoever is killed when.
-# Its parent, `keep`, waits for it in the foreground and writes how it ended. `time` beside it
-# keeps the clocks, and goes on if `keep` is killed. Each has a session of its own, where there is
-# setsid. Kept to what dash, bash, busybox and the BSDs' shells have in common.
+# Its parent, `keep`, waits for it in the foreground and writes how it ended. A fork of it keeps
+# the clocks, and goes on if `keep` is killed. Each has a session of its own, where there is setsid. Kept to what dash, bash, busybox and the BSDs' shells have in common.
 
 # A fork costs a host more than everything else here, and $(...) is one: what a shell can do by
 # itself sets variables.
@@ -226,24 +232,43 @@ end_all() { # GRACE: until nothing of the attempt is left
 
 # ---------------------------------------------------------------------------------------- verbs
 
-start() {
-  mkdir -p "$dir" 2>/dev/null && : >"$dir/order.$nonce" 2>/dev/null || { echo unwritable; exit; }
-  cat >"$dir/order.$nonce" 2>/dev/null
-  if ! is_whole "$dir/order.$nonce"; then
-    rm -f "$dir/order.$nonce"
-    echo unwritable # the connection was cut, and nobody reads this; or the disk is full
-  elif [ -e "$dir/began" ]; then
-    rm -f "$dir/order.$nonce"
+take() { # SIZE FILE: so many bytes of what comes
+  head -c "$1" >"$2"
+} 2>/dev/null
+
+start() { # SIZE PATIENT
+  [ -d "$dir" ] || mkdir -p "$dir" 2>/dev/null
+  if ! take "$1" "$dir/order.$nonce"; then
+    echo unwritable # the disk is full; or the connection was cut, and nobody reads this
+    return
+  fi
+  if [ -e "$dir/began" ]; then
+    : >"$dir/order.$nonce"
     echo known
   else
     apart keep "$key"
     echo started
+    if [ "$2" = yes ]; then linger; fi
+  fi
+  status "$key"
+  if [ -n "$emptied" ] && [ $((out + err)) -gt 0 ] && [ $((out + err)) -le 16384 ]; then
+    cat "$dir/stdout" "$dir/stderr"
   fi
 }
 
+linger() { # until the attempt is over, or some moments have passed
+  for nap in 0.02 0.03 0.05 0.1 0.2; do
+    sleep $nap 2>/dev/null || break
+    [ ! -s "$dir/emptied" ] || break
+    began
+    [ "$word" != void ] || break
+  done
+}
+
 keep() {
-  try=$nonce
+  try=$nonce whole=
   . "$dir/order.$try" || exit
+  [ "$whole" = yes ] || exit # it was cut on its way
   start_of $$
   own=$since
   time_limits $$ "$timeout" "$idle" "$output" "$grace" &
@@ -376,6 +401,7 @@ time_limits() { # KEEPER TIMEOUT IDLE OUTPUT GRACE: end it where a limit passes;
       kill -0 "$1" 2>/dev/null || exit
     fi
     uptime
+    if [ "$word" != began ]; then deadline=$((up + $2 + 1)); fi # a slow start takes nothing of it
     sizes
     if [ "$out $err" != "$seen" ]; then seen="$out $err" quiet=$up; fi
     if [ "$up" -ge $deadline ]; then
@@ -412,6 +438,7 @@ stop() { # GRACE REASON
 }
 
 status() { # KEY...
+  emptied=
   boot
   echo "now $(date +%s) $boot"
   for one; do
@@ -452,8 +479,73 @@ read_piece() { # FILE AT MOST
     tail -c +$(($2 % 65536 + 1)) | head -c $most
 }
 
+watch() { # writes a line on stderr whenever something may have changed, as long as it is read
+  # The marks of an end are looked for by the shell itself, at every tick; the sizes by a fork.
+  seen= sizes= tick=5 quiet=0
+  while kill -0 $$; do
+    set -- "$root"/jobs/*/began "$root"/jobs/*/ended "$root"/jobs/*/emptied
+    if [ "$*" != "$seen" ]; then
+      seen="$*" tick=5 quiet=0
+      echo >&3 || exit
+    fi
+    if [ $quiet -lt 10 ] || [ $((quiet % 4)) = 0 ]; then
+      now=$(LC_ALL=C ls -ln "$root"/jobs/*/stdout "$root"/jobs/*/stderr "$root"/jobs/*/progress)
+      if [ "$now" != "$sizes" ]; then
+        sizes=$now quiet=0
+        echo >&3 || exit
+      fi
+    fi
+    quiet=$((quiet + 1)) tick=$((tick * 5 / 4 + 1))
+    case $tick in
+    ?) nap=0.0$tick ;;
+    ??) nap=0.$tick ;;
+    *) nap=1 tick=99 ;;
+    esac
+    sleep $nap 3>&- || sleep 1 3>&-
+  done
+} 3>&2 2>/dev/null </dev/null >/dev/null
+
+serve() {
+  watcher=
+  trap 'kill $watcher 2>/dev/null' EXIT
+  while read -r nonce verb words; do
+    set -f
+    set -- $words
+    set +f
+    [ -e "$self" ] || exit # somebody has removed it: who connects anew brings another
+    case $verb in
+    watch) [ -n "$watcher" ] || { watch & watcher=$!; } ;;
+    start | put) (answer "$@") 2>/dev/null ;;
+    *) (answer "$@") 2>/dev/null </dev/null ;;
+    esac
+    printf '\n%s\n' "$nonce"
+  done
+}
+
+answer() { # ARGS...: to the verb
+  attempt "$1"
+  case $verb in
+  start) start "$2" "$3" ;;
+  status) status "$@" ;;
+  read) read_piece "$2" "$3" "$4" ;;
+  put) mkdir -p "$dir" && take "$3" "$dir/$2.new" && mv -f "$dir/$2.new" "$dir/$2" && echo kept ;;
+  stop) stop "$2" "$3" ;;
+  remove)
+    for one; do
+      attempt "$one"
+      if ! began || [ -s "$dir/emptied" ] ||
+        ! { is_running "$keeper" "$keeper_start" || is_running "$pid" "$start"; }; then
+        rm -rf "$dir"
+      fi
+    done
+    echo removed
+    ;;
+  esac
+}
+
 attempt "$key"
-if [ "$verb" = start ]; then OUTLAST_UMASK=$(umask) && export OUTLAST_UMASK; fi # for the command
+# The login's, for the command.
+case $verb in start | serve) OUTLAST_UMASK=$(umask) && export OUTLAST_UMASK ;; esac
 umask 077
 case $verb in
 keep) keep ;;
@@ -465,24 +557,10 @@ finish) finish "$4" "$5" ;;
 *)
   echo "$nonce"
   case $verb in
-  start) start ;;
-  status)
+  serve) serve ;;
+  *)
     shift 2
-    status "$@"
-    ;;
-  read) read_piece "$4" "$5" "$6" ;;
-  put) mkdir -p "$dir" && cat >"$dir/$4.new" && mv -f "$dir/$4.new" "$dir/$4" && echo kept ;;
-  stop) stop "$4" "$5" ;;
-  remove)
-    shift 2
-    for one; do
-      attempt "$one"
-      if ! began || [ -s "$dir/emptied" ] ||
-        ! { is_running "$keeper" "$keeper_start" || is_running "$pid" "$start"; }; then
-        rm -rf "$dir"
-      fi
-    done
-    echo removed
+    answer "$@"
     ;;
   esac
   ;;

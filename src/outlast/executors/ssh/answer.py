@@ -53,30 +53,51 @@ class Report(NamedTuple):
     now: int
     boot: str
     attempts: dict[str, Told]
+    output: bytes = b""
+    """Both streams of an attempt that is over, one behind the other; or nothing."""
 
     def ago(self, at: int) -> timedelta:
         """Return how long ago *at* was; nothing is to come, and nothing older than a lifetime."""
         return timedelta(seconds=min(max(self.now - at, 0), OLDEST_S))
 
 
-def parse_status(answer: bytes) -> Report:
+STARTS: Final = (b"started", b"known", b"unwritable")
+
+
+def parse_start(answer: bytes) -> Report | None:
     """
-    Read an answer to `status`.
+    Read an answer to `start`; None if the host could not keep the order.
 
     Raises:
         Cut: It is not whole, or makes no sense.
     """
-    lines = answer.decode("utf-8", "replace").splitlines()
-    if len(lines) < 2 or lines[-1] != "end":
+    word, _, rest = answer.partition(b"\n")
+    if word not in STARTS:
+        raise Cut("the host's answer makes no sense")
+    return None if word == b"unwritable" else parse_status(rest)
+
+
+def parse_status(answer: bytes) -> Report:
+    """
+    Read an answer to `status`, or what comes behind the first word of one to `start`.
+
+    Raises:
+        Cut: It is not whole, or makes no sense.
+    """
+    head, end, output = answer.partition(b"\nend\n")
+    if not end:
         raise Cut("the host's answer is not whole")
+    lines = head.decode("utf-8", "replace").splitlines()
     try:
         word, now, boot = lines[0].split()
-        report = Report(_number(now) if word == "now" else _number(word), boot, {})
-        for line in lines[1:-1]:
+        report = Report(_number(now) if word == "now" else _number(word), boot, {}, output)
+        for line in lines[1:]:
             key, told = _told(line.split())
             report.attempts[key] = told
     except (ValueError, IndexError) as error:
         raise Cut(f"the host's answer makes no sense: {error}") from None
+    if output and len(output) != sum(map(_printed_bytes, report.attempts.values())):
+        raise Cut("the host's answer has no end")
     return report
 
 
@@ -86,6 +107,10 @@ def reason_of(word: str) -> Reason:
         return Reason(word)
     except ValueError:
         return Reason.LOST
+
+
+def _printed_bytes(told: Told) -> int:
+    return told.stdout_bytes + told.stderr_bytes
 
 
 def _told(words: list[str]) -> tuple[str, Told]:

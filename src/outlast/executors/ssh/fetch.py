@@ -35,6 +35,15 @@ class Fetcher:
         self.has_more = False
         """Whether there was more than is fetched at once. As above."""
 
+    def keep(self, attempt: Attempt, told: Told, output: bytes) -> None:
+        """Keep what has come along, if that is all of both streams and nothing is here."""
+        sizes = (told.stdout_bytes, told.stderr_bytes)
+        if not output or sum(sizes) != len(output) or any(map(attempt.size, STREAMS)):
+            return
+        for stream, begin, size in zip(STREAMS, (0, sizes[0]), sizes, strict=True):
+            if self._has_room(attempt, size):
+                attempt.append(stream, output[begin : begin + size])
+
     async def fetch(self, attempt: Attempt, told: Told) -> bool:
         """
         Fetch what is new, as *told*. Returns whether all that is to come is here.

@@ -14,7 +14,7 @@ from ...core.state import Reason
 from ...ports.clock import Clock
 from ...shim import spool
 from .absence import Absence
-from .answer import Report, Told, parse_status, reason_of
+from .answer import Report, Told, parse_start, parse_status, reason_of
 from .attempt import Attempt
 from .collecting import Collecting
 from .fetch import Fetcher
@@ -35,14 +35,12 @@ from .words import (
 
 log = logging.getLogger("outlast.ssh")
 
-SOON_S: Final = 0.05
-LATE_S: Final = 15.0
-"""Between two looks at a host; in between it grows with the age of the youngest there."""
+LATE_S: Final = 60.0
+"""Between two looks at a host that has told no news in between: in case that it cannot."""
 
-LIVELY_S: Final = 1.0
-"""At most, while something there prints."""
+AGAIN_S: Final = 5.0
+"""Between two looks where more than news is waited for: what was to begin or to end there."""
 
-GROWTH: Final = 0.1
 AWAY_S: Final = 30.0
 """At most, between two tries to reach a host that is away."""
 
@@ -73,28 +71,35 @@ class Host:
     ) -> None:
         self._place = place
         self._clock = clock
-        self._link = Link(place, clock.new_token)
+        self._work = asyncio.Event()
+        self._link = Link(place, clock.new_token, self._work.set)
         self._fetcher = Fetcher(self._link, floor_bytes)
         self._on_idle = on_idle
         self._attempts: dict[str, Attempt] = {}
         self._starts: dict[str, asyncio.Task[None]] = {}
-        self._taken: dict[str, float] = {}
-        self._work = asyncio.Event()
         self._collecting = Collecting(self._link, clock, self._work.set, floor_bytes)
         self._absence = Absence()
         self._asked_to_stop: dict[str, float] = {}
         """Until when what was stopped has to be gone."""
 
+        self._sent: dict[str, float] = {}
+        """When each was, by the loop's clock."""
+
+        self._is_early = False
+        self._reports: dict[str, Report] = {}
         self._task = asyncio.create_task(self._go_on())
 
     def take(self, attempt: Attempt) -> None:
         """Care for an attempt until it is over: begin it if it has an order, and look at it."""
         self._attempts[attempt.key] = attempt
-        self._taken[attempt.key] = self._clock.monotonic()
         if attempt.order is not None:
             task = asyncio.create_task(self._begin(attempt))
             self._starts[attempt.key] = task
-            task.add_done_callback(lambda _: self._starts.pop(attempt.key, None))
+            task.add_done_callback(lambda _: self._has_begun(attempt.key))
+        self._work.set()
+
+    def _has_begun(self, key: str) -> None:
+        self._starts.pop(key, None)
         self._work.set()
 
     def look(self) -> None:
@@ -134,6 +139,8 @@ class Host:
                 attempt.end_unstarted(refused.reason, refused.error)
         except Cut as cut:
             log.info("%s: whether it began is not known yet: %s", attempt.key, cut)
+            if not attempt.is_sent:
+                attempt.end_unstarted(Reason.CONNECT_FAILED, f"ConnectFailed: {cut}")
         except OSError as error:  # what it is to read cannot be read
             attempt.end_unstarted(Reason.SPAWN_FAILED, f"{attempt.stdin}: {error.strerror}")
         except Exception as error:
@@ -141,7 +148,6 @@ class Host:
             if not attempt.is_sent:
                 words = f"{type(error).__name__}: {error}"
                 attempt.end_unstarted(Reason.CONNECT_FAILED, words)
-        self._work.set()
 
     async def _send(self, attempt: Attempt) -> None:
         key = key_on_host(attempt.key)
@@ -149,7 +155,7 @@ class Host:
             data = await asyncio.to_thread(_read_file, attempt.stdin)
             # From here on something of it may lie there.
             said = await self._link.call(
-                "put", key, spool.STDIN, data=data, before=attempt.note_sent
+                "put", key, spool.STDIN, str(len(data)), data=data, before=attempt.note_sent
             )
             if said.strip() != b"kept":
                 await self._link.call("remove", key)
@@ -157,14 +163,16 @@ class Host:
                 return
         if attempt.has_ended:
             return
-        said = await self._link.call(
-            "start", key, data=attempt.order or b"", before=attempt.note_sent
-        )
-        if said.strip() == b"unwritable":
+        order = attempt.order or b""
+        is_patient = "no" if len(self._starts) > 1 else "yes"  # others wait for their turn
+        words = ("start", key, str(len(order)), is_patient)
+        self._sent[attempt.key] = self._clock.monotonic()
+        report = parse_start(await self._link.call(*words, data=order, before=attempt.note_sent))
+        if report is None:
             await self._link.call("remove", key)
             attempt.end_unstarted(Reason.DISK_FULL, "the host's disk is full, or cannot be written")
-        elif said.strip() not in (b"started", b"known"):
-            raise Cut("the host's answer makes no sense")
+        else:
+            self._reports[attempt.key] = report
 
     # Looking --------------------------------------------------------------------------------
 
@@ -173,9 +181,15 @@ class Host:
         while True:
             self._work.clear()
             for key in [key for key, attempt in self._attempts.items() if attempt.is_over]:
-                del self._attempts[key], self._taken[key]
+                del self._attempts[key]
+                self._reports.pop(key, None)
+                self._sent.pop(key, None)
                 self._asked_to_stop.pop(key, None)
-            sent = [attempt for attempt in self._attempts.values() if attempt.is_sent]
+            sent = [
+                attempt
+                for key, attempt in self._attempts.items()
+                if attempt.is_sent and key not in self._starts
+            ]
             if sent:
                 try:
                     await self._look_at(sent)
@@ -190,12 +204,10 @@ class Host:
         await self._link.close()
 
     async def _rest(self) -> None:
-        """Wait until the next look makes sense, or somebody asks for one."""
-        now = self._clock.monotonic()
-        age = min((now - taken for taken in self._taken.values()), default=0.0)
-        pause = min(max(age * GROWTH, SOON_S), LIVELY_S if self._fetcher.is_lively else LATE_S)
-        if not self._attempts:
-            pause = LINGER_S
+        """Wait until there is news of the host, or somebody asks for a look, or it is time."""
+        pause = LATE_S if self._attempts else LINGER_S
+        if self._is_early or self._asked_to_stop:
+            pause = AGAIN_S
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._absence.pause_s or pause):
                 await self._work.wait()
@@ -204,11 +216,14 @@ class Host:
         self._fetcher.is_lively = self._fetcher.has_more = False
         try:
             await self._link.ready(min(attempt.connect_s for attempt in attempts))
+            self._is_early = False
             for first in range(0, len(attempts), BATCH):
                 await self._look_at_some(attempts[first : first + BATCH])
             self._absence.end()
             if self._fetcher.has_more:
                 self._work.set()
+            if not (self._link.is_watching or all(each.is_emptied for each in attempts)):
+                await self._link.call("watch")
         except (Refused, Cut) as error:
             self._is_away(attempts, str(error))
         except OSError:
@@ -245,14 +260,15 @@ class Host:
         for attempt in there:
             if attempt.grace is not None:
                 await self._stop(attempt)
-        if there:
-            keys = [key_on_host(attempt.key) for attempt in there]
-            report = parse_status(await self._link.call("status", *keys))
-            for attempt, key in zip(there, keys, strict=True):
-                told = report.attempts.get(key)
-                if told is None:
-                    raise Cut("the host's answer leaves something out")
-                await self._take_in(attempt, told, report)
+        reports = {each.key: self._reports.pop(each.key, None) for each in there}
+        if asked := [key_on_host(key) for key, report in reports.items() if report is None]:
+            answer = parse_status(await self._link.call("status", *asked))
+        for attempt in there:
+            report = reports[attempt.key] or answer
+            told = report.attempts.get(key_on_host(attempt.key))
+            if told is None:
+                raise Cut("the host's answer leaves something out")
+            await self._take_in(attempt, told, report)
         if over := [attempt for attempt in attempts if attempt.is_emptied]:
             # All is here, and noted: nothing of it needs to stay there. Told only afterwards, so
             # that whoever takes over from here knows what is still to be removed.
@@ -278,6 +294,7 @@ class Host:
             return
         attempt.set_phase("collecting" if attempt.files.is_under_way else None)
         attempt.begun(told, now - report.ago(told.at))
+        self._fetcher.keep(attempt, told, report.output)
         is_whole = await self._fetcher.fetch(attempt, told)
         self._take_in_end(attempt, told, report, now)
         is_gone = told.emptied_at is not None or told.boot != report.boot
@@ -311,7 +328,9 @@ class Host:
 
     async def _is_unknown(self, attempt: Attempt) -> None:
         """The host has nothing of it: it is begun if that is ours to do, else it is gone."""
-        if attempt.key in self._starts:
+        sent = self._sent.get(attempt.key)
+        if sent is not None and self._clock.monotonic() < sent + AGAIN_S:
+            self._is_early = True  # it may just be slow
             return
         is_late = _is_past(attempt.lost_at(), self._clock.now())
         if attempt.order is not None and attempt.sight() is None and not is_late:

@@ -12,21 +12,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from ...core.state import Reason
 from .connection import connect
-from .order import quoted
 from .place import Place
 from .refusal import Cut, Refused, refusal_of, timed_out
+from .shell import ANSWER_S, MAX_NOISE_BYTES, Shell
 
 if TYPE_CHECKING:
     import asyncssh
-
-CHANNELS: Final = 4
-"""At once on a connection; sshd's own limit is 10 (MaxSessions, sshd_config(5))."""
-
-ANSWER_S: Final = 60.0
-"""A call that takes longer is taken for lost, and the connection for dead."""
-
-MAX_NOISE_BYTES: Final = 1 << 16
-"""What a login may print before the shim's answer."""
 
 FOLDER: Final = ".outlast"
 NO_SHELL: Final = (
@@ -53,20 +44,40 @@ class Link:
     """
     The way to one host. Made by the first who needs it; each waits for it as long as it likes.
 
-    *new_nonce* gives the words by which an answer is told from what a login prints. Who does not
+    *new_nonce* gives the words by which an answer is told from what a login prints. *on_news* is
+    called when something may have changed there, and when the connection is lost. Who does not
     have it *installs* the shim by itself, where it is not there, does so by `install`.
     """
 
     def __init__(
-        self, place: Place, new_nonce: Callable[[], str], *, installs: bool = True
+        self,
+        place: Place,
+        new_nonce: Callable[[], str],
+        on_news: Callable[[], None] = lambda: None,
+        *,
+        installs: bool = True,
     ) -> None:
         self._place = place
         self._new_nonce = new_nonce
+        self._on_news = on_news
         self._installs = installs
+        self._shell: Shell | None = None
         self._connection: asyncssh.SSHClientConnection | None = None
         self._making: asyncio.Task[None] | None = None
         self._waiting = 0
-        self._channels = asyncio.Semaphore(CHANNELS)
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether the host tells its news: else it has to be asked for them."""
+        return self._is_up and self._shell is not None and self._shell.is_watching
+
+    @property
+    def _is_up(self) -> bool:
+        return (
+            self._connection is not None
+            and not self._connection.is_closed()
+            and (not self._installs if self._shell is None else not self._shell.is_broken)
+        )
 
     async def ready(self, patience_s: float) -> None:
         """
@@ -76,8 +87,9 @@ class Link:
             Refused: There is none: why, or that *patience_s* has passed.
         """
         if self._making is None or self._making.done():
-            if self._connection is not None and not self._connection.is_closed():
+            if self._is_up:
                 return
+            self.abort()
             self._making = asyncio.create_task(self._make())
         making = self._making
         self._waiting += 1
@@ -114,45 +126,43 @@ class Link:
         """
         Return what the shim answers to *words*, at most *most* bytes. There must be a connection.
 
-        *before* is called when the host listens, right before *data* goes to it.
+        *before* is called right before the question goes to the host, with *data* behind it.
 
         Raises:
             Refused: The host does not listen. Nothing was asked.
 
             Cut: Whether it was asked, or done, is not known.
         """
-        answer = await self._call(words, data, most, before)
-        if answer is None:
-            self.abort()  # who connects anew finds out whether the shim is gone
-            raise Cut("the host does not answer as its shell should")
-        return answer
+        shell = self._shell
+        if shell is None or not self._is_up:
+            raise Refused(Reason.CONNECT_FAILED, "ConnectFailed: the connection is closed")
+        try:
+            return await shell.ask(self._new_nonce(), *words, data=data, most=most, before=before)
+        except OSError as error:  # of *before*
+            raise refusal_of(error, self._place.trusted_as) from None
 
     async def script(self, text: bytes, most: int) -> bytes:
         """Return what the host's own shell prints that is given *text*. Raises as `call`."""
-        return await self._run("cd; exec /bin/sh", text, most, lambda: None)
-
-    async def _call(
-        self, words: tuple[str, ...], data: bytes, most: int, before: Callable[[], None]
-    ) -> bytes | None:
-        """Return the answer; None if nobody answered."""
-        nonce = self._new_nonce()
-        argv = b" ".join(quoted(word) for word in (nonce, *words)).decode()
-        # `cd` and `exec` are the same in every login shell, csh and fish included.
-        command = f"cd; exec /bin/sh {shim_path()} {argv}"
-        said = await self._run(command, data, most + MAX_NOISE_BYTES, before)
-        _, mark, answer = said.partition(f"{nonce}\n".encode())
-        return answer[:most] if mark else None
+        if self._connection is None or self._connection.is_closed():
+            raise Refused(Reason.CONNECT_FAILED, "ConnectFailed: the connection is closed")
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await _said_to(self._connection, text, most)
+        except TimeoutError:
+            self.abort()
+            raise Cut(f"no answer for {ANSWER_S:g}s") from None
+        except Exception as error:  # noqa: BLE001 the library raises what it likes; mapped here
+            raise Cut(str(error)) from None
 
     async def install(self) -> None:
-        """Leave the shim on the host, where it is not there yet. Raises as `call`."""
+        """Begin the shim, and leave it on the host where it is not there yet. Raises as `call`."""
         if await self._is_there():
             return
         path, nonce = shim_path(), self._new_nonce()
         begin = f"umask 077; mkdir -p {FOLDER}/jobs && cat >{FOLDER}/{nonce} <<'{nonce}' &&\n"
         end = f"{nonce}\nmv -f {FOLDER}/{nonce} {path} && echo {nonce} ||\n"
         end += f"{{ rm -f {FOLDER}/{nonce}; echo not-{nonce}; }}\n"
-        script = begin.encode() + shim() + end.encode()
-        said = await self.script(script, MAX_NOISE_BYTES)
+        said = await self.script(begin.encode() + shim() + end.encode(), MAX_NOISE_BYTES)
         if f"not-{nonce}".encode() in said:
             words = f"SpawnFailed: {FOLDER} cannot be written in the user's home on the host"
             raise Refused(Reason.SPAWN_FAILED, words)
@@ -160,36 +170,13 @@ class Link:
             raise Refused(Reason.SPAWN_FAILED, f"SpawnFailed: {NO_SHELL}")
 
     async def _is_there(self) -> bool:
-        return await self._call(("status",), b"", MAX_NOISE_BYTES, lambda: None) is not None
-
-    async def _run(self, command: str, data: bytes, most: int, before: Callable[[], None]) -> bytes:
-        connection = self._connection
-        if connection is None:
-            raise Refused(Reason.CONNECT_FAILED, "ConnectFailed: the connection is closed")
-        async with self._channels:
-            asked = False
+        if self._connection is not None and self._shell is None:
+            nonce = self._new_nonce()
             try:
-                async with asyncio.timeout(ANSWER_S):
-                    process = await connection.create_process(command, encoding=None)
-                    try:
-                        before()
-                        asked = True
-                        with contextlib.suppress(
-                            OSError
-                        ):  # it left without reading: its answer tells
-                            process.stdin.write(data)
-                            process.stdin.write_eof()
-                        return await _read(process.stdout, most)
-                    finally:
-                        process.close()
-                        await process.wait_closed()
-            except TimeoutError:
-                self.abort()
-                raise Cut(f"no answer for {ANSWER_S:g}s") from None
+                self._shell = await Shell.open(self._connection, shim_path(), nonce, self._on_news)
             except Exception as error:  # noqa: BLE001 as above
-                if asked:
-                    raise Cut(str(error)) from None
-                raise refusal_of(error, self._place.node) from None
+                raise refusal_of(error, self._place.trusted_as) from None
+        return self._shell is not None
 
     @contextlib.asynccontextmanager
     async def files(self) -> AsyncIterator[asyncssh.SFTPClient]:
@@ -229,6 +216,7 @@ class Link:
 
     def abort(self) -> None:
         """Give the connection up at once: the host is not to be waited for."""
+        self._hang_up()
         if self._connection is not None:
             self._connection.abort()
             self._connection = None
@@ -238,6 +226,7 @@ class Link:
         if self._making is not None and not self._making.done():
             self._making.cancel()
             await asyncio.wait([self._making])
+        self._hang_up()
         if self._connection is not None:
             self._connection.close()
             try:
@@ -246,6 +235,23 @@ class Link:
             except TimeoutError:
                 self._connection.abort()
             self._connection = None
+
+    def _hang_up(self) -> None:
+        if self._shell is not None:
+            self._shell.close()
+            self._shell = None
+
+
+async def _said_to(connection: asyncssh.SSHClientConnection, text: bytes, most: int) -> bytes:
+    process = await connection.create_process("cd; exec /bin/sh", encoding=None)
+    try:
+        with contextlib.suppress(OSError):  # it left without reading: its answer tells
+            process.stdin.write(text)
+            process.stdin.write_eof()
+        return await _read(process.stdout, most)
+    finally:
+        process.close()
+        await process.wait_closed()
 
 
 async def _read(stream: asyncssh.SSHReader[bytes], most: int) -> bytes:

@@ -12,7 +12,7 @@ from typing import Final
 from ...core.job import JobSpec
 from ...ports.executor import Launch
 
-WHOLE: Final = b"# whole\n"
+WHOLE: Final = b"whole=yes\n"
 """The last line: an order that was cut on its way is not obeyed."""
 
 
