@@ -35,10 +35,6 @@ FAULTS: dict[str, tuple[Any, str]] = {
             " missing ), unterminated subpattern at position 0"
         ),
     ),
-    "an expression for everything": (
-        [{"prompt": ".*", "answer": "y"}],
-        "dialogue, rule 1: prompt '.*' fits everything, the empty text too: say what is asked",
-    ),
     "a prompt with a NUL": (
         [{"prompt": "a\0", "answer": "y"}],
         "dialogue, rule 1: prompt has a NUL byte in it, which no program can be given",
@@ -180,3 +176,9 @@ def test_a_password_in_plain_sight_is_noticed() -> None:
     rules.append(Rule("Passphrase", answer_from="env:P"))
 
     assert ("(?i)password", "PIN: ") == tuple(rule.prompt for rule in unhidden(rules))
+
+
+def test_a_prompt_that_would_take_for_ever_is_only_read() -> None:
+    """At the door nothing is searched for: not even in no text, which can take as long."""
+    for prompt in ("(?:a?|b?)" * 100 + "!", "((((a?){1000}){1000}){1000}){1000}!"):
+        assert () == faults_of(on=["a"], dialogue=[{"prompt": prompt, "answer": "y"}])

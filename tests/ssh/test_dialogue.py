@@ -77,6 +77,11 @@ def test_a_prompt_may_have_several_lines() -> None:
     assert [None] == answers([rule], b"All data will be lost.\r\nGo on? \r\nNo.\r\n")
 
 
+def test_an_empty_match_is_none() -> None:
+    """A prompt that may be nothing is asked when there is something of it."""
+    assert [None, None, "y"] == answers([Rule("[?]*", "y")], b"", b"working\r\nmore", b" sure?")
+
+
 def test_a_secret_is_told_from_a_text() -> None:
     """So that nobody shows it."""
     dialogue = Dialogue([PASSWORD._replace(enter=False)], {"env:PW": "hush"})

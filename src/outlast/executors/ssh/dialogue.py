@@ -113,8 +113,8 @@ def as_error(line: str) -> str:
 
 def _fitting(patterns: Sequence[re.Pattern[str]], text: str) -> tuple[list[int], float]:
     """
-    Return which of *patterns* have a match in *text* that reaches into its last line, and how many
-    seconds of processor time it took to find out.
+    Return which of *patterns* have a match in *text*, not an empty one, that reaches into its last
+    line, and how many seconds of processor time it took to find out.
     """
     last = text.rfind("\n") + 1
     tried = ""
@@ -128,7 +128,7 @@ def _fitting(patterns: Sequence[re.Pattern[str]], text: str) -> tuple[list[int],
     try:
         for number, pattern in enumerate(patterns):
             tried = pattern.pattern
-            if any(each.end() > last for each in pattern.finditer(text)):
+            if any(each[0] and each.end() > last for each in pattern.finditer(text)):
                 found.append(number)
     finally:
         left_s, _ = signal.setitimer(signal.ITIMER_VIRTUAL, 0)
