@@ -26,7 +26,7 @@ from outlast import errors
 from outlast.core.outcome import Exit
 from outlast.core.state import Reason
 from outlast.doors.cli.rows import ROWS
-from outlast.framework.schemas import JOB, NODE, RESULT
+from outlast.framework.schemas import ARTIFACT, COLLECTED, JOB, NODE, RESULT
 from outlast.settings import Settings, load_settings
 from outlast.testing.sshd import SSHD
 from outlast.wiring import make_link
@@ -232,6 +232,11 @@ def test_every_field_of_a_job_is_documented() -> None:
     fields |= {"stdout_bytes", "stderr_bytes"}
     reasons = set(map(str, Reason))  # among which are `signal` and `cancelled`, fields as well
     assert fields - reasons == set(rows_of("reference/job.md")) - reasons
+
+
+def test_every_field_of_an_artifact_is_documented() -> None:
+    """Of a file, and of a node that has collected."""
+    assert {*ARTIFACT["properties"], *COLLECTED} == set(rows_of("reference/artifacts.md"))
 
 
 def test_every_reason_is_documented() -> None:

@@ -153,6 +153,20 @@ def test_a_host_without_sftp_is_told(client: Client, farm: Farm) -> None:
     assert "not all files were collected: the host offers no SFTP" in str(job.nodes[0].message)
 
 
+@pytest.mark.slow
+def test_an_sftp_that_breaks_the_connection_is_given_up(client: Client, farm: Farm) -> None:
+    """After a few times in vain: the host is there, and its files are not to be had."""
+    host = farm.hosts[1]
+    farm.stop(host)
+    farm.options[host] = {"Subsystem": "sftp kill -9 $PPID"}
+    farm.start(host)
+    wanted = {"globs": ["x"], "required": True}
+    job = over(client, client.submit(on=host, shell="echo > x", collect=wanted))
+
+    assert ("artifacts_missing", 0) == (job.reason, job.nodes[0].exit_code)
+    assert "SFTP failed" in str(job.nodes[0].error)
+
+
 def test_what_is_not_there_is_told_apart(client: Client, farm: Farm) -> None:
     """A node that there is none of, a file that there is none of, and one that was left out."""
     job = over(client, client.submit(on=farm.hosts[0], shell=LEAVES, collect="logs/*"))

@@ -58,6 +58,11 @@ class Fetching:
         self._flying: dict[bytes, int] = {}
         """Of each file that is being fetched, how much of the limit it takes."""
 
+    @property
+    def has_fetched(self) -> bool:
+        """Whether anything new has come."""
+        return self._fetched > 0
+
     async def run(self, patience_s: float) -> Collection:
         """
         Return what was collected, once all was or *patience_s* has passed.

@@ -21,6 +21,10 @@ AGAIN_S: Final = 5.0
 """Between two tries where this machine's disk, or a fault of ours, came in between."""
 
 
+TRIES: Final = 5
+"""Connections that break while files are fetched over them, one after the other and all in vain."""
+
+
 class Collecting:
     """What is known of each is in its attempt's folder: whoever comes after goes on there."""
 
@@ -34,6 +38,7 @@ class Collecting:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopped: dict[str, str] = {}
         self._away_since: dict[str, datetime] = {}
+        self._in_vain: dict[str, int] = {}
         self._turn = asyncio.Lock()
 
     def take(self, attempt: Attempt) -> None:
@@ -91,6 +96,8 @@ class Collecting:
 
     def _ended(self, attempt: Attempt) -> None:
         del self._tasks[attempt.key]
+        if not attempt.files.is_under_way:
+            self._in_vain.pop(attempt.key, None)
         if (why := self._stopped.pop(attempt.key, None)) is not None:
             self.stop(attempt, why)
         self._on_end()
@@ -104,4 +111,12 @@ class Collecting:
             self._link, attempt.folder, wanted.collect, wanted.cwd, self._floor_bytes
         )
         left = wanted.until - self._clock.now()
-        return await fetching.run(max(left.total_seconds(), 0.0))
+        try:
+            return await fetching.run(max(left.total_seconds(), 0.0))
+        except (Cut, Refused) as cut:
+            # Its host is there otherwise, or nobody would have begun: it may be the fetching itself.
+            in_vain = 0 if fetching.has_fetched else self._in_vain.get(attempt.key, 0) + 1
+            self._in_vain[attempt.key] = in_vain
+            if in_vain >= TRIES:
+                self._stopped[attempt.key] = f"SFTP failed: {cut}"
+            raise
