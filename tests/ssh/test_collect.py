@@ -56,6 +56,7 @@ def test_what_matches_is_here(client: Client, farm: Farm) -> None:
     }
 
     assert ("complete", "2 files were left out") == (job.status, job.nodes[0].message)
+    assert "2 files were left out" == client.describe(job)["nodes"][1]["message"]
     assert [expected, expected] == [listed(client, job, node) for node in (0, 1)]
     assert b"two\n" == b"".join(client.read_artifact(job.id, "logs/deep/b.log", node=1))
     told = client.list_artifacts(job.id)

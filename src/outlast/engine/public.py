@@ -97,7 +97,7 @@ def _public_node(job: Job, node: Node) -> dict[str, Any]:
         "survives": node.survives,
         "output": {"stdout_bytes": node.stdout_bytes, "stderr_bytes": node.stderr_bytes},
     }
-    for name in ("stop_error", "late_exit_code"):
+    for name in ("message", "stop_error", "late_exit_code"):
         if (value := getattr(node, name)) is not None:
             public[name] = value
     if (limit := job.spec.at(node.name).timeout) != job.spec.timeout:

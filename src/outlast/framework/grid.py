@@ -37,8 +37,9 @@ def _row(node: Node, now: datetime) -> tuple[str, ...]:
     if node.signal is not None:
         code = f"signal {node.signal}"
     why = node.error or (node.reason or "").replace("_", " ")
+    why = why or node.message or ""
     if not node.is_terminal:
-        why = node.phase or ""
+        why = node.phase or node.message or ""
     elif node.stop_error and not node.is_settled:
         why = f"{why}; {node.stop_error}"
     name = plain(node.name)

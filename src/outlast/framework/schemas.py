@@ -62,6 +62,7 @@ NODE: Final = object_of(
         "output": object_of({"stdout_bytes": WHOLE, "stderr_bytes": WHOLE}),
     },
     {
+        "message": TEXT,
         "stop_error": TEXT,
         "late_exit_code": WHOLE,
         "timeout_ms": WHOLE,
