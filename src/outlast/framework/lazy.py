@@ -210,6 +210,11 @@ class Lazy(Examples, click.Group):
                 return f"{meant} {program}" if program else meant
         return program
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, and then the commands, as a group of Click's does."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table, without importing what it lists."""
         with formatter.section("Commands"):
