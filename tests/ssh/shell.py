@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -123,3 +124,38 @@ class Host:
     def file(self, name: str, key: str = KEY) -> Path:
         """Return the path of one of an attempt's files."""
         return self.folder / "jobs" / key_on_host(self.key(key)) / name
+
+
+def steps(script: Path, *functions: str) -> list[int]:
+    """The lines of *script* at which a simple command of one of *functions* begins."""
+    found, inside, depth = [], False, 0
+    for number, line in enumerate(script.read_text().splitlines()):
+        if (match := re.match(r"(\w+)\(\) \{", line)) is not None:
+            inside = match[1] in functions
+        elif line == "}":
+            inside = False
+        elif inside and (words := line.split()):
+            if depth == 0 and not re.match(
+                r"(fi|else|elif|esac|done|\)|\*?\S*\)|\||#|'')", words[0]
+            ):
+                found.append(number)
+            begins = words[0] in ("case", "(") and words[-1] != "esac"
+            depth += begins - (words[0] in ("esac", ")"))
+    return found
+
+
+def wait_alone(folder: Path) -> None:
+    """Return once no process names *folder* in its arguments."""
+    deadline = time.monotonic() + PATIENCE_S
+    while any(
+        str(folder).encode() in arguments(pid) for pid in os.listdir("/proc") if pid.isdecimal()
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def arguments(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

@@ -183,6 +183,22 @@ def test_a_session_is_closed(client: Client, farm: Farm) -> None:
         client.retry(job.id)
 
 
+def test_what_a_host_that_is_away_keeps_is_removed_later(client: Client, farm: Farm) -> None:
+    """The last job of a session fails as any other would, and can be tried again as any other."""
+    host = farm.hosts[0]
+    client.open_session("web", on=host)
+    run(client, "web", "export A=1")
+    gone(client, client.session("web").last_job)
+    farm.stop(host)
+    closed = client.close_session("web")
+    assert "failed" == gone(client, closed.last_job).status
+    assert 1 == len(kept(farm, host))
+
+    farm.start(host)
+    assert "complete" == gone(client, client.retry(str(closed.last_job)).id).status
+    assert [] == kept(farm, host)
+
+
 def test_two_homes_have_nothing_in_common(
     client: Client, farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .shell import SHELLS, Host, Seen
+from .shell import PATIENCE_S, SHELLS, SHIM, Host, Seen, steps, wait_alone
+
+SESSION = SHIM.with_name("session.sh")
 
 pytestmark = pytest.mark.slow  # the shell's own work: the same under any Python
 
@@ -31,11 +34,12 @@ class Session:
         self._numbers = itertools.count()
         self.key = ""
 
-    def begin(self, shell: str = "", **spec: Any) -> None:
-        """Order a command, and return once it has begun, or never will."""
+    def begin(self, shell: str = "", *, wait: bool = True, **spec: Any) -> None:
+        """Order a command, and return once it has begun, or never will; or at once."""
         self.key = f"job_{next(self._numbers)}{self.name}/0/1"
         self.host.start(shell, self.key, session="s", session_id=self.name, **spec)
-        self.host.until(lambda seen: seen.state != "none", self.key)
+        if wait:
+            self.host.until(lambda seen: seen.state != "none", self.key)
 
     def run(self, shell: str = "", **spec: Any) -> str:
         """Return what a command prints."""
@@ -284,3 +288,42 @@ def test_any_variable_is_carried_as_it_is(
     said = fresh.run("/usr/bin/env -0").encode("utf-8", "surrogateescape").split(b"\0")
 
     assert {name.encode() + b"=" + value for name, value in variables.items()} <= set(said)
+
+
+# ------------------------------------------------------------------------------- kill -9, everywhere
+
+
+@pytest.mark.parametrize("step", steps(SHIM, "take_place", "carry_on"))
+def test_whoever_is_killed_when_a_state_is_old_or_new(tmp_path: Path, step: int) -> None:
+    """The shim is killed at a line that is about sessions: the next command finds one, whole."""
+    host = Host(tmp_path / "host", "dash")
+    session = Session(host)
+    session.run("export A=old B=old")
+    host.shim.write_text(deadly(SHIM, step))
+    session.begin("export A=new B=new", wait=False)
+    host.shim.write_text(SHIM.read_text())
+    wait_alone(host.folder)
+
+    assert session.run('echo "$A $B"') in ("old old\n", "new new\n")
+
+
+@pytest.mark.parametrize("step", steps(SESSION, "OUTLAST_save", "OUTLAST_write"))
+def test_who_is_killed_while_a_state_is_written_leaves_no_half(tmp_path: Path, step: int) -> None:
+    """Or all of it. The command's code is its own all the same."""
+    script, new = tmp_path / "session.sh", tmp_path / "new"
+    script.write_text(deadly(SESSION, step))
+    state = tmp_path / "state"
+    state.write_text("variable OWN 'it'\\''s'\ndirectory '/'\n# whole\n")
+    dash = shutil.which("dash") or "dash"  # what the session has for PATH is nothing
+    words = ["begin", dash, str(state), str(new), "OWN", "line", "export A=new; exit 3"]
+    done = subprocess.run([dash, str(script), *words], check=False, timeout=PATIENCE_S, cwd="/")
+
+    assert 3 == done.returncode
+    told = new.read_text()
+    assert not told.endswith("# whole\n") or told == f"variable A 'new'\n{state.read_text()}"
+
+
+def deadly(script: Path, step: int) -> str:
+    """The text of a script in which who comes to a line is killed there."""
+    lines = script.read_text().splitlines(keepends=True)
+    return "".join([*lines[:step], "kill -9 $$\n", *lines[step:]])

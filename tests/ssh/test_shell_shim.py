@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 from outlast.core.job import Limits
 from outlast.shim import system
 
-from .shell import KEY, PATIENCE_S, SHELLS, SHIM, Host
+from .shell import KEY, SHELLS, SHIM, Host, steps, wait_alone
 
 pytestmark = pytest.mark.slow  # the shell's own work: the same under any Python
 
@@ -333,24 +332,7 @@ def test_arguments_and_variables_arrive_as_they_are(
 # ------------------------------------------------------------------------------- kill -9, everywhere
 
 
-def steps(*functions: str) -> list[int]:
-    """The lines of the shim at which a simple command of one of *functions* begins."""
-    found, inside, depth = [], False, 0
-    for number, line in enumerate(SHIM.read_text().splitlines()):
-        if (match := re.match(r"(\w+)\(\) \{", line)) is not None:
-            inside = match[1] in functions
-        elif line == "}":
-            inside = False
-        elif inside and (words := line.split()):
-            if depth == 0 and not re.match(
-                r"(fi|else|elif|esac|done|\)|\*?\S*\)|\||#|'')", words[0]
-            ):
-                found.append(number)
-            depth += (words[0] in ("case", "(")) - (words[0] in ("esac", ")"))
-    return found
-
-
-@pytest.mark.parametrize("step", steps("start", "keep", "enter"))
+@pytest.mark.parametrize("step", steps(SHIM, "start", "keep", "enter"))
 def test_whoever_is_killed_when_nothing_runs_twice(tmp_path: Path, step: int) -> None:
     """
     The shim is killed at one of its lines, and started again as it should be: the command has
@@ -377,23 +359,6 @@ def test_whoever_is_killed_when_nothing_runs_twice(tmp_path: Path, step: int) ->
         assert (code, signalled, starts) in [("37", "no", "started\n"), ("137", "yes", "")]
     else:
         assert starts in ("", "started\n")
-
-
-def wait_alone(folder: Path) -> None:
-    """Return once no process names *folder* in its arguments."""
-    deadline = time.monotonic() + PATIENCE_S
-    while any(
-        str(folder).encode() in arguments(pid) for pid in os.listdir("/proc") if pid.isdecimal()
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def arguments(pid: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def is_alive(pid: int) -> bool:

@@ -131,8 +131,11 @@ class SessionsContract:
             with raises(Conflict):
                 store.add([Entry(job=a_job(clock)), refused])
         assert (last,) == store.find(Query()).jobs
+        again = replace(last, id=a_job(clock).id, spec=replace(last.spec, session=None))
+        store.add([Entry(job=again)])
+        assert again.id == sessions.find(closed=True)[0].last_job
 
-        store.expire([last.id], at=clock.now(), forget_before=clock.now())
+        store.expire([last.id, again.id], at=clock.now(), forget_before=clock.now())
         sessions.open(anew)
         assert (anew,) == sessions.find(closed=True)
 
