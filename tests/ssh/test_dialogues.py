@@ -90,11 +90,13 @@ def test_appliances_are_answered(client: Client, appliance: Appliance) -> None:
     """
     Whether their prompts come whole or byte by byte, and whether they repeat the password: the
     transcript has what was asked and answered, the exit code is their own, the secret is nowhere.
+    A repetition asks for the secret anew.
     """
     host = appliance.with_oddity("nothing")
     ways = {"nothing": {}, **{odd: {"shell": odd} for odd in ("pieces", "echoes", "tells")}}
     jobs = {odd: client.submit(on=host, dialogue=RULES, **way) for odd, way in ways.items()}
     jobs = {odd: over(client, job) for odd, job in jobs.items()}
+    jobs["nothing"] = over(client, client.retry(jobs["nothing"].id))
 
     begin = (
         b"\x1b[1mRESTRICTED SHELL\x1b[0m (password needed)\r\nUser: ops\r\nHost: backup1\r\n"
