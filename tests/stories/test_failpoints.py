@@ -21,12 +21,12 @@ TRUE_CODE = 37
 ONCE = f"echo started >> starts; exit {TRUE_CODE}"
 LONG = "echo started >> starts; exec sleep 1000"
 
-RUN = [name for name in FAILPOINTS if name.split(".")[0] not in ("cli", "bound")]
+RUN = [name for name in FAILPOINTS if name.split(".")[0] not in ("cli", "bound", "ssh")]
 RUN = [name for name in RUN if "cancel" not in name]
 CANCEL = [name for name in FAILPOINTS if "cancel" in name]
 CLI = [name for name in FAILPOINTS if name.startswith("cli.")]
-BOUND = [name for name in FAILPOINTS if name.startswith("bound.")]
-"""Those of what is bound to its connection: their story is among the dialogues."""
+HOSTS = [name for name in FAILPOINTS if name.startswith(("ssh.", "bound."))]
+"""Those on the way to a host and back: their stories are among those of hosts."""
 
 
 def arm(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -57,7 +57,7 @@ def ask(job_id: str) -> Job:
 
 def test_every_failpoint_has_its_story() -> None:
     """No place where we may be killed is left out of these stories."""
-    assert sorted(FAILPOINTS) == sorted(RUN + CANCEL + CLI + BOUND)
+    assert sorted(FAILPOINTS) == sorted(RUN + CANCEL + CLI + HOSTS)
 
 
 @pytest.mark.parametrize("name", RUN)

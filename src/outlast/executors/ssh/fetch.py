@@ -6,6 +6,7 @@ import os
 from typing import Final
 
 from ...shim import spool
+from ...shim.failpoint import reach
 from .answer import Told
 from .attempt import STREAMS, Attempt
 from .link import Link
@@ -78,6 +79,7 @@ class Fetcher:
             if not data:
                 return True  # its command has cut it
             attempt.append(stream, data)
+            reach("ssh.after_append")
             self.is_lively = True
             here += len(data)
         self.has_more = here < most

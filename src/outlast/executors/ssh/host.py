@@ -13,6 +13,7 @@ from typing import Final
 from ...core.state import Reason
 from ...ports.clock import Clock
 from ...shim import spool
+from ...shim.failpoint import reach
 from .absence import Absence
 from .answer import Report, Told, parse_start, parse_status, reason_of
 from .attempt import Attempt
@@ -167,8 +168,15 @@ class Host:
         is_patient = "no" if len(self._starts) > 1 else "yes"  # others wait for their turn
         words = ("start", key, str(len(order)), is_patient)
         self._sent[attempt.key] = self._clock.monotonic()
-        report = parse_start(await self._link.call(*words, data=order, before=attempt.note_sent))
-        if report is None:
+
+        def about_to_be_sent() -> None:
+            reach("ssh.before_sent")
+            attempt.note_sent()
+            reach("ssh.after_sent")
+
+        said = await self._link.call(*words, data=order, before=about_to_be_sent)
+        reach("ssh.after_start")
+        if (report := parse_start(said)) is None:
             await self._link.call("remove", key)
             attempt.end_unstarted(Reason.DISK_FULL, "the host's disk is full, or cannot be written")
         else:
@@ -272,14 +280,18 @@ class Host:
         if over := [attempt for attempt in attempts if attempt.is_emptied]:
             # All is here, and noted: nothing of it needs to stay there. Told only afterwards, so
             # that whoever takes over from here knows what is still to be removed.
+            reach("ssh.before_remove")
             await self._link.call("remove", *(key_on_host(attempt.key) for attempt in over))
+            reach("ssh.after_remove")
             for attempt in over:
                 attempt.tell_over()
 
     async def _stop(self, attempt: Attempt) -> None:
         grace = -(-(attempt.grace or timedelta()) // timedelta(seconds=1))
         key = key_on_host(attempt.key)
+        reach("ssh.before_stop")
         await self._link.call("stop", key, str(grace), attempt.reason)
+        reach("ssh.after_stop")
         attempt.grace = None
         self._asked_to_stop[attempt.key] = self._clock.monotonic() + grace + UNKILLABLE_S
 
@@ -297,6 +309,8 @@ class Host:
         self._fetcher.keep(attempt, told, report.output)
         is_whole = await self._fetcher.fetch(attempt, told)
         self._take_in_end(attempt, told, report, now)
+        if attempt.has_ended:
+            reach("ssh.after_end")
         is_gone = told.emptied_at is not None or told.boot != report.boot
         if is_gone and is_whole:
             at = report.now if told.emptied_at is None else told.emptied_at
