@@ -40,15 +40,18 @@ __all__ = [
     "NotFound",
     "NotTerminal",
     "Reason",
+    "ScriptResult",
     "Session",
     "Unavailable",
     "WaitTimeout",
     "__version__",
+    "execute_script",
     "run",
 ]
 
 _MODULES = {
     "client": ("Client", "run"),
+    "execute": ("ScriptResult", "execute_script"),
     "core.job": ("Job", "JobId", "JobSpec", "Limits", "Node"),
     "core.session": ("Session",),
     "core.state": ("JobStatus", "NodeStatus", "Reason"),

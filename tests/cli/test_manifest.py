@@ -69,7 +69,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
             )
         ),
         *(f"batch {verb}" for verb in ("run", "status", "collect", "cancel")),
-        "convert",
+        *("convert", "containers prune"),
         *(f"hosts {verb}" for verb in ("list", "check", "trust", "clean")),
         *(f"session {verb}" for verb in ("open", "list", "show", "close")),
         *(f"supervisor {verb}" for verb in ("status", "stop", "install", "run")),
@@ -134,7 +134,10 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
     }
 
     described = {each["name"]: each["data_schema"] for each in manifest["commands"]}
-    assert set(calls) == {name for name, schema in described.items() if schema}
+    # Where there is an engine to ask: tests/containers/test_execute.py
+    assert set(calls) | {"containers prune"} == {
+        name for name, schema in described.items() if schema
+    }
     for name, call in calls.items():
         envelope = cli(*call).envelope
         assert fits(envelope, schemas["envelope"], schemas) is None, name

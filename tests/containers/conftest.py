@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,15 +22,18 @@ Run = Callable[..., Job]
 
 
 @pytest.fixture(scope="session")
-def one_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def one_engine() -> Iterator[Engine]:
     """The engine of this run, started once: it takes a second, and a container a third of one."""
     lacks = missing()
     if lacks is not None and not os.environ.get("CI"):
         pytest.skip(lacks)  # CI has it: `.ci/run`
-    engine = Engine(tmp_path_factory.mktemp("e"))
-    engine.start()
-    yield engine
-    engine.stop()
+    # Not below pytest's own folders: should a run be killed, its mounts would spoil the next one.
+    engine = Engine(Path(tempfile.mkdtemp(prefix="outlast-engine-")))
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.stop()
 
 
 @pytest.fixture

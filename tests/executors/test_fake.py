@@ -181,6 +181,6 @@ def test_who_watches_no_more_hears_no_more() -> None:
 
 def test_no_job_runs_there_by_accident() -> None:
     """The fake executor is none that an installation offers."""
-    assert ("local", "ssh") == executors.available()
+    assert ("container", "local", "ssh") == executors.available()
     with pytest.raises(InvalidRequest, match="fake"):
         executors.load("fake")

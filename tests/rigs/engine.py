@@ -20,6 +20,7 @@ from outlast.shim import system
 
 IMAGE = "box:1"
 UP_S = 60.0
+JSON, TAR = "application/json", "application/x-tar"
 PROGRAMS = ("dockerd", "docker-init", "busybox")
 
 
@@ -64,6 +65,7 @@ class Engine:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env={"PATH": os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"},  # no test's
                 check=True,
             )
         self._wait_until_up()
@@ -80,8 +82,16 @@ class Engine:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """Kill the daemon as `kill -9` does. Its containers live on."""
+        """Kill the daemon as `kill -9` does, and with it its containerd. Its containers live on."""
+        below = self.folder / "exec" / "containerd" / "containerd.pid"
+        pid = int(below.read_text())
+        started = system.start_time(pid)
         self._end(signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        self._wait_until_gone(pid, started)
+        # A zombie that nobody reaps is alive to a daemon that looks for this one.
+        below.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End it and everything of it."""
@@ -89,16 +99,21 @@ class Engine:
             for each in self.containers():
                 self.ask("DELETE", f"/containers/{each['Id']}?force=1")
         self._end(signal.SIGTERM)
-        subprocess.run(
-            ["umount", "--recursive", "--lazy", f"{self.folder}/data"],
-            check=False,
-            capture_output=True,
-        )
+        # What is mounted below would keep whoever cleans up from it.
+        with open("/proc/mounts") as file:
+            mounts = [line.split()[1] for line in file if f" {self.folder}/" in line]
+        for mount in sorted(mounts, reverse=True):
+            subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _end(self, signum: int) -> None:
         pid = int((self.folder / "pid").read_text())
         started = system.start_time(pid)
-        os.kill(pid, signum)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signum)
+        self._wait_until_gone(pid, started)
+
+    def _wait_until_gone(self, pid: int, started: int | None) -> None:
         deadline = time.monotonic() + UP_S
         while system.is_running(pid, started):
             assert time.monotonic() < deadline, "the engine does not end"
@@ -121,14 +136,14 @@ class Engine:
             return False
         return True
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> Any:
+    def ask(self, method: str, path: str, body: bytes | None = None, kind: str = JSON) -> Any:
         """Ask it something by its API, as its own client would."""
         connection = http.client.HTTPConnection("engine", timeout=60)
         connection.sock = socket.socket(socket.AF_UNIX)
         try:
             connection.sock.settimeout(60)
             connection.sock.connect(str(self.socket))
-            connection.request(method, path, body)
+            connection.request(method, path, body, {"Content-Type": kind})
             answer = connection.getresponse()
             data = answer.read()
         finally:
@@ -152,7 +167,7 @@ class Engine:
                 if name != "busybox":
                     _add(tar, f"bin/{name}", tarfile.SYMTYPE, 0o777, link="busybox")
             _add(tar, "etc/passwd", tarfile.REGTYPE, 0o644, data=b"root:x:0:0::/root:/bin/sh\n")
-        self.ask("POST", f"/images/create?fromSrc=-&repo={IMAGE}", root.getvalue())
+        self.ask("POST", f"/images/create?fromSrc=-&repo={IMAGE}", root.getvalue(), TAR)
 
 
 def _add(

@@ -48,7 +48,17 @@ FAILPOINTS = (
     "bound.after_request",
     "bound.before_end",
 )
-"""Every failpoint there is. A test kills at each."""
+"""Every failpoint there is, but for those of a container's shim. A test kills at each."""
+
+OF_CONTAINERS = (
+    "keeper.after_claim",
+    "keeper.after_make",
+    "keeper.after_began",
+    "keeper.after_start",
+    "keeper.after_end",
+    "keeper.after_remove",
+)
+"""Those of a container's shim. A test kills at each of them, too."""
 
 _armed, _, _token = os.environ.get(VARIABLE, "").partition(":")
 

@@ -18,6 +18,10 @@ SUPERVISOR_TABLE: Final = {
     "run": (f"{HERE}.supervisor.run:run", "Be the supervisor, in the foreground."),
 }
 
+CONTAINERS_TABLE: Final = {
+    "prune": (f"{HERE}.containers.prune:prune", "Remove those that nobody will come for."),
+}
+
 HOSTS_TABLE: Final = {
     "list": (f"{HERE}.hosts.list:list_", "List the hosts of the inventory."),
     "check": (f"{HERE}.hosts.check:check", "Connect to hosts, and say what would fail there."),
@@ -31,6 +35,7 @@ TABLE: Final = {
     "job": ("outlast.framework.job:job", "Ask about jobs, read them, end them."),
     "batch": (f"{HERE}.batch:batch", "Run a command for each of many files; keep a manifest."),
     "convert": (f"{HERE}.batch.convert:convert", "Convert documents, each in a job of its own."),
+    "containers": (f"{HERE}.app:containers", "What jobs have left in this machine's engine."),
     "hosts": (f"{HERE}.app:hosts", "The machines that jobs run on over SSH."),
     "session": (f"{HERE}.app:session", "Commands one after another on one host."),
     "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
@@ -106,6 +111,18 @@ def framework() -> None:
 )
 def hosts() -> None:
     """The machines that jobs run on over SSH."""
+
+
+@click.group(
+    "containers",
+    cls=Lazy,
+    table=CONTAINERS_TABLE,
+    epilog="""
+    outlast containers prune
+    """,
+)
+def containers() -> None:
+    """What jobs have left in this machine's engine."""
 
 
 @click.group(

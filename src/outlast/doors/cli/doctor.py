@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from ...errors import ClientError
+from ...errors import ClientError, Unavailable
 from ...framework.lazy import verb
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def _checks(caller: Caller) -> Iterator[Check]:
         "containment": _containment,
         "limits": _limits,
         "kernel": _kernel,
+        "containers": _containers,
         "free space": _free_space,
         "supervisor": _supervisor,
     }
@@ -234,6 +235,17 @@ def _kernel(_: Caller) -> Check:
     if lacking:
         return Check("kernel", WARN, f"{release} without {', '.join(lacking)}", "Linux 5.3 has it")
     return Check("kernel", OK, f"{release}, with pidfds and subreapers")
+
+
+def _containers(_: Caller) -> Check:
+    from ...containers import engine
+
+    try:
+        found = engine()
+    except Unavailable as error:
+        remedy = "Only --container needs one: install Docker or Podman, and have its service listen"
+        return Check("containers", WARN, error.message, remedy)
+    return Check("containers", OK, f"{found.name} {found.version} at {found.address}")
 
 
 def _free_space(caller: Caller) -> Check:

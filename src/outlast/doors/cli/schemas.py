@@ -115,6 +115,19 @@ SCHEMAS: Final[Schema] = {
             "added": YES_NO,
         }
     ),
+    "containers": object_of(
+        {
+            "containers": list_of(
+                object_of(
+                    {
+                        **dict.fromkeys(("name", "home", "job_id"), TEXT),
+                        "state": {"enum": ["left", "needed"]},
+                        "removed": YES_NO,
+                    }
+                )
+            )
+        }
+    ),
     "cleaned": object_of(
         {
             "removed": YES_NO,
@@ -221,6 +234,7 @@ OF_COMMAND: Final = {
     "hosts list": "hosts",
     "hosts check": "checked",
     "hosts trust": "trusted",
+    "containers prune": "containers",
     "hosts clean": "cleaned",
     "session open": "session",
     "session show": "session",

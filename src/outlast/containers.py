@@ -1,0 +1,92 @@
+"""The container engine of this machine, seen apart from any job: whether it answers, and what was left."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from .errors import Unavailable
+from .executors.container.address import find_engine
+from .shim import spool
+from .shim.container import LABELS
+from .shim.engine import Engine, EngineError
+
+ANSWER_S = 10.0
+"""How long an engine may take that is only asked what it is."""
+
+HOME, JOB, ATTEMPT = LABELS
+
+
+class Version(NamedTuple):
+    """An engine that answers."""
+
+    address: str
+    name: str
+    version: str
+
+
+class Left(NamedTuple):
+    """A container of some home's."""
+
+    name: str
+    home: str
+    job_id: str
+    state: str
+    """`left`: nobody will come for it, since its home or its job is gone. Else `needed`."""
+
+
+def engine() -> Version:
+    """
+    Return the engine that this process's environment means.
+
+    Raises:
+        Unavailable: There is none, or it does not answer; the words say what was looked for.
+    """
+    found = _engine()
+    told = _ask(found, "GET", "/version")
+    platform = told.get("Platform") or {}
+    return Version(found.address, platform.get("Name") or "Docker", str(told.get("Version")))
+
+
+def survey() -> tuple[Left, ...]:
+    """Return the containers that Outlast made, whoever's they are. Raises Unavailable."""
+    filters = quote('{"label":["' + HOME + '"]}')
+    listed = _ask(_engine(), "GET", f"/containers/json?all=1&filters={filters}")
+    return tuple(sorted(_judged(each) for each in listed))
+
+
+def _judged(container: dict[str, Any]) -> Left:
+    labels = container["Labels"]
+    home = labels[HOME]
+    folder = f"{home}/jobs/{labels.get(ATTEMPT, '')}"
+    record = spool.read_record(folder) if os.path.isdir(folder) else None
+    is_over = record is not None and record.emptied is not None
+    is_left = not os.path.isdir(folder) or (is_over and not spool.is_held(folder))
+    state = "left" if is_left else "needed"
+    return Left(container["Names"][0].lstrip("/"), home, labels.get(JOB, ""), state)
+
+
+def remove(name: str) -> None:
+    """Remove a container, whatever it does. Silent if it is gone. Raises Unavailable."""
+    try:
+        _ask(_engine(), "DELETE", f"/containers/{name}?force=1&v=1")
+    except Unavailable as error:
+        if not isinstance(error.__cause__, EngineError) or error.__cause__.status != 404:
+            raise
+
+
+def _engine() -> Engine:
+    try:
+        return Engine(find_engine(os.environ))
+    except LookupError as error:
+        raise Unavailable(str(error.args[0])) from None
+
+
+def _ask(asked: Engine, method: str, path: str) -> Any:
+    try:
+        return asked.ask(method, path, wait_s=ANSWER_S)
+    except (OSError, EngineError) as error:
+        raise Unavailable(
+            f"the container engine at {asked.address} does not answer: {error}"
+        ) from error

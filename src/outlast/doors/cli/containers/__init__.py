@@ -1,0 +1,1 @@
+"""`outlast containers`: what Outlast has made in this machine's container engine."""

@@ -1,0 +1,67 @@
+"""`outlast containers prune`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ....framework.lazy import verb
+
+if TYPE_CHECKING:
+    from ....containers import Left
+    from ....framework.caller import Caller
+
+
+@verb(
+    "prune",
+    epilog="""
+    outlast containers prune
+    outlast containers prune --yes
+    """,
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def prune(caller: Caller, yes: bool) -> int:
+    """
+    Remove the containers that nobody will come for.
+
+    Those of homes or jobs that are gone, or of attempts that are over, found by their label
+    outlast.home in this machine's engine. What a job still needs, of whatever home, is never
+    touched. Shows first what would go; asks on a terminal, else takes --yes.
+    """
+    from ....containers import remove, survey
+
+    there = survey()
+    going = [each for each in there if each.state == "left"]
+    removed = []
+    if going and (yes or _is_agreed(caller, going)):
+        for each in going:
+            remove(each.name)
+            removed.append(each.name)
+    caller.answer(
+        lambda: {
+            "containers": [{**each._asdict(), "removed": each.name in removed} for each in there]
+        },
+        lambda: _text(there, removed),
+    )
+    return 0
+
+
+def _is_agreed(caller: Caller, going: list[Left]) -> bool:
+    if not sys.stdin.isatty():
+        caller.say("nothing is removed without --yes")
+        return False
+    for each in going:
+        caller.say(f"{each.name}  of {each.home}")
+    return click.confirm("Remove them?", err=True)
+
+
+def _text(there: tuple[Left, ...], removed: list[str]) -> str:
+    from ....framework.plain import plain
+
+    lines = [
+        f"{'removed' if each.name in removed else each.state:<8} {plain(each.name)}  {plain(each.home)}"
+        for each in there
+    ]
+    return "\n".join(lines) or "there are no containers of Outlast's"
