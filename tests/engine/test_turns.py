@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from outlast.core.job import Job, JobId, JobSpec, Node, nodes_of
-from outlast.engine.turns import Place, Turns
+from outlast.core.state import NodeStatus
+from outlast.engine.turns import Place, Turns, has_turn
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -82,6 +83,45 @@ def test_hosts_in_a_queue_wait_in_it() -> None:
     assert ["full"] == begun(turns, jobs)
     turns.leave((JobId("full"), 0))
     assert ["a", "b", "b"] == begun(turns, jobs)
+
+
+@pytest.mark.parametrize(
+    ("node", "elsewhere", "in_session"),
+    [
+        pytest.param(Node(), True, True, id="waits"),
+        pytest.param(Node(status=NodeStatus.RUNNING), True, True, id="runs"),
+        pytest.param(Node(status=NodeStatus.COMPLETE), False, False, id="ended"),
+        pytest.param(
+            Node(status=NodeStatus.FAILED, reason="timeout"), False, False, id="ended at its limit"
+        ),
+        pytest.param(
+            Node(status=NodeStatus.CANCELLED, reason="cancelled"), False, True, id="cancelled"
+        ),
+        pytest.param(Node(status=NodeStatus.FAILED, reason="lost"), False, True, id="given up"),
+        pytest.param(
+            Node(status=NodeStatus.CANCELLED, reason="cancelled", stopped_at=NOW),
+            False,
+            False,
+            id="cancelled, and gone",
+        ),
+    ],
+)
+def test_a_turn_passes_on_with_the_end(node: Node, elsewhere: bool, in_session: bool) -> None:
+    """In a session only when nothing that may still live is left of it."""
+    session = job("b", session="s", session_id="ses_1")
+
+    assert (elsewhere, in_session) == (has_turn(job("a"), node), has_turn(session, node))
+
+
+def test_a_session_is_a_queue_that_no_other_can_be() -> None:
+    """One at a time, whatever queue somebody names like it; another session is another queue."""
+    of = {"session": "s", "session_id": "ses_1"}
+    jobs = [
+        *(job("a", **of), job("b", **of), job("c", session="s", session_id="ses_2")),
+        *(job("d", queue="ses_1"), job("e", queue="s")),
+    ]
+
+    assert ["a", "c", "d", "e"] == begun(waiting(8, jobs), jobs)
 
 
 def test_first_come_first_served() -> None:

@@ -18,7 +18,7 @@ from typing import Final
 from ..core.job import SSH, Job, JobId, JobSpec, Node
 from ..core.limits import MAX_PARALLEL
 from ..core.plan import queue_deadline
-from ..core.state import NodeStatus
+from ..core.state import NodeStatus, Reason
 
 Place = tuple[JobId, int]
 """A job's id, and the index of one of its nodes."""
@@ -167,10 +167,12 @@ class Turns:
 def has_turn(job: Job, node: Node) -> bool:
     """
     Whether *node* has not given its turn to the next yet: it has when it has ended, save in a
-    session, where what was cancelled is first to be gone from the host.
+    session, where what was cancelled or given up is first to be gone from the host.
     """
-    waits_for_its_stop = job.spec.session_id is not None and node.status == NodeStatus.CANCELLED
-    return not (node.is_settled if waits_for_its_stop else node.is_terminal)
+    may_live = node.status == NodeStatus.CANCELLED or node.reason == Reason.LOST
+    if job.spec.session_id is not None and may_live:
+        return not node.is_settled
+    return not node.is_terminal
 
 
 def _lane_of(job: Job) -> str | None:
