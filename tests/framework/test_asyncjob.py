@@ -17,6 +17,7 @@ import pytest
 
 from outlast.errors import InvalidRequest
 from outlast.framework import AsyncJob
+from outlast.testing.sshd import Farm
 
 from .conftest import Program, ask
 
@@ -202,3 +203,25 @@ def test_a_function_of_an_archive_is_refused(home: Path, tmp_path: Path) -> None
     zipapp.create_archive(tmp_path / "app", tmp_path / "app.pyz")
     program = Program(sys.executable, tmp_path / "app.pyz", cwd=tmp_path)
     assert "from the zip" == program().data["result"]["value"]
+
+
+def test_a_command_runs_on_the_hosts_of_the_caller_s_inventory(
+    script: Callable[..., Program], home: Path, farm: Farm
+) -> None:
+    """Groups and clocks are those of the home that the tool submits to; faults are told as ever."""
+    home.mkdir(mode=0o700)
+    one, two = farm.hosts
+    (home / "hosts.toml").write_text(
+        f'[hosts.web1]\naddress = "{one}"\ntimeout = "50s"\n[hosts.web2]\naddress = "{two}"\n'
+        '[groups.web]\nmembers = ["web1", "web2"]\n'
+    )
+    program = script(
+        "import sys\nfrom outlast.framework import AsyncJob, start\n"
+        "job = AsyncJob.command(['true'], on=sys.argv[1])\n"
+        "sys.exit(start(job, json=True, wait='50s'))\n"
+    )
+    done = program("web").data
+
+    assert ["web1", "web2"] == [node["node"] for node in done["nodes"]]
+    assert ("complete", 50_000) == (done["status"], done["nodes"][0]["timeout_ms"])
+    assert "on: label:x means no host of" in program("label:x").out

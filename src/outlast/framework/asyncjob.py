@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, Self
 
+from ..core.job import JobSpec
 from ..core.parse import parse_spec
 from ..core.reader import MAX_ARGUMENT_BYTES
 from ..errors import InvalidRequest
@@ -45,8 +46,10 @@ class AsyncJob:
         if {"command", "shell", "script", "runtime"} & set(spec):
             raise InvalidRequest("a job runs a function or a command: see AsyncJob.command")
         command = _command_of(function, args, dict(kwargs or {}), cleanup)
-        self.spec = parse_spec({"name": function.__qualname__, **spec, "command": command})
-        self.key = key
+        self.given: dict[str, Any] = {"name": function.__qualname__, **spec, "command": command}
+        """What was asked for, as it was."""
+
+        self.spec, self.key = _checked(self.given), key
 
     @classmethod
     def command(cls, command: Sequence[str], *, key: str | None = None, **spec: Any) -> Self:
@@ -57,11 +60,17 @@ class AsyncJob:
             InvalidRequest: Something is wrong with it; every fault is listed.
         """
         job = cls.__new__(cls)
-        job.spec, job.key = parse_spec({**spec, "command": command}), key
+        job.given = {**spec, "command": command}
+        job.spec, job.key = _checked(job.given), key
         return job
 
     def __repr__(self) -> str:
         return f"AsyncJob({self.spec.name or self.spec.command[0]})"
+
+
+def _checked(given: dict[str, Any]) -> JobSpec:
+    """Read what is asked for. Which hosts a group means is known where it is submitted: till then, one."""
+    return parse_spec(given | {"on": "host", "hosts": None} if given.get("on") else given)
 
 
 def _command_of(

@@ -49,19 +49,24 @@ def start(
 
 def _start(caller: Caller, job: AsyncJob, stay: timedelta | None, key: str | None) -> int:
     from ..engine import verbs
-    from ..engine.secrets import resolve_secrets
+    from ..engine.preflight import read_request
+    from ..inventory import for_hosts
     from ..settings import capture_caller
     from ..shim.failpoint import reach
+    from ..wiring import capabilities
     from .many import code_of
 
     tool = caller.tool
-    spec = replace(job.spec, labels={**job.spec.labels, **tool.labels})
+    captured = capture_caller(clean=job.spec.clean_env)
+    given, captured = for_hosts([job.given], captured, caller.settings)
+    (spec,), secrets = read_request(given, captured, capabilities)
+    spec = replace(spec, labels={**spec.labels, **tool.labels})
     reach("cli.before_submit")
     (stored,) = caller.service.submit(
         verbs.Submit(
             specs=(spec,),
-            captured=capture_caller(clean=spec.clean_env),
-            secrets=resolve_secrets([spec]),
+            captured=captured,
+            secrets=secrets,
             # Of two tools each may have a nightly run.
             keys=(None if key is None else f"{tool.name}/{key}",),
         )
