@@ -101,6 +101,25 @@ def test_what_open_sessions_keep_is_needed(cli: Cli, farm: Farm) -> None:
     assert not lying(farm, host).exists()
 
 
+@pytest.mark.slow
+def test_a_host_that_says_nothing_is_not_waited_for(cli: Cli, farm: Farm) -> None:
+    """One lets us in and is mute, one has a shim that is: both are told, and nothing is removed."""
+    mute, stuck = farm.hosts
+    folder = lying(farm, stuck) / "jobs"
+    (folder / f"job_{'0' * 26}.0.1").mkdir(parents=True)
+    farm.stop()
+    stop_at_serve = '*serve) sleep 20 ;; *) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;'
+    farm.options[mute] = {"ForceCommand": "sleep 20"}
+    farm.options[stuck] = {"ForceCommand": f"case $SSH_ORIGINAL_COMMAND in {stop_at_serve} esac"}
+    farm.start()
+    cli.env["JOB_CONNECT_TIMEOUT_SEC"] = "2"
+    done = cli("hosts", "clean", "--all", "--yes", mute, stuck)
+
+    assert 1 == done.code
+    assert 2 == done.error["message"].count("no answer for 2s")
+    assert 1 == len(list(folder.iterdir()))
+
+
 def test_who_is_no_host_is_told(cli: Cli) -> None:
     """As wrong usage, all at once; and where no host was ever used there is nothing to do."""
     done = cli("hosts", "clean", "a b", "c d")

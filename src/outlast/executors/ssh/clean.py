@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple, TypeVar
 
 from .answer import Told, parse_status
 from .link import FOLDER, Link
 from .order import key_on_host
 from .place import Place
 from .refusal import Cut, Refused
+
+T = TypeVar("T")
 
 MAX_LISTING_BYTES: Final = 1 << 22
 BATCH: Final = 200
@@ -68,11 +71,11 @@ async def survey(place: Place, patience_s: float, new_token: Callable[[], str]) 
     link = Link(place, new_token, installs=False)
     try:
         await link.ready(patience_s)
-        lines = await _listed(link, new_token())
+        lines = await _within(patience_s, _listed(link, new_token()))
         keys = ["/".join(found.groups()) for line in lines if (found := _ATTEMPT.fullmatch(line))]
         attempts: list[Lying] = []
         if keys:
-            await link.install()
+            await _within(patience_s, link.install())
         for first in range(0, len(keys), BATCH):
             some = {key_on_host(key): key for key in keys[first : first + BATCH]}
             told = parse_status(await link.call("status", *some)).attempts
@@ -104,16 +107,25 @@ async def clear(survey: Survey, patience_s: float, new_token: Callable[[], str])
     try:
         await link.ready(patience_s)
         if names:
-            await link.install()
+            await _within(patience_s, link.install())
         for first in range(0, len(names), BATCH):
             await link.call("remove", *names[first : first + BATCH])
         leave = _LEAVE % (new_token(), " ".join(survey.sessions))
-        await link.script(leave.encode(), MAX_LISTING_BYTES)
+        await _within(patience_s, link.script(leave.encode(), MAX_LISTING_BYTES))
     except (Refused, Cut) as error:
         return str(error)
     finally:
         await link.close()
     return None
+
+
+async def _within(seconds: float, answer: Awaitable[T]) -> T:
+    """Return an answer that does not take longer than that. Raises as `Link.call`."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except TimeoutError:
+        raise Cut(f"no answer for {seconds:g}s") from None
 
 
 async def _listed(link: Link, nonce: str) -> list[str]:
