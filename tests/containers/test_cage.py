@@ -1,0 +1,125 @@
+"""What a container keeps in: hostile scripts, the defaults one by one, floods, and many at once."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+import pytest
+
+from outlast import Client
+
+from ..rigs.engine import Engine
+from .conftest import Run, fate, over
+
+pytestmark = pytest.mark.slow  # each has a container made
+
+CHECKLIST = r"""
+id -u; id -g
+grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status
+ls /sys/class/net
+for each in / /bin /etc /root /in /proc/sys/kernel; do ( echo > $each/x ) 2>/dev/null && echo "writes $each"; done
+for each in /var/run/docker.sock /run/docker.sock /run/podman/podman.sock; do test -e $each && echo "has $each"; done
+printf '#!/bin/sh\necho executes /tmp\n' > /tmp/x; chmod +x /tmp/x; /tmp/x 2>/dev/null
+mount -t tmpfs none /tmp 2>/dev/null && echo mounts
+mknod /tmp/node c 1 3 2>/dev/null && echo makes devices
+chroot / true 2>/dev/null && echo changes its root
+dmesg >/dev/null 2>&1 && echo reads the kernel
+env | grep -v -E '^(HOME|HOSTNAME|OLDPWD|OUTLAST_(JOB_ID|ATTEMPT)|PATH|PWD|SHLVL|_)='
+df -m /tmp | tail -n 1 | awk '{print $2, "MiB"}'
+true
+"""
+
+
+def test_the_defaults_one_by_one(client: Client, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's user, no capability, no network, nothing to write, nothing of this machine's."""
+    monkeypatch.setenv("A_SECRET_OF_THE_CALLER", "yes")
+    job = run(script=f"#!/bin/sh\n{CHECKLIST}")
+
+    none = "0" * 16
+    told = [
+        *("65534", "65534"),
+        *(f"CapBnd:\t{none}", f"CapEff:\t{none}", "NoNewPrivs:\t1"),
+        *("lo", "64 MiB"),
+    ]
+    assert sorted(told) == sorted(client.output(job.id).decode().splitlines())
+
+
+def test_limits_are_the_kernel_s(engine: Engine, client: Client, submit: Run) -> None:
+    """Memory without swap, processes, processors, and an init: as the engine was told."""
+    job = submit("exec sleep 1000", limits={"cpus": 0.5})
+    while not (found := engine.containers()):
+        time.sleep(0.02)
+    host = engine.ask("GET", f"/containers/{found[0]['Id']}/json")["HostConfig"]
+    client.cancel(job.id)
+    over(client, job)
+
+    limits = {"Memory": 512 << 20, "MemorySwap": 512 << 20, "PidsLimit": 256, "NanoCpus": 5 * 10**8}
+    kept = {"Init": True, "ReadonlyRootfs": True, "Privileged": False, "NetworkMode": "none"}
+    assert limits | kept == {name: host[name] for name in limits | kept}
+    assert (["ALL"], ["no-new-privileges"]) == (host["CapDrop"], host["SecurityOpt"])
+
+
+HOSTILE = {
+    "fork bomb": ("bomb() { bomb | bomb & }; bomb; while :; do :; done", "timeout"),
+    "memory hog": ("exec tail -c 300m /dev/zero", "oom_killed"),
+    "disk filler": ("cat /dev/zero > /tmp/full; exit 5", "exit_nonzero"),
+    "shared memory filler": ("cat /dev/zero > /dev/shm/full; exit 5", "exit_nonzero"),
+    "a daemon that stays": ("(trap '' TERM HUP; setsid sleep 1000 &) ; exit 5", "exit_nonzero"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_script_harms_itself(run: Run, name: str) -> None:
+    """It is ended by its own limits, and everything of it is gone."""
+    line, reason = HOSTILE[name]
+    job = run(line, timeout="5s" if reason == "timeout" else "100s", limits={"memory_bytes": "96m"})
+
+    assert reason == job.nodes[0].reason, job
+
+
+def test_a_pull_that_hangs_has_its_own_limit(run: Run) -> None:
+    """A registry that takes the call and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        image = f"127.0.0.1:{silent.getsockname()[1]}/none:1"
+        job = run("true", container={"image": image}, pull_timeout="1s")
+
+    assert ("failed", "pull_timeout", None) == fate(job)
+    assert "TimeoutError: The image was not pulled in 1s" == job.nodes[0].error
+
+
+def test_a_cancel_during_the_pull(client: Client, submit: Run) -> None:
+    """Its phase is told, and it ends at once."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        image = f"127.0.0.1:{silent.getsockname()[1]}/none:1"
+        job = submit("true", container={"image": image})
+        deadline = time.monotonic() + 60
+        while client.describe(client.get(job.id))["nodes"][0]["phase"] != "pulling_image":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        client.cancel(job.id)
+
+        assert "cancelled" == over(client, job).status
+
+
+def test_a_flood_is_taken_whole(client: Client, run: Run) -> None:
+    """Both streams, to the last byte; more of it where nobody is in a hurry."""
+    size = (1 << 30) - 1 if os.environ.get("OUTLAST_LONG") else 24 << 20
+    job = run(f"head -c {size} /dev/zero; echo end >&2", timeout="30m")
+
+    assert ("complete", None, 0) == fate(job)
+    node = client.get(job.id).nodes[0]
+    assert (size, 4) == (node.stdout_bytes, node.stderr_bytes)
+
+
+def test_many_at_once(client: Client, engine: Engine, submit: Run) -> None:
+    """Each has its own output and code; more of them where nobody is in a hurry."""
+    count = 50 if os.environ.get("OUTLAST_LONG") else 10
+    jobs = [submit(f"echo {number}; exit {number}") for number in range(count)]
+    ended = [over(client, job) for job in jobs]
+
+    assert [f"{number}\n".encode() for number in range(count)] == [
+        client.output(job.id) for job in ended
+    ]
+    assert list(range(count)) == [job.exit_code for job in ended]
