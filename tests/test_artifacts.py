@@ -89,3 +89,47 @@ def test_a_folder_that_nobody_collected_into_says_so(tmp_path: Path) -> None:
     keeper = Keeper(str(tmp_path))
     assert Collection("collecting") == artifacts.read(str(tmp_path))
     keeper.close()
+
+
+def test_what_another_boot_left_half_is_begun_anew(tmp_path: Path) -> None:
+    """Nobody knows how much of it had reached the disk; what was whole, had."""
+    keeper = begun(tmp_path, b"a", b"one", size=6)
+    writing = keeper.begin(b"whole", 0, 1)
+    writing.read()
+    writing.end()
+    keeper.close()
+    journal = tmp_path / JOURNAL
+    first, rest = journal.read_bytes().split(b"\n", 1)
+    assert b"boot" in first
+    journal.write_bytes(b'{"boot": "another"}\n' + rest)
+    again = Keeper(str(tmp_path))
+    writing = again.begin(b"a", 6, 1)
+    writing.read()
+
+    assert 0 == writing.offset
+    assert again.is_done(b"whole")
+    writing.close()
+    again.close()
+
+
+def test_what_is_left_out_after_all_leaves_nothing(tmp_path: Path) -> None:
+    """Half a file that its host has no more, or that is too big by now."""
+    keeper = begun(tmp_path, b"a", b"one", size=6)
+    keeper.skip(b"a", 7, 2, "no")
+    (artifact,) = keeper.finish().files
+
+    assert ("skipped", "no", 7) == (artifact.state, artifact.error, artifact.size)
+    assert [] == os.listdir(tmp_path / "artifacts")
+
+
+def test_another_file_of_the_name_is_no_half_of_this_one(tmp_path: Path) -> None:
+    """What was here of it is gone before that is noted."""
+    begun(tmp_path, b"a", b"one", size=6).close()
+    begun(tmp_path, b"a", b"", size=5, mtime=2).close()
+    keeper = Keeper(str(tmp_path))
+    writing = keeper.begin(b"a", 5, 2)
+    writing.read()
+
+    assert 0 == writing.offset
+    writing.close()
+    keeper.close()

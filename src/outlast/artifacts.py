@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from . import jsonfile
 from .core.artifact import Paths
+from .shim import system
 
 FOLDER: Final = "artifacts"
 MANIFEST: Final = "artifacts.json"
@@ -94,7 +95,7 @@ def read(folder: str) -> Collection | None:
         with open(f"{folder}/{MANIFEST}", "rb") as file:
             kept = json.load(file)
     except FileNotFoundError:
-        known, _ = _read_journal(folder)
+        known, _, _ = _read_journal(folder)
         return None if known is None else Collection(COLLECTING, _by_path(known))
     files = tuple(map(_from_json, kept["files"]))
     return Collection(kept["state"], files, kept["error"], kept["more_skipped"])
@@ -134,7 +135,7 @@ class Keeper:
     def __init__(self, folder: str, floor_bytes: int = 0) -> None:
         self._folder = folder
         self._floor_bytes = floor_bytes
-        known, size = _read_journal(folder)
+        known, size, boot = _read_journal(folder)
         self._known = known or {}
         self._numbers: dict[bytes, int] = {}
         self._paths = Paths()
@@ -153,6 +154,12 @@ class Keeper:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._journal = os.open(f"{folder}/{JOURNAL}", flags, 0o600)
         os.ftruncate(self._journal, size)
+        self._doubtful: set[int] = set()
+        """Files of which not all that was written need have reached the disk: of another boot."""
+
+        if boot != system.boot_id():
+            self._doubtful.update(each.number for each in self._known.values())
+            self._append({"boot": system.boot_id()})
 
     def close(self) -> None:
         """Let go of the folder. Idempotent."""
@@ -174,27 +181,38 @@ class Keeper:
         """Return what takes in a file: where it was left, if it is still the same, or anew."""
         number = self._numbers.get(name)
         known = None if number is None else self._known[number]
+        is_same = known is not None and (known.size, known.mtime) == (size, mtime)
         if known is None:
             number = self._last + 1
-            known = Artifact(number, self._paths.take(number, name), name, size, mtime, BEGUN)
-            self._note(known)
-        is_same = (known.size, known.mtime) == (size, mtime)
+            path = self._paths.take(number, name)
+        else:
+            number, path = known.number, known.path
+        begun = Artifact(number, path, name, size, mtime, BEGUN)
+        is_anew = not is_same or number in self._doubtful
+        content = f"{self._folder}/{FOLDER}/{number}"
+        writing = Writing(content, begun, self._note, self._floor_bytes, is_anew=is_anew)
+        self._doubtful.discard(number)
         if not is_same:
-            known = known._replace(size=size, mtime=mtime)
-            self._note(known)
-        path = f"{self._folder}/{FOLDER}/{known.number}"
-        return Writing(path, known, self._note, self._floor_bytes, is_anew=not is_same)
+            # Now that what was there of another file is gone: else it could be gone on with.
+            try:
+                self._note(begun)
+            except OSError:
+                writing.close()
+                raise
+        return writing
 
     def skip(self, name: bytes, size: int, mtime: int, error: str) -> None:
         """Note that a file is left out, and why."""
         if self.is_done(name):
             return
+        if (number := self._numbers.get(name)) is not None:
+            self._drop(self._known[number]._replace(size=size, mtime=mtime), error)
+            return
         if self._skipped >= MAX_SKIPPED:
             self._more_skipped.add(name)
             return
-        number = self._numbers.get(name, self._last + 1)
-        known = self._known.get(number)
-        path = self._paths.take(number, name) if known is None else known.path
+        number = self._last + 1
+        path = self._paths.take(number, name)
         self._note(Artifact(number, path, name, size, mtime, SKIPPED, error=error))
 
     def finish(self, error: str | None = None) -> Collection:
@@ -227,13 +245,16 @@ class Keeper:
         self._note(artifact._replace(state=SKIPPED, error=error))
 
     def _note(self, artifact: Artifact) -> None:
-        line = json.dumps(_to_json(artifact)).encode() + b"\n"
-        before = os.fstat(self._journal).st_size
-        if os.write(self._journal, line) < len(line):
-            os.ftruncate(self._journal, before)  # half a line would spoil the next one
-            raise DiskFull(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._append(_to_json(artifact))
         self._known[artifact.number] = artifact
         self._count(artifact)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        data = json.dumps(line).encode() + b"\n"
+        before = os.fstat(self._journal).st_size
+        if os.write(self._journal, data) < len(data):
+            os.ftruncate(self._journal, before)  # half a line would spoil the next one
+            raise DiskFull(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _count(self, artifact: Artifact) -> None:
         self._numbers[artifact.name] = artifact.number
@@ -307,22 +328,28 @@ class Writing:
             self._fd = -1
 
 
-def _read_journal(folder: str) -> tuple[dict[int, Artifact] | None, int]:
-    """Return what the journal says of each file, and its size without a line that was cut."""
+def _read_journal(folder: str) -> tuple[dict[int, Artifact] | None, int, str | None]:
+    """
+    Return what the journal says of each file, its size without a line that was cut, and the boot
+    under which it was last written to.
+    """
     try:
         with open(f"{folder}/{JOURNAL}", "rb") as file:
             data = file.read()
     except FileNotFoundError:
-        return None, 0
+        return None, 0, None
+    boot: str | None = None
     known: dict[int, Artifact] = {}
     size = data.rfind(b"\n") + 1
     for line in data[:size].splitlines():
         try:
-            each = _from_json(json.loads(line))
-        except (ValueError, TypeError, KeyError):
-            continue  # torn by a power cut: then the file is fetched again
+            said = json.loads(line)
+            boot = said.get("boot", boot)
+            each = _from_json(said)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue  # of the boot; or torn by a power cut: then the file is fetched again
         known[each.number] = each
-    return known, size
+    return known, size, boot
 
 
 def _by_path(known: dict[int, Artifact]) -> tuple[Artifact, ...]:
