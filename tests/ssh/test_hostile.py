@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,6 +138,11 @@ def test_poor_and_noisy_hosts_do_as_well_as_any(client: Client, farm: Farm, tmp_
     assert [b"out\n"] * 7 == [client.output(job.id) for job in jobs]
     assert [b"err\n"] * 7 == [client.output(job.id, stream="stderr") for job in jobs]
     assert ["marker", "marker", "process", "group"] == [node.containment for node in nodes[:4]]
+    check = [sys.executable, "-m", "outlast", "hosts", "check", "--json", *farm.hosts[:4]]
+    said = json.loads(subprocess.run(check, stdout=subprocess.PIPE, check=False).stdout)
+    assert [node.containment for node in nodes[:4]] == [
+        host["containment"] for host in said["data"]["hosts"]
+    ]
     assert all(
         job.created_at <= (node.started_at or NEVER) <= (node.completed_at or NEVER)
         for job, node in zip(jobs, nodes, strict=True)

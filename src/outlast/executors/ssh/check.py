@@ -29,8 +29,10 @@ PROBE: Final = """\
 cd
 echo; echo @NONCE@
 echo "system $(uname -sm 2>/dev/null)"
-if command -v setsid >/dev/null 2>&1 || { (set -m) 2>/dev/null && [ -n "$BASH_VERSION" ]; }; then
-  if [ -d /proc/self ]; then echo containment marker; else echo containment group; fi
+if [ -d /proc/self ]; then
+  echo containment marker
+elif command -v setsid >/dev/null 2>&1 || { (set -m) 2>/dev/null && [ -n "$BASH_VERSION" ]; }; then
+  echo containment group
 else
   echo containment process
 fi
