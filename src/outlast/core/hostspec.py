@@ -51,11 +51,6 @@ class HostSpec:
         """Return what makes a connection to the host this one."""
         return replace(self, connect_timeout=None, timeout=None)
 
-    def over(self, other: HostSpec) -> HostSpec:
-        """Return what this one says, and *other* where it says nothing."""
-        own = {name: value for name, value in vars(self).items() if value is not None}
-        return replace(other, **own)
-
 
 CLOCKS: Final = ("connect_timeout", "timeout")
 """A host's own; a clock that it does not have is its job's."""
