@@ -1,4 +1,4 @@
-"""A way to a host that breaks: a proxy that resets each connection after so many bytes."""
+"""A way to a host that breaks: a proxy that resets connections, by itself or when it is told to."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class Cutter:
-    """Passes on what comes to *address* to *to*, and back until *times* connections were cut."""
+    """
+    Passes on what comes to *address* to *to*, and back; each of *times* connections until so many
+    bytes have come back.
+    """
 
-    def __init__(self, to: tuple[str, int], after_bytes: int, times: int) -> None:
+    def __init__(self, to: tuple[str, int], after_bytes: int = 0, times: int = 0) -> None:
         self._to = to
         self._after_bytes = after_bytes
         self._times = times
@@ -41,6 +44,14 @@ class Cutter:
             thread.join()
             self._server.close()
 
+    def cut(self) -> None:
+        """Reset every connection there is."""
+        self.cuts += 1
+        for each in self._open[1:]:
+            with _at_ease():
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                each.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         threads = []
         with _at_ease():
@@ -52,7 +63,7 @@ class Cutter:
             thread.join()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, socket.create_connection(self._to) as host, _at_ease():
+        with _at_ease(), client, socket.create_connection(self._to) as host:
             self._open += [client, host]
             other = {client: host, host: client}
             told = 0

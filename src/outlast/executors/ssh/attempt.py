@@ -185,14 +185,18 @@ class Attempt:
     # What is learnt -------------------------------------------------------------------------
 
     def end_unstarted(self, reason: Reason, error: str | None) -> None:
-        """It never ran, and never will."""
+        """It never ran, and never will; nothing of it lies anywhere."""
+        self.never_began(reason, error)
+        self.tell_over()
+
+    def never_began(self, reason: Reason, error: str | None) -> None:
+        """It never ran, and never will. That it is over is told by `tell_over`."""
         at = to_epoch_ms(self._clock.now())
         if not self.has_ended:
             self._note(ended={"at": at, "reason": reason, "error": error, "unstarted": True})
         if not self.is_emptied:
             self._note(emptied={"at": at})
         self.tell_all()
-        self.tell_over()
 
     def begun(self, told: Told, at: datetime) -> None:
         """Its command runs, or has run."""

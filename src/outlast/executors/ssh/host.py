@@ -54,6 +54,9 @@ UNKILLABLE_S: Final = 30.0
 OVERDUE_S: Final = 60.0
 """How long past its last deadline a host may say that something runs before it is not believed."""
 
+TRIES: Final = 5
+"""As often a start is tried whose connection breaks before it was sent."""
+
 LINGER_S: Final = 30.0
 """How long a connection is kept that nobody uses."""
 
@@ -132,8 +135,7 @@ class Host:
         if not attempt.is_sent:
             attempt.set_phase("connecting")
         try:
-            await self._link.ready(attempt.connect_s)
-            await self._send(attempt)
+            await self._reach_and_send(attempt)
             attempt.set_phase("starting")
         except Refused as refused:
             if not attempt.is_sent:
@@ -149,6 +151,20 @@ class Host:
             if not attempt.is_sent:
                 words = f"{type(error).__name__}: {error}"
                 attempt.end_unstarted(Reason.CONNECT_FAILED, words)
+
+    async def _reach_and_send(self, attempt: Attempt) -> None:
+        """Before anything of it was sent, that a connection breaks is no reason to give it up."""
+        for _ in range(TRIES - 1):
+            await self._link.ready(attempt.connect_s)
+            try:
+                await self._send(attempt)
+            except Cut:
+                if attempt.is_sent:
+                    raise
+            else:
+                return
+        await self._link.ready(attempt.connect_s)
+        await self._send(attempt)
 
     async def _send(self, attempt: Attempt) -> None:
         key = key_on_host(attempt.key)
@@ -253,11 +269,12 @@ class Host:
             self._collecting.is_away(attempt, AWAY)
             if _is_past(attempt.expires_at(), now):
                 attempt.emptied(now, GIVEN_UP)
+            is_sure = self._absence.is_sure(self._clock.monotonic(), attempt.reconnect_s)
             if attempt.is_emptied:
-                attempt.tell_over()
+                if is_sure:  # till then its folder there may still be removed
+                    attempt.tell_over()
                 continue
             attempt.set_phase("unreachable")
-            is_sure = self._absence.is_sure(self._clock.monotonic(), attempt.reconnect_s)
             if is_sure and _is_past(attempt.lost_at(), now):
                 attempt.lost(Reason.LOST, AWAY)
                 attempt.end_what_is_left()
@@ -302,7 +319,8 @@ class Host:
             return
         if told.state == "void":
             reason, missing = told.detail
-            attempt.end_unstarted(reason_of(reason), attempt.detail(missing))
+            # Told to be over once its folder is removed there.
+            attempt.never_began(reason_of(reason), attempt.detail(missing))
             return
         attempt.set_phase("collecting" if attempt.files.is_under_way else None)
         attempt.begun(told, now - report.ago(told.at))

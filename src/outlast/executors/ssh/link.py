@@ -129,13 +129,13 @@ class Link:
         *before* is called right before the question goes to the host, with *data* behind it.
 
         Raises:
-            Refused: The host does not listen. Nothing was asked.
+            Refused: *before* could not do what it is for. Nothing was asked.
 
-            Cut: Whether it was asked, or done, is not known.
+            Cut: The connection is lost. Whether it was asked, *before* knows; or done, nobody.
         """
         shell = self._shell
         if shell is None or not self._is_up:
-            raise Refused(Reason.CONNECT_FAILED, "ConnectFailed: the connection is closed")
+            raise Cut("the connection is lost")
         try:
             return await shell.ask(self._new_nonce(), *words, data=data, most=most, before=before)
         except OSError as error:  # of *before*
