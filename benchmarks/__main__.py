@@ -23,6 +23,7 @@ from pathlib import Path
 from . import (
     batch,
     cancel,
+    containers,
     deadlines,
     idle,
     latency,
@@ -42,7 +43,18 @@ from .ssh_peers import fleets
 
 MEASURES: Mapping[str, Callable[[Plan], Figure]] = {
     module.NAME: module.measure
-    for module in (startup, latency, throughput, batch, cancel, deadlines, idle, scale, ssh)
+    for module in (
+        startup,
+        latency,
+        throughput,
+        batch,
+        cancel,
+        deadlines,
+        idle,
+        scale,
+        ssh,
+        containers,
+    )
 }
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work"

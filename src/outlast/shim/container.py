@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import quote
 
 from .engine import Engine, EngineError, Stream, answer_of
 
@@ -83,8 +82,8 @@ class Container:
 
     def pull(self) -> Stream:
         """Have the engine begin to pull its image, and return what it says of that."""
-        image = quote(self._order["image"], safe="")
-        return self.engine.send("POST", f"/images/create?fromImage={image}")
+        # As it stands: what an image may be named is what a query may hold (RFC 3986, 3.4).
+        return self.engine.send("POST", f"/images/create?fromImage={self._order['image']}")
 
     def read_pull(self, stream: Stream) -> None:
         """
