@@ -16,7 +16,12 @@ from outlast.executors.ssh.order import key_on_host, order_of
 from outlast.ports.executor import Captured, Launch
 
 SHIM = Path(__file__).parents[2] / "src" / "outlast" / "shim" / "shim.sh"
-SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "ash"]}
+SHELLS = {
+    "dash": ["dash"],
+    "bash": ["bash", "--posix"],  # as it is where it is called sh: on macOS, say
+    "busybox": ["busybox", "ash"],
+    "mksh": ["mksh"],  # of the family of OpenBSD's sh
+}
 PATIENCE_S = 60.0
 LOOK_S = 0.02
 KEY = "job_a/0/1"

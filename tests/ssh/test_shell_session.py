@@ -56,7 +56,8 @@ class Session:
         return self.host.file("stderr", self.key).read_text()
 
 
-@pytest.fixture(params=SHELLS)
+# Of mksh a state is whole too, but one without a PATH: `printf` is no part of that shell.
+@pytest.fixture(params=[name for name in SHELLS if name != "mksh"])
 def session(request: pytest.FixtureRequest, tmp_path: Path) -> Session:
     """A session on a host that has only this shell."""
     name = str(request.param)
