@@ -57,6 +57,15 @@ def test_the_tail_of_much_is_found(cli: Cli) -> None:
     )
 
 
+def test_all_of_much_is_given(cli: Cli) -> None:
+    """Also without following: whoever looks at what there is gets all of it."""
+    job_id = cli.ended("--shell", "head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2")
+
+    result = cli("job", "logs", job_id)
+
+    assert (0, 20_000_000, 20_000_000) == (result.code, len(result.out), len(result.err))
+
+
 def test_a_piece_as_json_says_where_the_next_begins(cli: Cli) -> None:
     """For callers that read on from there."""
     job_id = cli.ended("--", "printf", "hello")

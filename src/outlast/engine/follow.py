@@ -110,7 +110,13 @@ class Following:
                 yield from self._pieces(job)
                 has_more = any(stream.has_more for stream in self._streams)
                 left = self._left(job, begun)
-                if left == 0 or (over and not has_more):
+                if over and not has_more:
+                    return
+                if left == 0:
+                    # Whoever only looks, or has come to the end, is not given half of it.
+                    if job.is_terminal or self._request.timeout == timedelta(0):
+                        for stream in self._streams:
+                            yield from stream.rest()
                     return
                 if not has_more and self._news is not None and self._wait(self._news, left):
                     job = self._read()
@@ -204,15 +210,26 @@ class _Stream:
             except FileNotFoundError:
                 return
         for _ in range(PIECES_A_TURN):
-            if self._is_sparse:
-                self._skip_discarded(self._fd)
-            data = os.pread(self._fd, PIECE_BYTES, self._offset)
-            if not data:
+            if (piece := self._next(self._fd)) is None:
                 return
-            piece = Piece(self.name, self._offset, data, self.node)
-            self._offset += len(data)
             yield piece
         self.has_more = True
+
+    def rest(self) -> Iterator[Piece]:
+        """Yield all that is there at this moment, and not what comes meanwhile."""
+        size = 0 if self._fd is None else os.fstat(self._fd).st_size
+        while self._fd is not None and self._offset < size:
+            if (piece := self._next(self._fd)) is None:
+                return
+            yield piece
+
+    def _next(self, fd: int) -> Piece | None:
+        if self._is_sparse:
+            self._skip_discarded(fd)
+        data = os.pread(fd, PIECE_BYTES, self._offset)
+        piece = Piece(self.name, self._offset, data, self.node)
+        self._offset += len(data)
+        return piece if data else None
 
     def _skip_discarded(self, fd: int) -> None:
         """Go to where the output begins that was kept: before it, the file has a hole."""
