@@ -33,7 +33,10 @@ from .ssh_peers import AT_ONCE, Ansible, Asyncssh, AsyncsshSame, fleets
 
 NAME = "ssh"
 TURNS = {1: 10, 10: 10, 100: 5, 300: 3}
-ANSIBLE_TURNS = {10: 3, 100: 1}
+SLOW_TURNS = {1: 3, 10: 3, 100: 1, 300: 1}
+"""Of those who start a process or more for each host."""
+
+ANSIBLE_AT = (10, 100)
 """Elsewhere it would take too long, or say nothing new."""
 
 OWN_PROCESSES = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -97,18 +100,14 @@ def _ours(plan: Plan, farm: Farm) -> Iterator[Ours]:
 
 def _crowd(plan: Plan, farm: Farm, size: int) -> tuple[list[Series], dict[str, float]]:
     hosts = f"{size} host{'s' * (size > 1)}"
-    contenders, missing, ansible = [], [], None
+    contenders, slow, missing = [], [], []
     for fleet in fleets():
         if reason := fleet.missing():
-            missing.append(unmeasured(f"{hosts}: {fleet.name}", "s", reason))
-            continue
-        fleet.begin(farm, size, plan.folder(NAME))
-        contender = Contender(fleet.name, fleet.run, fleet.keeps)
-        if isinstance(fleet, Ansible):
-            ansible = contender
-        else:
-            contenders.append(contender)
-    findings: dict[str, float] = {}
+            missing.append(unmeasured(f"{fleet.name}, {hosts}", "s", reason))
+        elif size in ANSIBLE_AT or not isinstance(fleet, Ansible):
+            fleet.begin(farm, size, plan.folder(NAME))
+            contender = Contender(fleet.name, fleet.run, fleet.keeps)
+            (slow if fleet.is_slow else contenders).append(contender)
     turns = plan.turns(TURNS[size])
     if plan.ours:
         with _ours(plan, farm) as ours:
@@ -116,27 +115,25 @@ def _crowd(plan: Plan, farm: Farm, size: int) -> tuple[list[Series], dict[str, f
             times = in_turns(contenders, turns)
     else:
         times = in_turns(contenders, turns)
-    if ansible is not None and size in ANSIBLE_TURNS:
-        few = 1 if plan.quick else ANSIBLE_TURNS[size]
-        times |= in_turns([ansible], few, warm_ups=0)
-        if OURS in times:
-            findings[f"ssh_ansible_{size}"] = median(times[ansible.name]) / median(times[OURS])
+    if slow:
+        times |= in_turns(slow, 1 if plan.quick else SLOW_TURNS[size], warm_ups=0)
+    findings: dict[str, float] = {}
     if OURS in times and AsyncsshSame.name in times:
         findings[f"ssh_{size}"] = paired_ratio(times[OURS], times[AsyncsshSame.name])
-    return [*_of_crowd(hosts, contenders, ansible, times), *missing], findings
+    if OURS in times and Ansible.name in times:
+        findings[f"ssh_ansible_{size}"] = median(times[Ansible.name]) / median(times[OURS])
+    return [*_of_crowd(hosts, contenders, slow, times), *missing], findings
 
 
 def _of_crowd(
-    hosts: str, contenders: Sequence[Contender], ansible: Contender | None, times: Times
+    hosts: str, contenders: Sequence[Contender], slow: Sequence[Contender], times: Times
 ) -> list[Series]:
     floor = AsyncsshSame.name if AsyncsshSame.name in times else None
-    unit = "ms" if max(times[Asyncssh.name], default=0) < 1 else "s"
+    unit = "ms" if max(times.get(Asyncssh.name, [1.0])) < 1 else "s"
     found = [*in_series(contenders, times, floor=floor, unit=unit)]
-    if ansible is not None and ansible.name in times:
-        found += in_series([ansible], times, floor=None, unit="s")
-        if floor is not None:
-            ratio = median(times[ansible.name]) / median(times[floor])
-            found[-1] = replace(found[-1], ratio=ratio)
+    for each in in_series(slow, times, floor=None, unit="s"):
+        ratio = median(times[each.subject]) / median(times[floor]) if floor else None
+        found.append(replace(each, ratio=ratio))
     return [replace(each, subject=f"{each.subject}, {hosts}") for each in found]
 
 

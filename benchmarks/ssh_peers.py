@@ -26,6 +26,9 @@ AT_ONCE = 32
 class Fleet(Peer):
     """One of those who go to hosts. `begin(farm, count)`, then `run()` as often as wanted."""
 
+    is_slow = False
+    """Whether it starts processes of its own for each host."""
+
     def begin(self, farm: Farm, count: int, folder: Path) -> None:
         """Get ready for the first *count* hosts of *farm*."""
         self.folder = folder
@@ -91,6 +94,7 @@ class ParallelSsh(Library):
 
 class GnuParallel(Fleet):
     name = "GNU parallel + ssh"
+    is_slow = True
     keeps = "nothing"
     program = "parallel"
     package = "parallel"
@@ -113,6 +117,7 @@ class GnuParallel(Fleet):
 
 class Pssh(Fleet):
     name = "pssh"
+    is_slow = True
     keeps = "nothing"
     program = "parallel-ssh"
     package = "pssh"
@@ -127,6 +132,7 @@ class Ansible(Fleet):
     """Ad hoc, with `async`: the way in which its command outlives the connection, as ours do."""
 
     name = "Ansible ad hoc, async"
+    is_slow = True
     keeps = "on the host: the command's end and output"
     program = "ansible"
 
