@@ -71,6 +71,15 @@ def test_a_request_names_groups_and_says_what_it_knows(cli: Cli, inventory: Path
         assert words in str(told["faults"])
 
 
+def test_a_second_on_adds_to_the_first(cli: Cli, inventory: Path) -> None:
+    """A host that is named is never dropped; one that is named twice is refused."""
+    done = cli("run", "--on", "web1", "--on", "web2", "--", "echo", "hello")
+    twice = cli("run", "--on", "web1", "--on", "web2,web1", "--", "true")
+
+    assert ["web1: hello", "web2: hello"] == sorted(done.text.splitlines())
+    assert (2, True) == (twice.code, "web1 is named twice" in twice.talk)
+
+
 def test_a_check_says_what_would_fail_and_what_would_help(
     cli: Cli, inventory: Path, farm: Farm
 ) -> None:

@@ -35,6 +35,12 @@ def test_what_is_no_host_is_refused(text: str) -> None:
         parse_host(text)
 
 
+def test_an_address_without_brackets_is_told_of_them() -> None:
+    """Its colons could be a port's."""
+    with pytest.raises(ValueError, match="an IPv6 address in brackets"):
+        parse_host("ops@fe80::1")
+
+
 def test_hosts_have_clocks_of_their_own() -> None:
     """600 s to run and 30 s to connect, unless it is said otherwise; and JSON keeps it."""
     spec = parse_spec({"command": ["true"], "on": "a, b"})

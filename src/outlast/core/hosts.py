@@ -68,7 +68,10 @@ def parse_host(text: str) -> Named:
         or len(text.encode()) > MAX_NAME_BYTES
         or (port is not None and not is_port(port))
     ):
-        raise ValueError(f"{text!r:.80} is no host: write NAME, USER@NAME or USER@NAME:PORT")
+        raise ValueError(
+            f"{text!r:.80} is no host: write NAME, USER@NAME or USER@NAME:PORT"
+            + (", an IPv6 address in brackets" if text.count(":") > 1 else "")
+        )
     return Named(match["address"] or match["name"], match["user"], port)
 
 

@@ -92,7 +92,13 @@ SECTIONS: Final = {
         Row("--pids", "limits.pids", "N", "At most so many processes."),
     ),
     ON_HOSTS: (
-        Row("--on", "on", "HOST,..", "Run it on these hosts, side by side, over SSH."),
+        Row(
+            "--on",
+            "on",
+            "HOST,..",
+            "Run it on these hosts, side by side, over SSH; may be repeated.",
+            many=True,
+        ),
         Row(
             "--host",
             "hosts",

@@ -147,6 +147,8 @@ def _value(row: Row, value: Any, faults: list[str]) -> Any:
     """Return what an option says, as the spec takes it."""
     if row.key in LISTS:
         return list(value)
+    if row.key == "on":
+        return ",".join(value)
     if row.many:
         if row.key == "hosts":
             return said_of_hosts(value, faults)
