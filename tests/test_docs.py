@@ -1,8 +1,8 @@
 """
 The documentation is true: what it shows on a console was printed there, and what it lists is all there is.
 
-A page with `<!-- tried -->` in it, or `<!-- tried: needs sshd -->`, has its `console` blocks run
-from the first to the last, in one shell and a fresh home. What follows a command on the page must be what it prints. Before the two
+A page with `<!-- tried -->` in it, or with what it needs behind (`<!-- tried: needs sshd -->`, `needs
+a container engine`), has its `console` blocks run from the first to the last, in one shell and a fresh home. What follows a command on the page must be what it prints. Before the two
 are compared, ids, times, process numbers and paths that differ each time are made alike; `...`
 stands for anything within a line, and alone on a line for any number of lines.
 """
@@ -16,7 +16,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,9 +33,12 @@ from outlast.settings import Settings, load_settings
 from outlast.testing.sshd import SSHD
 from outlast.wiring import make_link
 
+from .rigs import engine
+
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TRIED = "<!-- tried"
 NEEDS_SSHD = "<!-- tried: needs sshd -->"
+NEEDS_ENGINE = "<!-- tried: needs a container engine -->"
 PAGES = sorted(
     str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if TRIED in page.read_text()
 )
@@ -135,14 +140,39 @@ def slowness() -> int:
     return min(SLOWEST, 1 + int(2 * (time.monotonic() - began)))
 
 
+@pytest.fixture(scope="module")
+def an_engine() -> Iterator[str]:
+    """A container engine for the pages that need one: its address. It has an image, `alpine`."""
+    lacks = engine.missing()
+    if lacks is not None and not os.environ.get("CI"):
+        pytest.skip(lacks)
+    # Not below pytest's own folders: should a run be killed, its mounts would spoil the next one.
+    started = engine.Engine(Path(tempfile.mkdtemp(prefix="outlast-engine-")))
+    try:
+        started.start()
+        started.ask("POST", f"/images/{engine.IMAGE}/tag?repo=alpine&tag=latest")
+        yield started.address
+    finally:
+        started.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(PATIENCE_S + 100)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_console_shows_what_is_printed(name: str, home: Path, tmp_path: Path) -> None:
+def test_a_console_shows_what_is_printed(
+    name: str,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
     """Each command of the page prints what stands below it."""
     page = (DOCS / name).read_text()
     if NEEDS_SSHD in page and SSHD is None and not os.environ.get("CI"):
         pytest.skip("no sshd here: apt-get install openssh-server")
+    if NEEDS_ENGINE in page:
+        address = request.getfixturevalue("an_engine")
+        monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", address)
     shown = shown_in(page)
     folder = tmp_path / "here"
     shutil.copytree(DOCS.parent / "examples", folder / "examples")
