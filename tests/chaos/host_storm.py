@@ -187,9 +187,9 @@ class HostStorm:
                 said = self._faults(errand, job, node, self.farm.hosts[place])
                 found += [f"job {number} ({job.id}), {node.name}: {fault}" for fault in said]
         for host in self.farm.hosts:
-            folder = self.farm.home / host / ".outlast" / "jobs"
-            for left in folder.iterdir() if folder.exists() else ():
-                found.append(f"left on {host}: {left.name}: {sorted(os.listdir(left))}")
+            found += [
+                f"left on {host}: {name}: {files}" for name, files in self.farm.left(host).items()
+            ]
         found += [f"still running: {pid}" for pid in self._marked(jobs)]
         return found
 

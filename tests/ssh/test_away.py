@@ -108,7 +108,7 @@ def test_what_is_lost_is_still_cleaned_up_when_its_host_is_back(
     node = node_of(client, ended)
     assert ("lost", None, 37) == (node.reason, node.exit_code, node.late_exit_code)
     assert client.output(ended.id).startswith(b"up\n")
-    assert [[]] * 3 == [_left(farm, host) for host in hosts[:3]]
+    assert [{}] * 3 == [farm.left(host) for host in hosts[:3]]
 
 
 class Ahead(SystemClock):
@@ -177,13 +177,9 @@ def test_who_runs_far_beyond_its_limit_is_lost_and_told_as_not_to_be_ended(
     assert (Reason.LOST, OVERDUE, None) == (end.reason, end.error, end.exit_code)
     assert UNKILLABLE == stuck.error
     assert isinstance(over[-1], Emptied)
-    assert [] == _left(farm, host)
+    assert {} == farm.left(host)
 
 
 def _lost(client: Client, job: Job) -> Node | None:
     node = node_of(client, job)
     return node if node.reason == "lost" else None
-
-
-def _left(farm: Farm, host: str) -> list[str]:
-    return os.listdir(farm.home / host / ".outlast" / "jobs")

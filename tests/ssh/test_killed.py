@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from outlast import Client
-from outlast.core.job import Job
+from outlast.core.job import Job, JobSpec
+from outlast.executors.ssh.order import key_on_host, order_of
+from outlast.ports.executor import Captured, Launch
 from outlast.shim.failpoint import FAILPOINTS, VARIABLE
 from outlast.testing.sshd import Farm
 
@@ -49,11 +51,6 @@ def settled(client: Client, job: Job) -> Job:
     return client.get(job.id)
 
 
-def left(farm: Farm) -> list[str]:
-    """What lies on the host of attempts."""
-    return os.listdir(farm.home / farm.hosts[0] / ".outlast" / "jobs")
-
-
 @pytest.mark.parametrize("name", RUNS)
 def test_it_runs_once_and_all_of_it_comes(
     client: Client, farm: Farm, tmp_path: Path, doom: Doom, name: str
@@ -68,7 +65,7 @@ def test_it_runs_once_and_all_of_it_comes(
     assert "started\n" == (tmp_path / "starts").read_text()
     printed = b"".join(b"%d\n" % number for number in range(1, 10_000))
     assert b"given\n" + printed == client.output(job.id)
-    assert [] == left(farm)
+    assert {} == farm.left(farm.hosts[0])
 
 
 @pytest.mark.parametrize("name", STOPS)
@@ -82,4 +79,23 @@ def test_what_was_cancelled_is_ended(client: Client, farm: Farm, doom: Doom, nam
 
     assert ("cancelled", None) == (job.status, job.nodes[0].stop_error)
     assert not is_alive(int(client.output(job.id)))
-    assert [] == left(farm)
+    assert {} == farm.left(farm.hosts[0])
+
+
+def test_a_start_that_comes_late_begins_nothing(
+    client: Client, farm: Farm, tmp_path: Path, doom: Doom
+) -> None:
+    """Sent by a supervisor that was killed, and read by the host when all is over and fetched."""
+    with doom("ssh.after_sent") as doomed:
+        job = doomed.submit(on=farm.hosts[0], shell=f"echo began >> {tmp_path}/starts")
+    settled(client, job)
+    again = JobSpec(shell=f"echo again >> {tmp_path}/starts")
+    launch = Launch(key=f"{job.id}/0/1", spec=again, captured=Captured(env={}))
+    order = order_of(launch)
+
+    home = farm.home / farm.hosts[0]
+    (shim,) = (home / ".outlast").glob("shim-*.sh")
+    argv = ["sh", str(shim), "nonce", "start", key_on_host(launch.key), str(len(order)), "no"]
+    said = subprocess.run(argv, input=order, stdout=subprocess.PIPE, timeout=60, check=True)
+    assert b"known" == said.stdout.splitlines()[1]
+    assert "began\n" == (tmp_path / "starts").read_text()

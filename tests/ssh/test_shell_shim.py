@@ -249,6 +249,25 @@ def test_what_runs_is_not_removed(host: Host, tmp_path: Path) -> None:
     assert [] == os.listdir(host.folder / "jobs")
 
 
+def test_what_is_retired_does_not_begin_again(host: Host, tmp_path: Path) -> None:
+    """Nothing but its mark is left, and that goes a day later, when somebody connects."""
+    host.start(f"echo x >>{tmp_path}/log")
+    host.over()
+    host.call("retire", KEY, "job_never/0/1")
+    folder = host.file("began").parent
+    assert {"began", "retired"} == set(os.listdir(folder))
+
+    assert host.start(f"echo x >>{tmp_path}/log").startswith(b"known\n")
+    host.call("retire", KEY)
+    host.call("serve")
+    assert "began" == host.status().state
+    os.utime(folder / "retired", (0, 0))
+    host.call("serve")
+
+    assert "x\n" == (tmp_path / "log").read_text()
+    assert [] == os.listdir(host.folder / "jobs")
+
+
 def test_input_and_script_and_directory(host: Host, tmp_path: Path) -> None:
     """A script runs by its first line, where it is told, with what was put there to read."""
     (tmp_path / "there").mkdir()

@@ -13,6 +13,8 @@
 #   stop KEY GRACE REASON   end it: TERM, after GRACE seconds KILL. One not begun never will be
 #   remove KEY ...          delete what is over
 #
+#   retire KEY ...          the same, but for the mark that it has begun: where a start of it may still
+#                           be on its way. Such marks go a day later, when somebody connects
 #   serve                   answer questions, one in a line: NONCE VERB ... The answer ends with a
 #                           line break and a line that says the question's NONCE. There, `watch`
 #                           is one more: from then on, a line comes on stderr for each change
@@ -505,8 +507,26 @@ watch() { # writes a line on stderr whenever something may have changed, as long
   done
 } 3>&2 2>/dev/null </dev/null >/dev/null
 
+retire() { # keep of the attempt what says that it must not begin
+  : >"$dir/retired"
+  for one in "$dir"/*; do
+    case ${one##*/} in began | retired) ;; *) rm -rf "$one" ;; esac
+  done
+}
+
+sweep() { # what was retired so long ago that no start of it can be on its way any more
+  for one in "$root"/jobs/*/retired; do
+    [ -e "$one" ] || return 0
+    break
+  done
+  find "$root/jobs" -name retired -mtime +0 2>/dev/null | while IFS= read -r one; do
+    rm -rf "${one%/*}"
+  done
+}
+
 serve() {
   watcher=
+  sweep
   trap 'kill $watcher 2>/dev/null' EXIT
   while read -r nonce verb words; do
     set -f
@@ -530,12 +550,12 @@ answer() { # ARGS...: to the verb
   read) read_piece "$2" "$3" "$4" ;;
   put) mkdir -p "$dir" && take "$3" "$dir/$2.new" && mv -f "$dir/$2.new" "$dir/$2" && echo kept ;;
   stop) stop "$2" "$3" ;;
-  remove)
+  remove | retire)
     for one; do
       attempt "$one"
       if ! began || [ -s "$dir/emptied" ] ||
         ! { is_running "$keeper" "$keeper_start" || is_running "$pid" "$start"; }; then
-        rm -rf "$dir"
+        if [ "$verb" = retire ] && [ -e "$dir/began" ]; then retire; else rm -rf "$dir"; fi
       fi
     done
     echo removed

@@ -123,6 +123,12 @@ class Farm:
         """Return what the daemon of a host has said since it was started."""
         return (self.folder / f"{host}.log").read_text()
 
+    def left(self, host: str) -> dict[str, list[str]]:
+        """Return what lies on a host of attempts: not the marks of those that must not begin."""
+        folder = self.home / host / ".outlast" / "jobs"
+        there = {each.name: sorted(os.listdir(each)) for each in folder.glob("*")}
+        return {name: files for name, files in there.items() if files != ["began", "retired"]}
+
     def hang_up(self, host: str) -> None:
         """Kill whatever serves a connection to a host. The daemon goes on, and so do commands."""
         for pid in sessions(self._daemons[host].pid):

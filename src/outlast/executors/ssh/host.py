@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -89,6 +90,9 @@ class Host:
         self._sent: dict[str, float] = {}
         """When each was, by the loop's clock."""
 
+        self._unanswered: Counter[str] = Counter()
+        """Starts that may be on their way yet, by attempt: a host may read one when all is over."""
+
         self._is_early = False
         self._reports: dict[str, Report] = {}
         self._task = asyncio.create_task(self._go_on())
@@ -96,6 +100,7 @@ class Host:
     def take(self, attempt: Attempt) -> None:
         """Care for an attempt until it is over: begin it if it has an order, and look at it."""
         self._attempts[attempt.key] = attempt
+        self._unanswered[attempt.key] += attempt.is_sent  # by whoever cared for it before
         if attempt.order is not None:
             task = asyncio.create_task(self._begin(attempt))
             self._starts[attempt.key] = task
@@ -188,9 +193,11 @@ class Host:
         def about_to_be_sent() -> None:
             reach("ssh.before_sent")
             attempt.note_sent()
+            self._unanswered[attempt.key] += 1
             reach("ssh.after_sent")
 
         said = await self._link.call(*words, data=order, before=about_to_be_sent)
+        self._unanswered[attempt.key] -= 1
         reach("ssh.after_start")
         if (report := parse_start(said)) is None:
             await self._link.call("remove", key)
@@ -208,6 +215,7 @@ class Host:
                 del self._attempts[key]
                 self._reports.pop(key, None)
                 self._sent.pop(key, None)
+                self._unanswered.pop(key, None)
                 self._asked_to_stop.pop(key, None)
             sent = [
                 attempt
@@ -298,7 +306,10 @@ class Host:
             # All is here, and noted: nothing of it needs to stay there. Told only afterwards, so
             # that whoever takes over from here knows what is still to be removed.
             reach("ssh.before_remove")
-            await self._link.call("remove", *(key_on_host(attempt.key) for attempt in over))
+            for verb, is_doubted in (("remove", False), ("retire", True)):
+                keys = [a.key for a in over if bool(self._unanswered[a.key]) == is_doubted]
+                if keys:
+                    await self._link.call(verb, *map(key_on_host, keys))
             reach("ssh.after_remove")
             for attempt in over:
                 attempt.tell_over()
