@@ -169,7 +169,7 @@ def test_a_port_asks_for_little() -> None:
 
 
 def test_the_public_surface_is_what_it_says() -> None:
-    """`outlast.__all__` is sorted, and names exactly what the package gives."""
+    """`outlast.__all__` is sorted, and names exactly what the package gives, to type checkers too."""
     for name in outlast.__all__:
         getattr(outlast, name)  # a name that is imported on demand is public as well
     given = {
@@ -181,6 +181,9 @@ def test_the_public_surface_is_what_it_says() -> None:
     }
 
     assert sorted(given) == list(outlast.__all__)
+    tree = ast.parse((ROOT / "src" / "outlast" / "__init__.py").read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert given <= {alias.name for each in imports for alias in each.names}
 
 
 # --------------------------------------------------------------------------------------- exemptions

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Unavailable,
         WaitTimeout,
     )
+    from .execute import ScriptResult, execute_script
 
 __all__ = [
     "Client",

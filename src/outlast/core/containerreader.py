@@ -158,6 +158,8 @@ def settle_container(given: dict[str, Any], faults: list[str], asked: Mapping[st
 NOT_INSIDE: Final = {
     "on": "on and container exclude each other: give one",
     "stdin": "nothing can be read from in a container yet: mount a file",
+    "collect": "nothing is fetched out of a container: mount a folder for it to write to, as in"
+    " container.mounts FOLDER:/out:rw",
     "clean_env": "to a container nothing of this environment goes anyway",
 }
 

@@ -123,7 +123,7 @@ def settle_hosts(given: dict[str, Any], faults: list[str], *, said: bool) -> Non
             if given[name]
         ]
     elif not given["on"]:
-        if given["collect"] is not None and not said:
+        if given["collect"] is not None and not said and given["container"] is None:
             faults.append(
                 "collect is for hosts, and on names none: what a command leaves on this machine"
                 " is there already, in its cwd"
