@@ -25,6 +25,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from outlast import errors
+from outlast.core.container import Container, parse_tmpfs
+from outlast.core.limits import CONTAINER_MEMORY_BYTES, CONTAINER_PIDS, CONTAINER_TIMEOUT
 from outlast.core.outcome import Exit
 from outlast.core.state import Reason
 from outlast.doors.cli.rows import ROWS
@@ -279,6 +281,24 @@ def test_every_key_of_a_spec_is_documented() -> None:
     page = (DOCS / "reference" / "spec.md").read_text()
     for row in ROWS:
         assert re.search(rf"^\| `{re.escape(row.key)}` \|.*`{row.option}", page, re.MULTILINE), row
+
+
+@pytest.mark.parametrize("page", ["how-to/containers.md", "explanation/containers.md"])
+def test_the_defaults_of_the_cage_are_documented(page: str) -> None:
+    """As many as there are: the numbers of the tables are those of the code."""
+    text = (DOCS / page).read_text()
+    usual = Container(image="any")
+    (tmpfs,) = map(parse_tmpfs, usual.tmpfs)
+    numbers = {
+        usual.user.partition(":")[0],
+        f"{tmpfs[1] >> 20} MiB",
+        f"`{tmpfs[0]}`",
+        f"{CONTAINER_MEMORY_BYTES >> 20} MiB",
+        f" {CONTAINER_PIDS} ",
+        f" {CONTAINER_TIMEOUT.total_seconds():.0f} s",
+    }
+
+    assert set() == {each for each in numbers if each not in text}
 
 
 def test_every_setting_is_documented() -> None:
