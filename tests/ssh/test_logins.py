@@ -288,6 +288,14 @@ def test_an_agent_is_asked_as_ssh_asks_it(
     assert "auth_failed" == over(client, client.submit(on=again, shell="true")).reason
 
 
+def test_no_agent_is_handed_on_to_a_host(client: Client, farm: Farm, agent: str) -> None:
+    """Whatever the configuration says: root there could use it, and the command outlives it."""
+    farm.configure(more="  ForwardAgent yes\n")
+    job = client.submit(on=farm.hosts[0], shell="echo ${SSH_AUTH_SOCK-none}")
+
+    assert ("complete", b"none\n") == (over(client, job).status, client.output(job.id))
+
+
 def test_a_command_has_nothing_of_the_supervisor_s_environment(client: Client, farm: Farm) -> None:
     """Whatever the configuration would have ssh send; what it sets is set."""
     one = farm.hosts[0]

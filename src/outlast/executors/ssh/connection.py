@@ -69,6 +69,7 @@ async def options_of(place: Place) -> tuple[dict[str, Any], Any]:
         "host": place.host,
         "config": [place.config] if place.config else _readable(CONFIGS),
         "send_env": [],  # a command on a host has nothing of whoever started the supervisor
+        "agent_forwarding": False,  # root there could use it, and commands outlive the connection
         "password": place.secret(place.known.password),
         "passphrase": place.secret(place.known.passphrase),
     }
