@@ -13,6 +13,7 @@ CHECKS = [
     "containment",
     "limits",
     "kernel",
+    "containers",
     "free space",
     "supervisor",
 ]

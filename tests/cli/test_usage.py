@@ -126,7 +126,7 @@ def test_a_slip_is_met_with_what_was_meant(
         ("--tiemout", "--timeout"),
         ("--mem", "--memory"),
         ("--idletimeout", "--idle-timeout"),
-        ("--container", None),
+        ("--daemon", None),
         ("--zebra", None),
     ],
 )
