@@ -202,6 +202,14 @@ def test_background_processes_do_not_outlive_the_command(host: Host, tmp_path: P
     assert b"late\n" == host.call("read", "job_b/0/1", "stdout", "0", "10")
 
 
+def test_what_is_waited_for_has_the_limit_of_the_command(host: Host) -> None:
+    """Ended when that passes, and the command's own end stays what it was."""
+    host.start("sleep 1000 & exit 3", leftovers="wait", timeout=timedelta(seconds=2), grace=AT_ONCE)
+
+    seen = host.over()
+    assert (("3", "no"), "-") == (seen.ended, seen.reason or "-")
+
+
 def test_without_its_parent_the_command_goes_on_under_its_limit(host: Host) -> None:
     """`keep` is killed: the status says so, and the clock beside it goes on."""
     host.start("sleep 1000", timeout=timedelta(seconds=2), grace=AT_ONCE)

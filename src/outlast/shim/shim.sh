@@ -297,15 +297,15 @@ keep() {
     if [ -n "$session" ] && [ $signalled = no ] && [ ! -e "$dir/wish" ]; then carry_on; fi
     now=$(date +%s)
     record ended "$now $status $signalled"
-    kill "$timer" 2>/dev/null
+    # What is waited for has the command's clocks.
+    if [ "$leftovers" != wait ]; then kill "$timer" 2>/dev/null; fi
     if left; then
       clear_away
       now=$(date +%s)
     fi
     record emptied "$now"
-  else
-    kill "$timer" 2>/dev/null
   fi
+  kill "$timer" 2>/dev/null
   : >"$dir/order.$mine"
 }
 
@@ -398,7 +398,8 @@ time_limits() { # KEEPER TIMEOUT IDLE OUTPUT GRACE: end it where a limit passes;
     sleep $tick &
     nap=$!
     wait $nap
-    if [ -s "$dir/ended" ]; then exit; fi
+    if [ -s "$dir/emptied" ]; then exit; fi
+    if [ -s "$dir/ended" ] && [ "$leftovers" != wait ]; then exit; fi
     if ! began || ! is_running "$pid" "$start"; then
       kill -0 "$1" 2>/dev/null || exit
     fi
@@ -419,8 +420,9 @@ time_limits() { # KEEPER TIMEOUT IDLE OUTPUT GRACE: end it where a limit passes;
 finish() { # GRACE REASON: end what runs
   began || return 0
   if [ -s "$dir/ended" ] || ! is_running "$pid" "$start"; then
-    # Its parent clears away what is left; where that was killed, nobody does but us.
-    is_running "$keeper" "$keeper_start" && return 0
+    # Its parent clears away what is left, but for what is waited for, whose limit this is; where
+    # that was killed, nobody does but us.
+    if [ "$leftovers" != wait ] && is_running "$keeper" "$keeper_start"; then return 0; fi
     end_all "$1"
     return 0
   fi
