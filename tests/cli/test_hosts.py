@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 
 import pytest
@@ -88,6 +89,9 @@ def test_a_host_is_trusted_by_its_key(cli: Cli, farm: Farm) -> None:
     refused = cli("hosts", "trust", host)
     assert 2 == refused.code
     assert "by another key" in refused.text + refused.talk
+    suggested = shlex.split(str(refused.error["suggestion"]).partition(": ")[2])
+    subprocess.run(suggested, check=True, timeout=PATIENCE_S, capture_output=True)
+    assert cli("hosts", "trust", "--json", host).data["added"]
 
 
 def test_a_name_is_hashed_where_names_are_and_a_revoked_key_is_not_taken(

@@ -54,8 +54,13 @@ class Inventory:
     """The hosts of each group and of the groups in it, in the order of the file."""
 
     def groups_of(self, host: str) -> tuple[str, ...]:
-        """Return the groups that *host* is in."""
-        return tuple(name for name, hosts in self.groups.items() if host in hosts)
+        """Return the groups that *host* is in, whoever logs in at which port."""
+        named = _host_of(host)
+        return tuple(name for name, hosts in self.groups.items() if named in hosts)
+
+    def labels_of(self, host: str) -> Mapping[str, str]:
+        """Return the labels of *host*, as above."""
+        return self.labels.get(_host_of(host), {})
 
     def select(self, names: Iterable[Any]) -> tuple[list[Any], list[str]]:
         """

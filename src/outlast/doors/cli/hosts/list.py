@@ -51,10 +51,16 @@ def _warnings(inventory: Inventory) -> list[str]:
 
 
 def _row(name: str, inventory: Inventory, settings: Settings) -> dict[str, Any]:
+    from ....core.hosts import parse_host
     from ....core.hostspec import HostSpec
     from ....core.limits import to_ms
+    from ....errors import InvalidRequest
 
     known: HostSpec = inventory.known([name]).get(name, HostSpec())
+    try:
+        named = parse_host(name)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
     clocks = {
         "connect_timeout_ms": known.connect_timeout,
         "timeout_ms": known.timeout,
@@ -65,9 +71,12 @@ def _row(name: str, inventory: Inventory, settings: Settings) -> dict[str, Any]:
     }
     return {
         "host": name,
-        **{key: getattr(known, key) for key in ("address", "user", "port", "jump")},
+        "address": known.address,
+        "user": named.user or known.user,
+        "port": named.port or known.port,
+        "jump": known.jump,
         "groups": list(inventory.groups_of(name)),
-        "labels": dict(inventory.labels.get(name, {})),
+        "labels": dict(inventory.labels_of(name)),
         **{key: usual[key] if clock is None else to_ms(clock) for key, clock in clocks.items()},
     }
 

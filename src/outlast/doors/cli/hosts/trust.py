@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -40,9 +41,10 @@ def trust(caller: Caller, host: str, fingerprint: str | None) -> int:
     if key.is_revoked:
         raise InvalidRequest(f"{key.known_hosts} says that the key of {host} is revoked")
     if key.others and not key.is_known:
+        removal = _removal(key.known_hosts, key.line.split()[0])
         raise InvalidRequest(
             f"{key.known_hosts} knows {host} by another key than {key.algorithm} {key.fingerprint}",
-            suggestion=f"If that is right, take the old one out: ssh-keygen -f {key.known_hosts} -R ...",
+            suggestion=f"If that is right, take the old one out: {removal}",
         )
     if not key.is_known:
         trust_host(key)
@@ -60,3 +62,7 @@ def trust(caller: Caller, host: str, fingerprint: str | None) -> int:
         ),
     )
     return 0
+
+
+def _removal(known_hosts: str, name: str) -> str:
+    return shlex.join(["ssh-keygen", "-f", known_hosts, "-R", name])
