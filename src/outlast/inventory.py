@@ -70,9 +70,20 @@ def for_hosts(
 
 
 def with_ssh_config(captured: Captured, settings: Settings) -> Captured:
-    """Return *captured* with the configuration of SSH that is in force, if one is named."""
+    """
+    Return *captured* with the configuration of SSH that is in force, if one is named.
+
+    Raises:
+        InvalidRequest: It cannot be read.
+    """
     if settings.ssh_config is None:
         return captured
+    try:
+        with open(settings.ssh_config, "rb"):
+            pass
+    except OSError as error:
+        words = f"ssh_config: {settings.ssh_config} cannot be read: {error.strerror}"
+        raise InvalidRequest(words) from None
     return replace(captured, env={**captured.env, "OUTLAST_SSH_CONFIG": settings.ssh_config})
 
 

@@ -45,6 +45,10 @@ def test_what_is_in_force_is_listed(cli: Cli, inventory: Path, farm: Farm) -> No
         "timeout_ms": 1_200_000,
     } == data["hosts"][1]
     assert ["HOST", "web1", "ops@other:22"] == [line.split()[0] for line in text]
+    (named,) = cli("hosts", "list", "--json", "ops@web1:22").data["hosts"]
+    assert ("ops", 22, ["web"], {"role": "web"}) == tuple(
+        named[key] for key in ("user", "port", "groups", "labels")
+    )
 
 
 def test_no_inventory_is_no_fault(cli: Cli) -> None:
@@ -69,6 +73,15 @@ def test_a_request_names_groups_and_says_what_it_knows(cli: Cli, inventory: Path
     assert (2, "invalid_request") == (wrong.code, told["code"])
     for words in ("hosts.web1: port: 'x' is no port", "--host is NAME", "hosts.other: on does not"):
         assert words in str(told["faults"])
+
+
+def test_a_configuration_that_cannot_be_read_is_told_before_anything_runs(
+    cli: Cli, farm: Farm
+) -> None:
+    """It was named, so it was meant: nobody is asked for a host without it."""
+    done = cli("run", "--on", farm.hosts[0], "--ssh-config", "/does/not/exist", "--", "true")
+
+    assert (2, True) == (done.code, "/does/not/exist cannot be read" in done.talk)
 
 
 def test_a_second_on_adds_to_the_first(cli: Cli, inventory: Path) -> None:
