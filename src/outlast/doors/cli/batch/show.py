@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,9 +22,7 @@ EVERY_S: Final = 10.0
 @contextmanager
 def shown(caller: Caller, clock: SystemClock) -> Iterator[Tell]:
     """Give a function that is told of progress, and that shows it on stderr."""
-    from .go import is_shown_live
-
-    if is_shown_live():
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         with _bar(clock) as tell:
             yield tell
     else:
