@@ -245,6 +245,18 @@ def test_a_key_that_is_gone_by_now_is_told(client: Client, farm: Farm, locked: P
     assert f"AuthFailed: the key {locked} cannot be read" == job.nodes[0].error
 
 
+def test_a_file_that_is_no_key_is_told_as_that(client: Client, farm: Farm) -> None:
+    """And not as a host that refuses whoever comes."""
+    one, junk = farm.hosts[0], farm.folder / "junk"
+    junk.write_text("no key\n")
+    job = over(client, client.submit(on=one, hosts={one: {"key": str(junk)}}, shell="true"))
+
+    assert ("auth_failed", f"AuthFailed: {junk} is no private key") == (
+        job.reason,
+        job.nodes[0].error,
+    )
+
+
 @pytest.fixture
 def agent(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An agent that holds the user's key last, behind more than a host has patience for."""

@@ -185,26 +185,30 @@ async def connect(place: Place, *, jumps: int = 0) -> asyncssh.SSHClientConnecti
     except BaseException as error:
         if tunnel is not None:
             tunnel.abort()
-        if isinstance(error, library.PermissionDenied) and _is_locked(place):
-            raise Refused(Reason.AUTH_FAILED, f"AuthFailed: {LOCKED}") from None
+        if isinstance(error, library.PermissionDenied) and (fault := _fault_of_key(place)):
+            raise Refused(Reason.AUTH_FAILED, f"AuthFailed: {fault}") from None
         raise
     if tunnel is not None:
         connection.set_tunnel(tunnel)  # which is closed with it
     return connection
 
 
-def _is_locked(place: Place) -> bool:
-    """Whether the key that is to be shown could not be, for want of a passphrase."""
-    if place.known.key is None or place.known.passphrase is not None:
-        return False
+def _fault_of_key(place: Place) -> str | None:
+    """Return why the key that is to be shown could not be, if that is so."""
+    key = place.known.key
+    if key is None or place.known.passphrase is not None:
+        return None
     library = importlib.import_module("asyncssh")
     try:
-        library.read_private_key(place.known.key)
+        library.read_private_key(key)
     except library.KeyImportError as error:
-        return str(error).startswith("Passphrase")
+        if str(error).startswith("Passphrase"):
+            return LOCKED
+        if not os.access(f"{key}.pub", os.R_OK):  # else the agent may have been asked for it
+            return f"{key} is no private key"
     except OSError:
-        return False
-    return False
+        pass
+    return None
 
 
 async def connect_on_the_way(
