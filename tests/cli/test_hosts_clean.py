@@ -127,3 +127,22 @@ def test_who_is_no_host_is_told(cli: Cli) -> None:
     assert 2 == done.code
     assert ["a b" in done.error["message"], "c d" in done.error["message"]] == [True, True]
     assert [] == cli("hosts", "clean").data["hosts"]
+
+
+@pytest.mark.slow
+def test_who_names_the_files_at_each_call_can_clean_as_well(
+    cli: Cli, farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where neither is set: every verb that goes to a host, or says which one, takes both."""
+    host = farm.hosts[0]
+    inventory = tmp_path / "site.toml"
+    inventory.write_text(f'[hosts.web1]\naddress = "{host}"\n')
+    monkeypatch.delenv("OUTLAST_SSH_CONFIG")
+    files = ("--inventory", str(inventory), "--ssh-config", str(farm.config))
+
+    assert 0 == cli("session", "open", *files, "work", "--on", "web1").code
+    assert 0 == cli("run", *files, "--session", "work", "--", "cd", "/").code
+    assert 0 == cli("session", "close", *files, "work").code
+    assert "complete" == cli.settled(cli("job", "list", "--output", "id").text.split()[0])["status"]
+    assert 0 == cli("hosts", "clean", *files, "--yes", "--all", "web1").code
+    assert not lying(farm, host).exists()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ....framework.lazy import verb
+from ..spec import ssh_options
 
 if TYPE_CHECKING:
     from ....framework.caller import Caller
@@ -65,6 +66,7 @@ class Found(NamedTuple):
 @click.argument("hosts", metavar="[HOST...]", nargs=-1)
 @click.option("--all", "is_all", is_flag=True, help="Also what no job of this home knows.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@ssh_options
 def clean(caller: Caller, hosts: tuple[str, ...], is_all: bool, yes: bool) -> int:
     """
     Remove what lies on hosts in ~/.outlast and nobody needs.

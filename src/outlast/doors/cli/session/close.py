@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ....framework.lazy import verb
+from ..spec import ssh_options
 from .line import show_session
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 )
 @click.argument("name", metavar="NAME")
 @click.option("--cancel", is_flag=True, help="End what runs and waits in it.")
+@ssh_options
 def close(caller: Caller, name: str, cancel: bool) -> int:
     """
     End a session, and remove what its host keeps of it.

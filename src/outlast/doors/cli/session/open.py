@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ....framework.lazy import verb
+from ..spec import said_of_hosts, ssh_options
 from .line import show_session
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="What is known of it, such as web1/port=2222; may be repeated.",
 )
+@ssh_options
 def open_session(caller: Caller, name: str, host: str, hosts: tuple[str, ...]) -> int:
     """
     Have NAME stand for a host, and for a directory and variables there.
@@ -38,7 +40,6 @@ def open_session(caller: Caller, name: str, host: str, hosts: tuple[str, ...]) -
     """
     from ....inventory import for_session
     from ....wiring import capabilities
-    from ..spec import said_of_hosts
 
     faults: list[str] = []
     known = said_of_hosts(hosts, faults)
