@@ -115,7 +115,7 @@ def test_who_is_cancelled_while_it_connects_stops_connecting(
 
 
 def test_a_wrong_key_and_an_unknown_host_are_told(client: Client, farm: Farm) -> None:
-    """Nothing runs; an unknown host's key is never accepted by itself."""
+    """Nothing runs; an unknown key is never accepted by itself, and one that has changed told."""
     farm.configure(identity="other")
     job = over(client, client.submit(on=farm.hosts[0], shell="true"))
     assert ("failed", "auth_failed") == (job.status, job.reason)
@@ -126,6 +126,7 @@ def test_a_wrong_key_and_an_unknown_host_are_told(client: Client, farm: Farm) ->
         job = over(client, client.submit(on=farm.hosts[1], shell="true"))
         assert ("failed", "host_key_rejected") == (job.status, job.reason)
         assert f"outlast hosts trust {farm.hosts[1]}" in str(job.nodes[0].error)
+        assert ("known by another key" in str(job.nodes[0].error)) == (known == "other")
 
 
 def test_no_check_of_host_keys_is_not_to_be_had(client: Client, farm: Farm) -> None:

@@ -14,7 +14,7 @@ from ...core.hostspec import DIRECT
 from ...core.state import Reason
 from .keys import open_key
 from .place import Place
-from .refusal import LOCKED, MISSING, Refused, refusal_of
+from .refusal import LOCKED, MISSING, Refused, refusal_of, trust_hint
 
 if TYPE_CHECKING:
     import asyncssh
@@ -33,6 +33,11 @@ USER_KNOWN_HOSTS: Final = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 GLOBAL_KNOWN_HOSTS: Final = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 """Where nothing else is configured (ssh_config(5))."""
 
+SSH_PORT: Final = 22
+CHANGED: Final = (
+    "the host is known by another key than the one it shows: it was set up anew, or somebody"
+    " stands in between"
+)
 ON_THE_WAY: Final = ", on the way: "
 PASSWORD_FIRST: Final = ("keyboard-interactive", "password", "publickey")
 
@@ -161,6 +166,12 @@ def user_known_hosts_of(options: Any) -> list[str]:
     return [os.path.expanduser(path) for path in named]
 
 
+def known_as(options: Any) -> tuple[str, int | None]:
+    """Return the name and the port under which a host stands in files of known ones."""
+    port = None if options.port in ((), None, SSH_PORT) else options.port
+    return options.host_key_alias or options.host, port
+
+
 async def connect(place: Place, *, jumps: int = 0) -> asyncssh.SSHClientConnection:
     """
     Connect as `ssh` would, save that a host whose key is not known is never let pass: neither this
@@ -187,10 +198,22 @@ async def connect(place: Place, *, jumps: int = 0) -> asyncssh.SSHClientConnecti
             tunnel.abort()
         if isinstance(error, library.PermissionDenied) and (fault := _fault_of_key(place)):
             raise Refused(Reason.AUTH_FAILED, f"AuthFailed: {fault}") from None
+        if isinstance(error, library.HostKeyNotVerifiable) and _is_known(options):
+            words = f"{CHANGED}{trust_hint(place.trusted_as)}"
+            raise Refused(Reason.HOST_KEY_REJECTED, f"HostKeyRejected: {words}") from None
         raise
     if tunnel is not None:
         connection.set_tunnel(tunnel)  # which is closed with it
     return connection
+
+
+def _is_known(options: Any) -> bool:
+    """Whether some key of the host is known."""
+    import asyncssh
+
+    name, port = known_as(options)
+    files = _readable(known_hosts_of(options))
+    return bool(files) and bool(asyncssh.match_known_hosts(files, name, "", port)[0])
 
 
 def _fault_of_key(place: Place) -> str | None:

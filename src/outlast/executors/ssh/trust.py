@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ...core.state import Reason
 from ...errors import Unavailable
-from .connection import connect_on_the_way, options_of, user_known_hosts_of
+from .connection import connect_on_the_way, known_as, options_of, user_known_hosts_of
 from .place import Place
 from .refusal import Refused, refusal_of, timed_out
 
 if TYPE_CHECKING:
     import asyncssh
 
-SSH_PORT: Final = 22
 HASHED: Final = b"|1|"
 """What a line of known hosts begins with that does not tell the name."""
 
@@ -108,8 +107,7 @@ async def _ask(place: Place, patience_s: float) -> HostKey:
 def _described(shown: asyncssh.SSHKey, options: Any) -> HostKey:
     import asyncssh
 
-    port = None if options.port in ((), None, SSH_PORT) else options.port
-    name = options.host_key_alias or options.host
+    name, port = known_as(options)
     path = os.path.abspath(user_known_hosts_of(options)[0])
     there, _, revoked, *_ = (
         asyncssh.match_known_hosts(path, name, "", port) if os.path.exists(path) else ((), (), ())
