@@ -113,6 +113,9 @@ def host_key(settings: Settings, host: str) -> HostKey:
         parse_host(host)
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
+    members, _ = select(settings, [host])
+    if members != [host]:
+        raise InvalidRequest(f"{host} means {len(members)} hosts: a key is one host's own")
     place, faults = _place(settings, _spec(settings, [host], None), host)
     if faults:
         raise InvalidRequest(*faults)

@@ -64,3 +64,13 @@ def test_the_zip_is_whole_however_it_is_taken(cli: Cli, job_id: str) -> None:
     assert len(piped) == saved["bytes"] == os.path.getsize(cli.folder / "all.zip")
     assert piped == (cli.folder / "all.zip").read_bytes()
     assert 3 == len(zipfile.ZipFile(io.BytesIO(piped)).namelist())
+
+
+def test_a_zip_before_the_end_says_that_more_may_come(cli: Cli, farm: Farm) -> None:
+    """What is here by now is given."""
+    job_id = cli.submit("--on", farm.hosts[0], "--collect", "x", "--", "sleep", "1000")
+    done = cli("job", "artifacts", "zip", "--text", job_id)
+
+    assert (0, True) == (done.code, b"that are here by now" in done.err)
+    assert ["manifest.json"] == zipfile.ZipFile(io.BytesIO(done.out)).namelist()
+    assert 0 == cli("job", "cancel", "--grace", "0", "--wait-stopped", "60s", job_id).code

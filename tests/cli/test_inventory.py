@@ -153,6 +153,8 @@ def test_a_host_is_trusted_by_the_name_that_is_written_down(
     assert ["outlast", "hosts", "trust", farm.hosts[0]] == command
     assert cli(*command[1:]).data["added"]
     assert not cli("hosts", "trust", "--inventory", str(inventory), "web1").data["added"]
+    group = cli("hosts", "trust", "web")
+    assert (2, "web means 2 hosts") == (group.code, group.error["message"].partition(":")[0])
 
     assert 0 == cli("hosts", "check", "web1").code
 

@@ -18,6 +18,7 @@ from outlast.core.spec import spec_from_json, spec_to_json
         ("web1", Named("web1", None, None)),
         ("ops@web-1.example:2222", Named("web-1.example", "ops", 2222)),
         ("10.0.0.7", Named("10.0.0.7", None, None)),
+        ("db_1.example.", Named("db_1.example.", None, None)),
         ("root@[fe80::1%eth0]:22", Named("fe80::1%eth0", "root", 22)),
     ],
 )
@@ -27,7 +28,8 @@ def test_a_host_is_taken_apart(text: str, named: Named) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a b", "-l", "a:0", "a:65536", "@a", "a@", "a/b", "::1", "a,b", "-x@a", "a" * 300]
+    "text",
+    ["", "a b", "-l", "a:0", "a:65536", "@a", "a@", "a/b", "::1", "a,b", "-x@a", "a..b", "a" * 300],
 )
 def test_what_is_no_host_is_refused(text: str) -> None:
     """Nothing that could be taken for an option, a path, or two."""

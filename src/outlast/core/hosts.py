@@ -27,7 +27,7 @@ MAX_HOSTS: Final = 10_000
 _USER: Final = r"[^\s@:,\[\]/-][^\s@:,\[\]/]*"
 _NAMED: Final = re.compile(
     rf"(?:(?P<user>{_USER})@)?"
-    r"(?:\[(?P<address>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*))"
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<name>(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?))"
     r"(?::(?P<port>\d{1,5}))?",
     re.ASCII,
 )
@@ -120,7 +120,7 @@ def settle_hosts(given: dict[str, Any], faults: list[str], *, said: bool) -> Non
         faults += [
             f"{name} and session exclude each other: a session has its host, order and shell"
             for name in NOT_IN_SESSIONS
-            if given[name]
+            if given[name] and not (name == "hosts" and given["on"])
         ]
     elif not given["on"]:
         if given["collect"] is not None and not said and given["container"] is None:

@@ -36,5 +36,7 @@ def zip_artifacts(caller: Caller, job_id: str, node: str | None, to: str | None)
     from ....engine.verbs import Get, ZipArtifacts
 
     job = caller.service.get(Get(JobId(job_id)))
+    if not job.is_terminal:
+        caller.say(f"{job.id} is {job.status}: these are the files that are here by now")
     index = None if node is None else node_of(job, node)
     return give(caller, job, caller.service.zip_artifacts(ZipArtifacts(job.id, index)), to)
