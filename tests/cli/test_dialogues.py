@@ -49,6 +49,9 @@ def test_a_file_and_single_rules_drive_an_appliance(cli: Cli, appliance: str) ->
     (job_id,) = cli("job", "list", "--output", "id").text.split()
     (node,) = cli("job", "status", "--json", job_id).data["nodes"]
     assert (False, "connection") == (node["survives_disconnect"], node["containment"])
+    told = [line.split() for line in cli("job", "status", "--text", job_id).text.splitlines()]
+    assert ["command", "a", "dialogue", "of", "4", "rules"] in told
+    assert ["on", appliance] in told
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from ..clock import SystemClock
+from ..core.job import LOCAL
 from ..core.limits import format_duration
 from ..core.state import JobStatus, Reason
 from .plain import plain
@@ -50,6 +51,8 @@ def command_line(spec: JobSpec) -> str:
         return plain(shlex.join(spec.command))
     if spec.shell is not None:
         return plain(spec.shell)
+    if spec.script is None:
+        return f"a dialogue of {len(spec.dialogue)} rules"
     return f"a script of {len(spec.script or '')} characters"
 
 
@@ -87,6 +90,8 @@ def describe(job: Job) -> str:
     now = SystemClock().now()
     node = job.nodes[0]
     rows = [("name", plain(job.spec.name or "")), ("command", shorten(command_line(job.spec), 64))]
+    if len(job.nodes) == 1 and node.executor != LOCAL:
+        rows.append(("on", plain(node.name)))
     if job.is_terminal or job.reason:
         rows.append(("ended", fate(job)))
     if node.progress_pct is not None or node.message:
