@@ -15,8 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outlast.core.job import Limits
+from outlast.executors.ssh.order import key_on_host
 from outlast.shim import system
 
+from ..world import eventually
 from .shell import KEY, SHELLS, SHIM, Host, steps, wait_alone
 
 pytestmark = pytest.mark.slow  # the shell's own work: the same under any Python
@@ -255,6 +257,34 @@ def test_what_runs_is_not_removed(host: Host, tmp_path: Path) -> None:
 
     assert "none" == host.status().state
     assert [] == os.listdir(host.folder / "jobs")
+
+
+def test_who_watches_rests_once_all_is_removed(host: Host) -> None:
+    """And begins again when he is asked to."""
+    host.start("true")
+    host.over()
+    argv = [*host.argv, str(host.shim), "n", "serve"]
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=nowhere) as serving:
+        children = Path(f"/proc/{serving.pid}/task/{serving.pid}/children")
+
+        def is_watched() -> bool:
+            return any(is_alive(int(pid)) for pid in children.read_text().split())
+
+        def ask(*words: str) -> None:
+            serving.stdin.write(" ".join((*words, "\n")).encode())
+            serving.stdin.flush()
+            while serving.stdout.readline() != f"{words[0]}\n".encode():
+                pass
+
+        ask("n1", "watch")
+        assert is_watched()
+        ask("n2", "remove", key_on_host(host.key(KEY)))
+        eventually(lambda: not is_watched())
+        ask("n3", "watch")
+        assert is_watched()
+        serving.stdin.close()
+        serving.wait(60)
 
 
 def test_what_is_retired_does_not_begin_again(host: Host, tmp_path: Path) -> None:

@@ -12,12 +12,13 @@
 #   put KEY FILE SIZE < DATA  keep what the command is to read
 #   stop KEY GRACE REASON   end it: TERM, after GRACE seconds KILL. One not begun never will be
 #   remove KEY ...          delete what is over
+#   retire KEY ...          the same, but for the mark that it has begun: where a start of it may
+#                           still be on its way. Such marks go a day later, when somebody connects
 #
-#   retire KEY ...          the same, but for the mark that it has begun: where a start of it may still
-#                           be on its way. Such marks go a day later, when somebody connects
 #   serve                   answer questions, one in a line: NONCE VERB ... The answer ends with a
 #                           line break and a line that says the question's NONCE. There, `watch`
-#                           is one more: from then on, a line comes on stderr for each change
+#                           is one more: from then on, a line comes on stderr for each change,
+#                           until all is removed
 #
 # An attempt is a folder, `jobs/KEY` beside this file. Whatever is to happen only once is a file
 # that is linked into its place, complete: of two, link(2) lets one through.
@@ -526,6 +527,14 @@ sweep() { # what was retired so long ago that no start of it can be on its way a
   done
 }
 
+rest() { # no longer watch where nothing is left
+  for one in "$root"/jobs/*; do
+    [ ! -e "$one" ] || return 0
+  done
+  kill $watcher 2>/dev/null
+  watcher=
+}
+
 serve() {
   watcher=
   sweep
@@ -540,6 +549,7 @@ serve() {
     start | put) (answer "$@") 2>/dev/null ;;
     *) (answer "$@") 2>/dev/null </dev/null ;;
     esac
+    case $verb in remove | retire) rest ;; esac
     printf '\n%s\n' "$nonce"
   done
 }

@@ -38,7 +38,7 @@ class Shell:
         self._telling = asyncio.create_task(self._tell())
         self.is_broken = False
         self.is_watching = False
-        """Whether it tells news."""
+        """Whether it surely tells news."""
 
     @classmethod
     async def open(
@@ -89,7 +89,8 @@ class Shell:
             except BaseException:
                 self.is_broken = True  # cancelled, too: whose answer comes next, nobody knows
                 raise
-            self.is_watching = self.is_watching or words[0] == "watch"
+            if words[0] in ("watch", "remove", "retire"):
+                self.is_watching = words[0] == "watch"  # it rests when nothing is left there
             return answer
 
     async def _exchange(self, question: bytes, end: bytes, most: int) -> bytes:
