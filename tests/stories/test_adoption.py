@@ -70,7 +70,7 @@ def test_a_pid_that_is_somebody_else_s_by_now_is_never_touched(
     client: Client, home: Path, start: Callable[..., Command], stranger: subprocess.Popen[bytes]
 ) -> None:
     """Everything of ours dead, and the command's pid used again: it is lost, and nobody is hit."""
-    command = start(timeout="1s", grace=0)
+    command = start(timeout="15s", grace=0)
     kill_all_of_ours(client, home)
     kill(command.pid)
     rewrite(home, command.job, pid=stranger.pid)
