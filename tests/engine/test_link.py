@@ -369,13 +369,12 @@ def test_one_that_is_coming_up_is_waited_for(
 ) -> None:
     """Another one does not listen yet: ours left since it has the lock, or was not even started."""
 
-    def start() -> None:
-        threading.Timer(0.1, lambda: listen(OK)).start()
-
-    starter.start, starter.is_ready, starter.is_first = start, False, is_first
+    coming = threading.Timer(0.1, lambda: listen(OK))
+    starter.start, starter.is_ready, starter.is_first = coming.start, False, is_first
 
     assert link.catch_up(LATER)
     assert 1 == starter.started
+    coming.join()  # it may answer before it is known to who closes it
 
 
 def test_one_that_never_comes_up_is_not_waited_for_longer_than_asked(
