@@ -78,6 +78,23 @@ def test_a_pid_that_is_somebody_else_s_by_now_is_never_touched(
     assert ("lost", None) == fate(command.after())
 
 
+@pytest.mark.usefixtures("bare_cgroups")
+def test_gone_and_no_word_of_how_is_lost(
+    client: Client, home: Path, start: Callable[..., Command]
+) -> None:
+    """A record that says that nothing is left, and not how it ended, leaves no job running."""
+    command = start(grace=0)
+    assert "running" == client.get(command.job.id).status
+    kill_all_of_ours(client, home)
+    kill(command.pid)
+    emptied = {"event": "emptied", "at": 1, "stdout_bytes": 0, "stderr_bytes": 0}
+    with Path(folder_of(home, command.job), "record").open("a") as file:
+        file.write(json.dumps(emptied) + "\n")
+
+    after = command.after()
+    assert (("lost", None), True) == (fate(after), after.is_settled)
+
+
 def test_a_shim_s_pid_that_is_somebody_else_s_is_not_signalled(
     client: Client, home: Path, start: Callable[..., Command], stranger: subprocess.Popen[bytes]
 ) -> None:

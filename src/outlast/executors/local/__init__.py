@@ -190,10 +190,13 @@ class LocalExecutor:
     def _tell_begun(self, key: str, record: spool.Record, *, held: bool) -> None:
         began = record.began
         rebooted = began is not None and began["boot"] != self._boot
-        lines = (None if rebooted else began, record.ended, record.unkillable, record.emptied)
-        for line in lines:
+        is_torn = record.emptied is not None and record.ended is None
+        emptied = None if is_torn else record.emptied
+        for line in (None if rebooted else began, record.ended, record.unkillable, emptied):
             if line is not None:
                 self._tell(key, line)
+        if is_torn:
+            self._put(key, Gone(rebooted=rebooted))  # nothing is left of it, nor of how it ended
         if record.emptied is not None:
             if began is not None and (path := began.get("cgroup")) is not None:
                 cgroup.Cgroup(path).remove()  # its shim may have been killed before it could

@@ -58,6 +58,7 @@ class Orphan:
         self._output: Output | None = None
         self._next_look: asyncio.TimerHandle | None = None
         self._timers: list[asyncio.TimerHandle] = []
+        self._unwritten: dict[str, Line] = {}
         self._ended_at: float | None = None
         self._killing_since: float | None = None
         self._over = False
@@ -221,6 +222,7 @@ class Orphan:
         held = spool.is_held(self._folder)
         record = spool.read_record(self._folder) or spool.Record()
         if record.ended is not None:
+            self._unwritten.clear()
             self._conclude(record.ended)
             return
         if record.began is None:
@@ -242,7 +244,11 @@ class Orphan:
         else:
             wish = spool.stop_wish(self._folder)
             at_ms = to_epoch_ms(self._clock.now())
-            self._conclude(self._write(spool.end_line(status, at_ms, wish, by="kernel")))
+            ended = spool.end_line(status, at_ms, wish, by="kernel")
+            if self._write(ended) or waited >= LAUNCHER_PATIENCE_S:
+                self._conclude(ended)
+            else:
+                self._after(LOOK_AGAIN_S, self._find_end)
 
     def _is_zombie(self) -> bool:
         """Whether it has ended and is still there; its number cannot be another's by now."""
@@ -289,20 +295,28 @@ class Orphan:
             "stdout_bytes": spool.output_size(self._folder, spool.STDOUT),
             "stderr_bytes": spool.output_size(self._folder, spool.STDERR),
         }
-        self._tell(self._folder, self._write(emptied))
+        self._write(emptied)
+        self._tell(self._folder, emptied)
 
-    def _write(self, line: Line) -> Line:
-        """Keep *line* in the record, if nobody else has it: the next supervisor reads it there."""
+    def _write(self, line: Line) -> bool:
+        """
+        Keep *line* in the record, behind what could not be kept before: the next supervisor reads
+        it there. False: somebody else has the record just now.
+        """
+        self._unwritten[line["event"]] = line
         try:
             fd = spool.open_record(self._folder)
-            if fd is not None:
-                try:
-                    spool.append(fd, spool.encode(line))
-                finally:
-                    os.close(fd)
+            if fd is None:
+                return False
+            try:
+                for event in tuple(self._unwritten):
+                    spool.append(fd, spool.encode(self._unwritten[event]))
+                    del self._unwritten[event]
+            finally:
+                os.close(fd)
         except OSError:
             pass  # It is told all the same, and recorded in the store.
-        return line
+        return True
 
     def _remove_cgroup(self) -> None:
         if (path := self._began.get("cgroup")) is not None:
