@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,11 @@ def sockets_of(pid: int | None) -> set[str]:
     """Return the connections over a network that a process has open."""
     lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
     inodes = {f"socket:[{line.split()[9]}]" for line in lines}
-    folder = Path(f"/proc/{pid}/fd")
-    return inodes & {os.readlink(folder / fd) for fd in os.listdir(folder)}
+    found: set[str] = set()
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since the folder was read
+            found.add(os.readlink(fd))
+    return inodes & found
 
 
 @pytest.mark.slow
