@@ -299,7 +299,8 @@ def test_nothing_of_a_job_reaches_the_next(rig: Rig, tmp_path: Path) -> None:
     )  # fmt: skip
     odd["env"]["LEFT"] = "over"
     channel.run(odd)
-    again = look | {"key": "job_again/0/1", "folder": f"{rig.home}/jobs/job_again/0/1"}
+    fresh = rig.message()
+    again = look | {name: fresh[name] for name in ("key", "folder")}
     channel.run(again)
 
     assert before == rig.output(again)

@@ -33,6 +33,6 @@ class TestSshExecutor(ExecutorContract):
 
     def launch(self, folder: Path, shell: str, *, key: str = "", **spec: Any) -> Launch:
         """Return the order to run a line of shell on the first host."""
-        local = super().launch(folder, shell, key=key or f"job_{folder.name}/0/1", **spec)
+        local = super().launch(folder, shell, key=key, **spec)
         captured = Captured(env={CONFIG: str(self.farm.config)})
         return Launch(key=local.key, spec=local.spec, captured=captured, node=self.farm.hosts[0])

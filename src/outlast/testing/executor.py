@@ -81,13 +81,12 @@ class ExecutorContract:
     `let_go` and `pass_time` how things are there.
     """
 
-    def launch(self, folder: Path, shell: str, *, key: str = "job_a/0/1", **spec: Any) -> Launch:
-        """Return the order to run a line of shell in *folder*."""
+    def launch(self, folder: Path, shell: str, *, key: str = "", **spec: Any) -> Launch:
+        """Return the order to run a line of shell in *folder*: a new attempt, if *key* names none."""
         captured = Captured(env={"PATH": PATH}, cwd=str(folder))
         spec.setdefault("grace", timedelta())
-        return Launch(
-            key=key, spec=JobSpec(shell=shell, cwd=str(folder), **spec), captured=captured
-        )
+        spec |= {"shell": shell, "cwd": str(folder)}
+        return Launch(key=key or new_key(), spec=JobSpec(**spec), captured=captured)
 
     def starts(self, folder: Path) -> int:
         """Return how many commands have said in *folder* that they started."""
@@ -269,8 +268,7 @@ class ExecutorContract:
 
     def test_many_are_watched_at_once(self, make_executor: MakeExecutor, tmp_path: Path) -> None:
         """The news of each of them comes under its own key."""
-        # Of this test alone: executors may look for an attempt's processes on the whole machine.
-        keys = [f"job_{os.urandom(5).hex()}/0/1" for _ in range(20)]
+        keys = [new_key() for _ in range(20)]
 
         async def story(watch: Watch) -> dict[str, int | None]:
             for number, key in enumerate(keys):
@@ -288,6 +286,14 @@ class ExecutorContract:
             return codes
 
         assert {key: n for n, key in enumerate(keys)} == drive(make_executor, story)
+
+
+def new_key() -> str:
+    """
+    Return an attempt's key that no other has, as jobs' ids are. Executors end what bears the key
+    on the whole machine, by its cgroup or its mark: also that of another test beside this one.
+    """
+    return f"job_{os.urandom(10).hex()}/0/1"
 
 
 def exited(seen: list[Sight]) -> Exited:
