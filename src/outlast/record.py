@@ -28,7 +28,10 @@ def sight_of(line: Line, folder: str, began: Line | None) -> Sight:
             return Alive(
                 started_at=at,
                 containment=line["containment"],
-                survives=line.get("survives"),  # not told by the shims of an older Outlast
+                # Not told by the shims of an older Outlast, and an image only of a container.
+                survives=line.get("survives"),
+                image_id=line.get("image_id"),
+                image_digest=line.get("image_digest"),
                 degraded=line["event"] == "orphaned",
             )
         case "ended":
@@ -49,6 +52,8 @@ def _exited(line: Line, folder: str, began: Line | None, at: datetime) -> Exited
         started_at=None if began is None else from_epoch_ms(began["at"]),
         containment=None if began is None else began["containment"],
         survives=None if began is None else began.get("survives"),
+        image_id=None if began is None else began.get("image_id"),
+        image_digest=None if began is None else began.get("image_digest"),
         exit_code=line["code"],
         signal=line["signal"],
         reason=reason,

@@ -98,6 +98,19 @@ WRITTEN = {
             "survives": "logout",
         },
     ),
+    "the start of a container has its image": (
+        a_node(NodeStatus.PENDING),
+        ev.Started(
+            at=later(1), attempt=1, containment="cgroup", image_id="sha256:a", image_digest="b@c"
+        ),
+        {
+            "status": "running",
+            "started_at": later(1),
+            "containment": "cgroup",
+            "image_id": "sha256:a",
+            "image_digest": "b@c",
+        },
+    ),
     "a lost shim leaves the node running, degraded": (
         a_node(NodeStatus.RUNNING),
         ev.ShimLost(at=later(1), attempt=1),

@@ -152,22 +152,26 @@ class Engine:
         return json.loads(data) if data[:1] in (b"[", b"{") and path != "/_ping" else None
 
     def _make_image(self) -> None:
-        """Import an image of nothing but busybox and the libraries that it needs."""
-        busybox = _which("busybox")
-        assert busybox is not None
-        root = io.BytesIO()
-        with tarfile.open(fileobj=root, mode="w") as tar:
-            for name, mode in (("bin", 0o755), ("etc", 0o755), ("tmp", 0o1777), ("root", 0o700)):
-                _add(tar, name, tarfile.DIRTYPE, mode)
-            tar.add(os.path.realpath(busybox), "bin/busybox")
-            for library in _libraries(busybox):
-                tar.add(os.path.realpath(library), library.lstrip("/"))
-            names = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
-            for name in names.stdout.split():
-                if name != "busybox":
-                    _add(tar, f"bin/{name}", tarfile.SYMTYPE, 0o777, link="busybox")
-            _add(tar, "etc/passwd", tarfile.REGTYPE, 0o644, data=b"root:x:0:0::/root:/bin/sh\n")
-        self.ask("POST", f"/images/create?fromSrc=-&repo={IMAGE}", root.getvalue(), TAR)
+        self.ask("POST", f"/images/create?fromSrc=-&repo={IMAGE}", box(), TAR)
+
+
+def box() -> bytes:
+    """Return the root of an image, as a tar: nothing but busybox and the libraries it needs."""
+    busybox = _which("busybox")
+    assert busybox is not None
+    root = io.BytesIO()
+    with tarfile.open(fileobj=root, mode="w") as tar:
+        for name, mode in (("bin", 0o755), ("etc", 0o755), ("tmp", 0o1777), ("root", 0o700)):
+            _add(tar, name, tarfile.DIRTYPE, mode)
+        tar.add(os.path.realpath(busybox), "bin/busybox")
+        for library in _libraries(busybox):
+            tar.add(os.path.realpath(library), library.lstrip("/"))
+        names = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+        for name in names.stdout.split():
+            if name != "busybox":
+                _add(tar, f"bin/{name}", tarfile.SYMTYPE, 0o777, link="busybox")
+        _add(tar, "etc/passwd", tarfile.REGTYPE, 0o644, data=b"root:x:0:0::/root:/bin/sh\n")
+    return root.getvalue()
 
 
 def _add(

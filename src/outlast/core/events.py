@@ -42,10 +42,15 @@ class Claimed(AttemptEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class Started(AttemptEvent):
-    """The command runs; how surely its whole process tree can be ended, and what it outlives."""
+    """
+    The command runs; how surely its whole process tree can be ended, and what it outlives; which
+    image its container is made of.
+    """
 
     containment: str
     survives: str | None = None
+    image_id: str | None = None
+    image_digest: str | None = None
 
 
 class ShimLost(AttemptEvent):

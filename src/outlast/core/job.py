@@ -177,6 +177,12 @@ class Node:
     survives: str | None = None
     """What its command outlives, by where its shim lives: `logout`, `session` or `container`."""
 
+    image_id: str | None = None
+    """Of a container: the image that it was made of, `sha256:...`, as its engine names it."""
+
+    image_digest: str | None = None
+    """What that image is at its registry, `NAME@sha256:...`; None where it comes from none."""
+
     degraded: bool = False
     """Its shim was killed; the command lives on under the supervisor's eyes."""
 

@@ -199,4 +199,6 @@ def _started(node: Node, seen: sight.Alive | sight.Exited, at: datetime) -> ev.S
         attempt=node.attempt,
         containment=seen.containment or "group",
         survives=seen.survives,
+        image_id=seen.image_id,
+        image_digest=seen.image_digest,
     )

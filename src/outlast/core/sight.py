@@ -26,6 +26,10 @@ class Alive:
     survives: str | None = None
     """What it outlives: `logout`, `session` or `container`; None if nobody said."""
 
+    image_id: str | None = None
+    image_digest: str | None = None
+    """Of a container: which image it is made of, and where that was pulled from."""
+
     degraded: bool = False
     """Its shim is gone: the clocks are kept by the supervisor."""
 
@@ -40,6 +44,8 @@ class Exited:
 
     containment: str | None = None
     survives: str | None = None
+    image_id: str | None = None
+    image_digest: str | None = None
     exit_code: int | None = None
     """0 to 255; None if a signal ended it, it never ran, or nobody can say."""
 

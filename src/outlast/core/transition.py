@@ -45,6 +45,8 @@ def transition(node: Node, event: ev.Event) -> Node:
                 started_at=event.at,
                 containment=event.containment,
                 survives=event.survives,
+                image_id=event.image_id,
+                image_digest=event.image_digest,
             )
         case ev.ShimLost():
             return replace(node, status=status, degraded=True)

@@ -100,6 +100,8 @@ def _public_node(job: Job, node: Node) -> dict[str, Any]:
     for name in ("message", "stop_error", "late_exit_code"):
         if (value := getattr(node, name)) is not None:
             public[name] = value
+    if node.image_id is not None:
+        public["image"] = {"id": node.image_id, "digest": node.image_digest}
     if (limit := job.spec.at(node.name).timeout) != job.spec.timeout:
         public["timeout_ms"] = to_ms(limit)
     if node.degraded:

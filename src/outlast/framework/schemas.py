@@ -68,6 +68,7 @@ NODE: Final = object_of(
         "timeout_ms": WHOLE,
         "degraded": YES_NO,
         "survives_disconnect": YES_NO,
+        "image": object_of({"id": TEXT, "digest": or_null("string")}),
     },
 )
 

@@ -104,6 +104,27 @@ class Container:
             if isinstance(told, dict) and (words := told.get("error")):
                 raise NotBegun("image_unavailable", str(words))
 
+    def image(self) -> tuple[str, str | None]:
+        """
+        Return which image it was made of: its id, and its name and digest at a registry.
+
+        Raises:
+            NotBegun: Nobody can say, since it is gone.
+        """
+        try:
+            image: str = self.engine.ask("GET", f"{self._path}/json")["Image"]
+        except EngineError as error:
+            words = f"the engine does not tell what it was made of: {error}"
+            raise NotBegun("engine_error", words) from None
+        try:
+            digests: list[str] = self.engine.ask("GET", f"/images/{image}/json")["RepoDigests"]
+        except EngineError:
+            digests = []  # removed since: the container has it all the same
+        # One image may be there under several names: the one that was asked for comes first.
+        name = _untagged(self._order["image"])
+        meant = [each for each in digests or () if f"/{_untagged(each)}".endswith(f"/{name}")]
+        return image, next(iter(meant or digests or ()), None)
+
     def start(self) -> None:
         """
         Start it. To be called only where the engine says that it never was.
@@ -171,6 +192,12 @@ class Container:
         except EngineError as error:
             if error.status != NOT_FOUND:
                 raise
+
+
+def _untagged(image: str) -> str:
+    """Return the name of an image without its tag and digest."""
+    name = image.partition("@")[0]
+    return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
 
 
 def epoch_ms(at: str) -> int | None:

@@ -106,8 +106,9 @@ class Keeper:
         self._prepare()
         self._make()
         reach("keeper.after_make")
+        image = self._patiently(self._container.image)
         self._refuse_if_unwanted()
-        began = self._began()
+        began = self._began(*image)
         try:
             self._journal.begin(began)
         except OSError as error:
@@ -187,7 +188,7 @@ class Keeper:
         if (wish := spool.stop_wish(self._folder)) is not None:
             raise NotBegun(wish.reason, wish.error)
 
-    def _began(self) -> spool.Line:
+    def _began(self, image_id: str, image_digest: str | None) -> spool.Line:
         return {
             "event": "began",
             "at": now_ms(),
@@ -200,6 +201,8 @@ class Keeper:
             "containment": "cgroup",
             "cgroup": None,
             "survives": survival.survives(),
+            "image_id": image_id,
+            "image_digest": image_digest,
             "timeout_ms": self._order["timeout_ms"],
             "grace_ms": self._order["grace_ms"],
             **{name: self._order[name] for name in spool.OUTPUT_LIMITS},

@@ -98,6 +98,8 @@ def node_to_row(node: Node) -> tuple[Any, ...]:
         node.progress_pct,
         _text(node.message),
         node.survives,
+        node.image_id,
+        node.image_digest,
     )
 
 
@@ -126,6 +128,8 @@ def node_from_row(row: Row) -> Node:
         progress_pct=row[19],
         message=row[20],
         survives=row[21],
+        image_id=row[22],
+        image_digest=row[23],
     )
 
 

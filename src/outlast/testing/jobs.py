@@ -72,6 +72,8 @@ def a_full_job(clock: FakeClock) -> Job:
         late_exit_code=3,
         containment="cgroup",
         survives="container",
+        image_id="sha256:0a",
+        image_digest="box@sha256:0b",
         degraded=True,
         stdout_bytes=1 << 40,
         stderr_bytes=2,
