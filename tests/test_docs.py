@@ -261,7 +261,7 @@ def test_every_error_is_documented() -> None:
 def test_every_field_of_a_job_is_documented() -> None:
     """And nothing that is none."""
     fields = {*JOB["properties"], *NODE["properties"], *RESULT["properties"]}
-    fields |= {"stdout_bytes", "stderr_bytes"}
+    fields |= {"stdout_bytes", "stderr_bytes", *NODE["properties"]["image"]["properties"]}
     reasons = set(map(str, Reason))  # among which are `signal` and `cancelled`, fields as well
     assert fields - reasons == set(rows_of("reference/job.md")) - reasons
 

@@ -99,7 +99,6 @@ _SOUND: dict[str, dict[str, type]] = {
 """What a reader relies on. Numbers are not negative, and none is beyond what a time can be."""
 
 _OPTIONAL_WORDS = ("error", "reason", "cgroup", "survives", "image_id", "image_digest")
-
 _MAX_NUMBER = 1 << 47
 
 
@@ -112,9 +111,9 @@ def _is_sound(line: Line) -> bool:
         if not (_is_number(line.get(name)) if kind is int else isinstance(line.get(name), kind)):
             return False
     optional_numbers = (line.get("code"), line.get("signal"))
-    optional_words = map(line.get, _OPTIONAL_WORDS)
+    words = map(line.get, _OPTIONAL_WORDS)
     return all(value is None or _is_number(value) for value in optional_numbers) and all(
-        value is None or isinstance(value, str) for value in optional_words
+        value is None or isinstance(value, str) for value in words
     )
 
 
