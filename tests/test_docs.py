@@ -35,7 +35,8 @@ from outlast.settings import Settings, load_settings
 from outlast.testing.sshd import SSHD
 from outlast.wiring import make_link
 
-from .rigs import engine
+from .rigs.docker import Docker
+from .rigs.engine import IMAGE
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TRIED = "<!-- tried"
@@ -145,14 +146,14 @@ def slowness() -> int:
 @pytest.fixture(scope="module")
 def an_engine() -> Iterator[str]:
     """A container engine for the pages that need one: its address. It has an image, `alpine`."""
-    lacks = engine.missing()
+    lacks = Docker.missing()
     if lacks is not None and not os.environ.get("CI"):
         pytest.skip(lacks)
     # Not below pytest's own folders: should a run be killed, its mounts would spoil the next one.
-    started = engine.Engine(Path(tempfile.mkdtemp(prefix="outlast-engine-")))
+    started = Docker(Path(tempfile.mkdtemp(prefix="outlast-engine-")))
     try:
         started.start()
-        started.ask("POST", f"/images/{engine.IMAGE}/tag?repo=alpine&tag=latest")
+        started.ask("POST", f"/images/{IMAGE}/tag?repo=alpine&tag=latest")
         yield started.address
     finally:
         started.stop()

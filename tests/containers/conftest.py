@@ -1,4 +1,4 @@
-"""An engine for all tests of a run, and a way to run things in its containers."""
+"""Engines for all tests of a run, and a way to run things in its containers."""
 
 from __future__ import annotations
 
@@ -7,41 +7,59 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from outlast import Client
 from outlast.core.job import Job
 
-from ..rigs.engine import IMAGE, Engine, missing
+from ..rigs.docker import Docker
+from ..rigs.engine import IMAGE, Engine
+from ..rigs.podman import Podman
 
 PATIENCE_S = 120.0
 
 Run = Callable[..., Job]
 
 
+ENGINES: Final[dict[str, type[Engine]]] = {"docker": Docker, "podman": Podman}
+
+
 @pytest.fixture(scope="session")
-def one_engine() -> Iterator[Engine]:
-    """The engine of this run, started once: it takes a second, and a container a third of one."""
-    lacks = missing()
+def engines() -> Iterator[dict[str, Engine]]:
+    """The engines of this run, each started once: it takes a second, and a container a third."""
+    started: dict[str, Engine] = {}
+    try:
+        yield started
+    finally:
+        for each in started.values():
+            each.stop()
+
+
+@pytest.fixture(params=ENGINES)
+def engine(
+    request: pytest.FixtureRequest,
+    engines: dict[str, Engine],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Engine]:
+    """An engine, meant by whoever submits here. After each test it has no container left."""
+    engine = engines.get(request.param) or _started(request.param, engines)
+    monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", engine.address)
+    yield engine
+    assert [] == engine.containers()
+
+
+def _started(name: str, engines: dict[str, Engine]) -> Engine:
+    kind = ENGINES[name]
+    lacks = kind.missing()
     if lacks is not None and not os.environ.get("CI"):
         pytest.skip(lacks)  # CI has it: `.ci/run`
     # Not below pytest's own folders: should a run be killed, its mounts would spoil the next one.
-    engine = Engine(Path(tempfile.mkdtemp(prefix="outlast-engine-")))
-    try:
-        engine.start()
-        yield engine
-    finally:
-        engine.stop()
-
-
-@pytest.fixture
-def engine(one_engine: Engine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """The engine, meant by whoever submits here. After each test it has no container left."""
-    monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", one_engine.address)
-    yield one_engine
-    assert [] == one_engine.containers()
+    engines[name] = engine = kind(Path(tempfile.mkdtemp(prefix="outlast-engine-")))
+    engine.start()
+    return engine
 
 
 @pytest.fixture

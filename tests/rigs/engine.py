@@ -1,7 +1,8 @@
-"""A real container engine for tests: a dockerd of its own, with an image made on the spot."""
+"""A real container engine for tests, of their own: what all of them have, and the image they get."""
 
 from __future__ import annotations
 
+import abc
 import http.client
 import io
 import json
@@ -12,60 +13,75 @@ import socket
 import subprocess
 import tarfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from outlast.shim import system
 
 IMAGE = "box:1"
 UP_S = 60.0
 JSON, TAR = "application/json", "application/x-tar"
-PROGRAMS = ("dockerd", "docker-init", "busybox")
 
 
-def missing() -> str | None:
-    """Say what keeps an engine from being started here; None if nothing does."""
-    if os.geteuid() != 0:
-        return "an engine of one's own needs root"
-    gone = [name for name in PROGRAMS if _which(name) is None]
-    return f"no {', '.join(gone)} here: apt-get install docker.io busybox" if gone else None
+def which(name: str) -> str | None:
+    """Return where a program is; an administrator's as well."""
+    return shutil.which(name, path=PATH)
 
 
-def _which(name: str) -> str | None:
-    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
 
 
-class Engine:
-    """A dockerd whose data, socket and containers are all below *folder*; nothing leaves it."""
+class Engine(abc.ABC):
+    """An engine whose data, socket and containers are all below *folder*; nothing leaves it."""
+
+    programs: ClassVar[tuple[str, ...]]
+    packages: ClassVar[str]
+
+    tells_want_of_memory: ClassVar[bool] = True
+    """Whether it says that the kernel killed something in a container for want of memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.socket = folder / "s"
         self.address = f"unix://{self.socket}"
 
+    @classmethod
+    def missing(cls) -> str | None:
+        """Say what keeps an engine from being started here; None if nothing does."""
+        if os.geteuid() != 0:
+            return "an engine of one's own needs root"
+        gone = [name for name in cls.programs if which(name) is None]
+        return f"no {', '.join(gone)} here: apt-get install {cls.packages}" if gone else None
+
+    @abc.abstractmethod
+    def kill(self) -> None:
+        """Kill the service as `kill -9` does. Its containers live on."""
+
+    @abc.abstractmethod
+    def _command(self) -> list[str]:
+        """Return what serves at the socket, and leaves its pid in the folder's `pid`."""
+
+    def _environment(self) -> Mapping[str, str]:
+        """Return the variables of what serves: none of a test's."""
+        return {"PATH": PATH}
+
     def start(self) -> None:
         """Have it run: the first time with the image, later with what it had."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "pid").unlink(missing_ok=True)
-        words = [
-            *(_which("dockerd"), "--data-root", f"{self.folder}/data"),
-            *("--exec-root", f"{self.folder}/exec", "--pidfile", f"{self.folder}/pid"),
-            *("--host", self.address, "--iptables=false", "--ip6tables=false", "--ip-masq=false"),
-            *("--ip-forward=false", "--bridge=none", "--userland-proxy=false", "--live-restore"),
-            *("--exec-opt", "native.cgroupdriver=cgroupfs", "--log-level=warn"),
-            # Where a hard limit may not be raised, the usual one of a container must be below it.
-            *("--default-ulimit", "nofile=20000:20000"),
-        ]
+        for name in ("pid", "s"):
+            (self.folder / name).unlink(missing_ok=True)
         with open(self.folder / "log", "ab") as log:
             # By way of a shell that leaves at once: it is no child of the tests.
             subprocess.run(
-                ["/bin/sh", "-c", '"$@" &', "sh", *words],
+                ["/bin/sh", "-c", '"$@" &', "sh", *self._command()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={"PATH": os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"},  # no test's
+                cwd=self.folder,  # conmon leaves a file where it is
+                env=self._environment(),
                 check=True,
             )
         self._wait_until_up()
@@ -80,18 +96,6 @@ class Engine:
                 return
             assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
             time.sleep(0.05)
-
-    def kill(self) -> None:
-        """Kill the daemon as `kill -9` does, and with it its containerd. Its containers live on."""
-        below = self.folder / "exec" / "containerd" / "containerd.pid"
-        pid = int(below.read_text())
-        started = system.start_time(pid)
-        self._end(signal.SIGKILL)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        self._wait_until_gone(pid, started)
-        # A zombie that nobody reaps is alive to a daemon that looks for this one.
-        below.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End it and everything of it."""
@@ -157,7 +161,7 @@ class Engine:
 
 def box() -> bytes:
     """Return the root of an image, as a tar: nothing but busybox and the libraries it needs."""
-    busybox = _which("busybox")
+    busybox = which("busybox")
     assert busybox is not None
     root = io.BytesIO()
     with tarfile.open(fileobj=root, mode="w") as tar:

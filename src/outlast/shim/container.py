@@ -60,12 +60,10 @@ class Container:
             made = answer_of(stream)
         except EngineError as error:
             words = str(error)
-            if error.status == CONFLICT:
-                self._take_ours(words)
-                return None
             if error.status == NOT_FOUND and "no such image" in words.lower():
                 return words
-            raise NotBegun("engine_error", f"the engine does not make it: {words}") from None
+            self._take_ours(words)
+            return None
         ignored = [each for each in made.get("Warnings") or () if "discarded" in each.lower()]
         if ignored:
             # A limit that is not kept is none.
@@ -73,12 +71,20 @@ class Container:
         return None
 
     def _take_ours(self, words: str) -> None:
-        """It was made by somebody who was killed before it could say so, or is not ours."""
-        labels = self.engine.ask("GET", f"{self._path}/json")["Config"].get("Labels") or {}
+        """
+        It was made by somebody who was killed before it could say so; or is not ours; or is not.
+
+        It is looked for, whatever the status: to Podman a name that is taken is a fault of its own.
+        """
+        refusal = NotBegun("engine_error", f"the engine does not make it: {words}")
+        try:
+            labels = self.engine.ask("GET", f"{self._path}/json")["Config"].get("Labels") or {}
+        except EngineError:
+            raise refusal from None
         wanted = self._order["labels"]
         if any(labels.get(label) != wanted[label] for label in LABELS):
             self.may_exist = False
-            raise NotBegun("engine_error", f"the engine does not make it: {words}")
+            raise refusal
 
     def pull(self) -> Stream:
         """Have the engine begin to pull its image, and return what it says of that."""

@@ -49,7 +49,6 @@ STILL_THERE_MS = 30_000
 """After so long a container that cannot be removed is told as that."""
 
 KILLED_CODE = 137
-NO_PROGRAM_CODE = 127
 UNKNOWN_CODE = 255
 """What an engine that has lost a container's end says of it; a program's own verdict as well."""
 
@@ -294,8 +293,8 @@ class Keeper:
             self._end(None, "lost", REMOVED)
         elif state.get("OOMKilled") and code == KILLED_CODE:
             self._end(code, "oom_killed", "killed by the kernel for want of memory")
-        elif code == NO_PROGRAM_CODE and (words := running.failed_start()) is not None:
-            self._end(None, "spawn_failed", words)
+        elif (words := running.failed_start(code)) is not None:
+            self._end(None, "spawn_failed", f"{self._order['program']}: {words}")
         elif code == UNKNOWN_CODE and running.was_away:
             self._end(None, "lost", AWAY)
         else:

@@ -18,7 +18,13 @@ DRAIN_MS = 10_000
 KILL_AGAIN_MS = 1000
 """Between two KILLs, should the engine have been started anew and the first been lost."""
 
-INIT_SAYS = ("[FATAL tini (", "catatonit: failed to exec")
+INIT_SAYS = {
+    127: ("[FATAL tini (", ")] "),
+    1: ("ERROR (catatonit:", "): failed to exec pid1: "),
+}
+"""How a line of an init (Docker's, Podman's) begins, and goes on until it says why it could not
+execute the command, by the code that it then ends with."""
+
 INIT_BYTES = 4096
 
 KILLED_CODES = (137, None)
@@ -94,18 +100,17 @@ class Running:
         """End its standard error with a line of ours."""
         self._muxed.say(words)
 
-    def failed_start(self) -> str | None:
+    def failed_start(self, code: int | None) -> str | None:
         """
-        Return the words of the container's init, where all that was printed is that it could not
-        execute the command: an engine starts its init first, and takes that for a start.
+        Return why the container's init, which has ended with *code*, could not execute the
+        command, where that is all that was printed: an engine takes the init's start for its own.
         """
-        told = spool.read_output(self._folder, spool.STDERR, 0, INIT_BYTES).decode(
-            "utf-8", "replace"
-        )
-        has_more = told.count("\n") != 1 or spool.output_size(self._folder, spool.STDOUT)
-        if has_more or not told.startswith(INIT_SAYS):
+        if code not in INIT_SAYS or spool.output_size(self._folder, spool.STDOUT):
             return None
-        return told.rpartition(")] ")[2].strip()
+        begins, goes_on = INIT_SAYS[code]
+        told = spool.read_output(self._folder, spool.STDERR, 0, INIT_BYTES).decode(errors="replace")
+        said, _, words = told.rstrip("\n").partition(goes_on)
+        return words if said.startswith(begins) and words and "\n" not in words else None
 
     def close(self) -> None:
         """Write no more of its output."""

@@ -44,6 +44,7 @@ def order_of(launch: Launch, home: str, floor_bytes: int) -> dict[str, Any]:
         "no_engine": no_engine,
         "labels": labels,
         "image": _tagged(container.image),
+        "program": _argv(spec)[0],
         "pull": container.pull,
         "pull_timeout_ms": to_ms(spec.pull_timeout),
         "timeout_ms": to_ms(spec.timeout),

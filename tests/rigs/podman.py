@@ -1,0 +1,54 @@
+"""A Podman service of the tests' own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from typing import Final
+
+from .engine import PATH, Engine, which
+
+SETTINGS: Final = """\
+[containers]
+# Where a hard limit may not be raised, the usual ones of a container must be below it.
+default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
+netns = "none"
+
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "runc"
+# The usual ones are in one piece of memory for all Podmans of a user, and each that has not run
+# since its folder was made begins by freeing all of them.
+lock_type = "file"
+"""
+
+
+class Podman(Engine):
+    """Podman's service. Its containers are no children of it: each has a conmon beside it."""
+
+    programs = ("podman", "conmon", "runc", "catatonit", "busybox")
+    packages = "podman conmon runc catatonit netavark busybox"
+    tells_want_of_memory = False
+
+    def _command(self) -> list[str]:
+        settings = self.folder / "containers.conf"
+        settings.write_text(SETTINGS)
+        return [
+            # A shell that becomes it, once its pid is written down.
+            *("/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', f"{self.folder}/pid"),
+            *(which("podman") or "", "--root", f"{self.folder}/data"),
+            *("--runroot", f"{self.folder}/run", "--tmpdir", f"{self.folder}/tmp"),
+            *("system", "service", "--time=0", self.address),
+        ]
+
+    def _environment(self) -> Mapping[str, str]:
+        return {
+            "PATH": PATH,
+            "HOME": str(self.folder),
+            "CONTAINERS_CONF": f"{self.folder}/containers.conf",
+        }
+
+    def kill(self) -> None:
+        """Kill the service as `kill -9` does. Its containers, and what tends each, live on."""
+        self._end(signal.SIGKILL)
