@@ -42,6 +42,9 @@ class Engine(abc.ABC):
     tells_want_of_memory: ClassVar[bool] = True
     """Whether it says that the kernel killed something in a container for want of memory."""
 
+    has_digests_of_its_own: ClassVar[bool] = False
+    """Whether it gives an image a digest at a registry that it never came from."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.socket = folder / "s"

@@ -23,6 +23,13 @@ runtime = "runc"
 lock_type = "file"
 """
 
+REGISTRIES: Final = """\
+# As to Docker by itself: whoever listens on loopback needs no TLS.
+[[registry]]
+location = "127.0.0.1"
+insecure = true
+"""
+
 
 class Podman(Engine):
     """Podman's service. Its containers are no children of it: each has a conmon beside it."""
@@ -30,10 +37,11 @@ class Podman(Engine):
     programs = ("podman", "conmon", "runc", "catatonit", "busybox")
     packages = "podman conmon runc catatonit netavark busybox"
     tells_want_of_memory = False
+    has_digests_of_its_own = True
 
     def _command(self) -> list[str]:
-        settings = self.folder / "containers.conf"
-        settings.write_text(SETTINGS)
+        (self.folder / "containers.conf").write_text(SETTINGS)
+        (self.folder / "registries.conf").write_text(REGISTRIES)
         return [
             # A shell that becomes it, once its pid is written down.
             *("/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', f"{self.folder}/pid"),
@@ -47,6 +55,7 @@ class Podman(Engine):
             "PATH": PATH,
             "HOME": str(self.folder),
             "CONTAINERS_CONF": f"{self.folder}/containers.conf",
+            "CONTAINERS_REGISTRIES_CONF": f"{self.folder}/registries.conf",
         }
 
     def kill(self) -> None:
