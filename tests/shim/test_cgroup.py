@@ -36,7 +36,7 @@ def own_cgroup(above: str) -> Iterator[str]:
         yield folder
     finally:
         Cgroup(folder).kill()
-        eventually(lambda: not Cgroup(folder).processes(), "the cgroup's emptiness")
+        eventually(lambda: not Cgroup(folder).is_populated(), "the cgroup's emptiness")
         Cgroup(folder).remove()
     assert not os.path.exists(folder)
 
@@ -265,9 +265,33 @@ def test_it_stays_while_somebody_is_in_it(base: str, sleeper: subprocess.Popen[b
     group.add(sleeper.pid)
     group.remove()
 
-    assert [sleeper.pid] == group.processes()
+    assert ([sleeper.pid], True) == (group.processes(), group.is_populated())
     group.kill()
     sleeper.wait(30)
+    eventually(lambda: not group.is_populated(), "its emptiness")
+
+
+def test_it_is_populated_by_what_is_below_it(base: str, sleeper: subprocess.Popen[bytes]) -> None:
+    """It has no process of its own, and cannot be removed; where there is none, nothing is in it."""
+    group = Cgroup.make(base, "job_1/0/1", {})
+    os.mkdir(f"{group.path}/deeper")
+    Cgroup(f"{group.path}/deeper").add(sleeper.pid)
+    found = (group.processes(), group.is_populated())
+    group.kill()
+    sleeper.wait(30)
+
+    assert ([], True) == found
+    assert not Cgroup(f"{base}/gone").is_populated()
+
+
+def test_attempts_are_known_by_their_cgroups(base: str) -> None:
+    """Of what is in one folder with them, those that are no attempt's are left out."""
+    Cgroup.make(base, "job_1/0/1", {})
+    Cgroup.make(base, "job_1/12/3", {})
+    os.mkdir(f"{base}/{cgroup.OWN}")
+    os.mkdir(f"{base}/else")
+
+    assert ["job_1/0/1", "job_1/12/3"] == sorted(cgroup.keys(base))
 
 
 def test_one_that_is_gone_has_nothing_in_it(tmp_path: Path) -> None:

@@ -233,6 +233,28 @@ def test_an_orphan_s_end_that_cannot_be_written_holds_nothing_up(rig: Rig) -> No
     assert (0, None, None) == ended(rig.run(rig.sh("exit 0")))
 
 
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [({"timeout_ms": 300}, "timeout"), ({"idle_timeout_ms": 300}, "idle_timeout")],
+    ids=["time", "silence"],
+)
+def test_a_limit_is_told_by_whoever_writes_the_end(
+    rig: Rig, limit: dict[str, int], reason: str
+) -> None:
+    """Its shim ended the command for it, and was killed before that could be said."""
+    message = rig.sh("trap 'touch asked' TERM; while :; do sleep 0.02; done", **limit)
+    _, began = running(rig, message)
+    asked = Path(message["cwd"], "asked")
+    # It ends by itself where the limit passes before it knows what to do at a TERM.
+    eventually(lambda: asked.exists() or rig.record(message).ended, "the shim's TERM")
+    if reason != "timeout":
+        eventually(lambda: spool.stop_wish(message["folder"]), "the reason")
+    kill(began["shim_pid"])
+    kill(began["pid"])
+
+    assert reason == eventually(lambda: rig.record(message).ended, "the end")["reason"]
+
+
 PTRACE_SEIZE = 0x4206
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from outlast.shim import spool
+from outlast.shim.ending import end_line
 from outlast.shim.slot import Slot
 
 from .test_spool_fuzz import BEGAN, EMPTIED, ENDED
@@ -125,11 +126,27 @@ def test_the_end_of_an_orphan_is_written_as_any_other(
     status: int, code: int | None, number: int | None
 ) -> None:
     """The kernel's wait status becomes code or signal, and the wish its reason."""
-    line = spool.end_line(status, 5, spool.Wish(0, "timeout"), by="launcher")
+    early = {"at_ms": 5, "mono_ms": BEGAN["mono_ms"], "by": "launcher"}
+    line = end_line(status, BEGAN, spool.Wish(0, "timeout"), **early)
 
     assert (code, number, "timeout", "launcher") == (
         line["code"], line["signal"], line["reason"], line["by"])  # fmt: skip
-    assert spool.end_line(status, 5, None, by="kernel")["reason"] is None
+    assert end_line(status, BEGAN, None, **early)["reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("status", "late_ms", "expected"),
+    [(9, 0, "timeout"), (15, 0, "timeout"), (9, -1, None), (11, 0, None), (0, 0, None)],
+    ids=["KILL", "TERM", "KILL before it", "a signal that is not ours", "by itself"],
+)
+def test_a_signal_of_ours_after_the_limit_is_the_limit_s(
+    status: int, late_ms: int, expected: str | None
+) -> None:
+    """Its shim was killed between that signal and the record; an end by itself stays one."""
+    mono_ms = BEGAN["mono_ms"] + BEGAN["timeout_ms"] + late_ms
+    line = end_line(status, BEGAN, None, at_ms=5, mono_ms=mono_ms, by="launcher")
+
+    assert expected == line["reason"]
 
 
 @pytest.mark.parametrize(
@@ -159,4 +176,5 @@ def test_a_wish_says_why(tmp_path: Path) -> None:
     wish = spool.stop_wish(str(tmp_path))
 
     assert spool.Wish(5, "output_limit", "too much") == wish
-    assert "too much" == spool.end_line(9, 5, wish, by="kernel")["error"]
+    line = end_line(9, BEGAN, wish, at_ms=5, mono_ms=0, by="kernel")
+    assert "too much" == line["error"]

@@ -14,8 +14,11 @@ import pytest
 
 from outlast import Client
 from outlast.core.job import Job
-from outlast.shim import system
+from outlast.errors import WaitTimeout
+from outlast.executors.local.orphan import LAUNCHER_PATIENCE_S
+from outlast.shim import cgroup, spool, system
 from outlast.shim.cgroup import Cgroup
+from outlast.shim.ending import end_line
 from outlast.testing import leaks
 
 from ..world import (
@@ -30,7 +33,7 @@ from ..world import (
     shim_processes,
     supervisor_of,
 )
-from .conftest import TRUE_CODE, Command, fate, over
+from .conftest import TRUE_CODE, Command, fate, over, wall_ms
 
 pytestmark = pytest.mark.slow  # whole lives, made of what shorter tests cover
 
@@ -57,6 +60,11 @@ def rewrite(home: Path, job: Job, **changes: object) -> None:
     path.write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
 
+def stored_as_running(client: Client, job: Job) -> None:
+    """Wait until the store says so too: the record does since before the command's first word."""
+    eventually(lambda: client.get(job.id).status == "running")
+
+
 @pytest.fixture
 def stranger() -> object:
     """A process that is nobody's business."""
@@ -70,12 +78,81 @@ def test_a_pid_that_is_somebody_else_s_by_now_is_never_touched(
     client: Client, home: Path, start: Callable[..., Command], stranger: subprocess.Popen[bytes]
 ) -> None:
     """Everything of ours dead, and the command's pid used again: it is lost, and nobody is hit."""
-    command = start(timeout="15s", grace=0)
+    command = start(grace=0)
     kill_all_of_ours(client, home)
     kill(command.pid)
     rewrite(home, command.job, pid=stranger.pid)
 
     assert ("lost", None) == fate(command.after())
+
+
+def test_who_still_has_the_record_knows_the_end(
+    client: Client, home: Path, start: Callable[..., Command]
+) -> None:
+    """However long it takes a launcher to write it down, nobody is told `lost` meanwhile."""
+    command = start(grace=0)
+    kill_all_of_ours(client, home)
+    kill(command.pid)
+    folder = folder_of(home, command.job)
+    record = spool.open_record(folder)
+    assert record is not None
+    with fresh_client() as other:
+        with pytest.raises(WaitTimeout):
+            other.wait(command.job.id, timeout=2 * LAUNCHER_PATIENCE_S)
+        clocks = {"at_ms": wall_ms(), "mono_ms": command.began["mono_ms"]}
+        ended = end_line(TRUE_CODE << 8, command.began, None, **clocks, by="launcher")
+        spool.append(record, spool.encode(ended))
+        os.close(record)
+        after = over(other, command.job)
+
+    assert ("exit_nonzero", TRUE_CODE) == fate(after)
+
+
+def test_what_a_lost_command_leaves_is_ended_before_it_is_over(
+    client: Client, home: Path, tmp_path: Path
+) -> None:
+    """A hundred processes take a while to die, one hides deeper: none is left, nor their cgroup."""
+    unmarked = (
+        "env -i " if cgroup.find_base() is not None else ""
+    )  # only their cgroup tells of them
+    job = client.submit(
+        shell=f"for i in $(seq 100); do {unmarked}sleep 1000 & echo $! >> left; done;"
+        " touch ready; exec sleep 1000",
+        cwd=str(tmp_path),
+        grace=0,
+    )
+    line = began(home, job)
+    eventually((tmp_path / "ready").exists)
+    left = [int(pid) for pid in (tmp_path / "left").read_text().split()]
+    if line["cgroup"] is not None:
+        os.mkdir(f"{line['cgroup']}/deeper")
+        Cgroup(f"{line['cgroup']}/deeper").add(left[0])
+    kill_all_of_ours(client, home)
+    kill(line["pid"])
+    rewrite(home, job, start=line["start"] + 1)  # it may not be reaped yet, and the kernel knows
+    with fresh_client() as other:
+        after = over(other, job)
+
+    assert ("lost", None) == fate(after)
+    assert [] == [pid for pid in left if is_alive(pid)]
+    assert [] == leaks.cgroups(home)
+
+
+def test_a_cgroup_that_nobody_lived_to_remove_is_removed(
+    client: Client, home: Path, start: Callable[..., Command]
+) -> None:
+    """Its attempt is over, and settled: the next supervisor removes it all the same."""
+    base = cgroup.find_base()
+    command = start()
+    command.let_go()
+    over(client, command.job)
+    kill(supervisor_of(client))
+    if base is not None:
+        Cgroup.make(base, f"{command.job.id}/0/1", {})
+    with fresh_client() as other:
+        over(other, other.submit(["true"]))
+
+    assert [] == leaks.cgroups(home)
 
 
 @pytest.mark.usefixtures("bare_cgroups")
@@ -84,7 +161,7 @@ def test_gone_and_no_word_of_how_is_lost(
 ) -> None:
     """A record that says that nothing is left, and not how it ended, leaves no job running."""
     command = start(grace=0)
-    assert "running" == client.get(command.job.id).status
+    stored_as_running(client, command.job)
     kill_all_of_ours(client, home)
     kill(command.pid)
     emptied = {"event": "emptied", "at": 1, "stdout_bytes": 0, "stderr_bytes": 0}
@@ -132,9 +209,7 @@ def test_a_damaged_record_harms_no_other_job(
 ) -> None:
     """What cannot be read of one attempt keeps the supervisor from none of the others."""
     command = start(grace=0)
-    assert (
-        client.get(command.job.id).status == "running"
-    )  # and that is stored: the record is not all
+    stored_as_running(client, command.job)  # the record is not all
     kill_all_of_ours(client, home)
     kill(command.pid)
     record = Path(folder_of(home, command.job), "record")

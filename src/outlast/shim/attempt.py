@@ -194,6 +194,12 @@ class Attempt:
         # Output that must not go on gets no grace: a flood fills the disk in that time.
         grace = self.message["grace_ms"] if reason == "idle_timeout" else 0
         self._stop(reason, grace, error)
+        if self._cause == reason and not self._ended:
+            # Should we be killed before its end, whoever writes that finds the reason.
+            try:
+                spool.ask_to_stop(self.folder, grace, reason, error)
+            except OSError:
+                pass  # A full disk: then it is not found.
 
     def _watch_no_more(self) -> None:
         if self._output is not None:

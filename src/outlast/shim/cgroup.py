@@ -93,6 +93,12 @@ def name_of(key: str) -> str:
     return PREFIX + key.replace("/", "-")
 
 
+def keys(base: str) -> list[str]:
+    """Return the keys of the attempts that have a cgroup in *base*."""
+    names = [name for name in os.listdir(base) if name.startswith(f"{PREFIX}job_")]
+    return [name.removeprefix(PREFIX).replace("-", "/") for name in names]
+
+
 class Cgroup:
     """The cgroup of one attempt."""
 
@@ -143,12 +149,23 @@ class Cgroup:
             pass  # It was removed: nothing is left in it.
 
     def processes(self) -> list[int]:
-        """Return the pids of what lives in it."""
+        """Return the pids of what lives in it; not in the cgroups below it."""
         try:
             with open(f"{self.path}/cgroup.procs") as file:
                 return [int(pid) for pid in file.read().split()]
         except OSError:
             return []
+
+    def is_populated(self) -> bool:
+        """
+        Whether anything is in it or below it, what is about to be gone included: `processes` does
+        not tell of that, and yet the cgroup cannot be removed.
+        """
+        try:
+            with open(f"{self.path}/cgroup.events") as file:
+                return "populated 1" in file.read()
+        except OSError:
+            return False
 
     def saw_oom_kill(self) -> bool:
         """Whether the kernel killed something in it for want of memory."""

@@ -17,6 +17,7 @@ import time
 from typing import Any
 
 from . import cgroup, spool, survival, system
+from .ending import end_line
 from .failpoint import reach
 from .nudge import nudge
 from .signals import deafen, listen
@@ -38,8 +39,11 @@ class Launcher:
         self._home = home
         self._wakeup_fd = deafen()
         self._workers: dict[int, Slot] = {}
-        self._orphans: dict[int, tuple[str, int]] = {}
-        """Command to its attempt's folder and the record's descriptor, whose lock we hold."""
+        self._orphans: dict[int, tuple[str, int, spool.Line]] = {}
+        """
+        Command to its attempt's folder, the record's descriptor, whose lock we hold, and the line
+        of its start.
+        """
         self._strays: dict[int, int] = {}
         self._unclaimed: list[str] = []
         """Folders of dead shims whose lock their forked child still has: not for long."""
@@ -110,7 +114,7 @@ class Launcher:
         if self._control is not None:  # pragma: no branch - it brought the order
             self._control.close()
         os.close(self._wakeup_fd)
-        for _, record_fd in self._orphans.values():
+        for _, record_fd, _ in self._orphans.values():
             os.close(record_fd)
         facts = self._facts | {"subreaper": system.become_subreaper()}
         # What is caught was inherited; where it is told is each process's own.
@@ -166,17 +170,23 @@ class Launcher:
         stray = self._strays.pop(pid, None)
         if system.start_time(pid) == start:
             # It lives, or waits to be reaped by us: its end is ours to see.
-            self._orphans[pid] = (folder, fd)
+            self._orphans[pid] = (folder, fd, record.began)
         elif stray is not None:
-            self._orphans[pid] = (folder, fd)
+            self._orphans[pid] = (folder, fd, record.began)
             self._orphan_ended(pid, stray)
         else:
             os.close(fd)  # Reaped by its shim: nobody of ours knows how it ended.
 
     def _orphan_ended(self, pid: int, status: int) -> None:
-        folder, fd = self._orphans.pop(pid)
-        wish = spool.stop_wish(folder)
-        ended = spool.end_line(status, time.time_ns() // 1_000_000, wish, by="launcher")
+        folder, fd, began = self._orphans.pop(pid)
+        ended = end_line(
+            status,
+            began,
+            spool.stop_wish(folder),
+            at_ms=time.time_ns() // 1_000_000,
+            mono_ms=time.monotonic_ns() // 1_000_000,
+            by="launcher",
+        )
         try:
             spool.append(fd, spool.encode(ended))
         except OSError:

@@ -276,20 +276,6 @@ def stop_wish(folder: str) -> Wish | None:
     )
 
 
-def end_line(status: int, at_ms: int, wish: Wish | None, *, by: str) -> Line:
-    """Return the line for a command that ended with wait status *status* without its shim."""
-    code = os.waitstatus_to_exitcode(status)
-    return {
-        "event": "ended",
-        "at": at_ms,
-        "code": code if code >= 0 else None,
-        "signal": -code if code < 0 else None,
-        "reason": None if wish is None else wish.reason,
-        "error": None if wish is None else wish.error,
-        "by": by,
-    }
-
-
 def read_output(folder: str, stream: str, offset: int, limit: int) -> bytes:
     """Return at most *limit* bytes of *stream* from byte *offset*; b"" at the end so far."""
     fd = _open_regular(f"{folder}/{stream}")

@@ -19,7 +19,7 @@ from ...ports.news import News
 from ...record import sight_of
 from ...shim import cgroup, spool, system, tree
 from .message import MARK, message_of
-from .orphan import VOID, Orphan
+from .orphan import KILL_AGAIN_S, UNKILLABLE_S, VOID, Orphan
 from .pool import Line, Pool
 
 log = logging.getLogger("outlast.local")
@@ -75,6 +75,7 @@ class LocalExecutor:
 
     def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
         """Tell what the shims tell; of an attempt that is no shim's of ours, what its folder does."""
+        self._clear_cgroups()
         return self._news.flow(handles, self._look_at, self._told, self._close)
 
     async def stop(self, handle: Handle, *, grace: timedelta) -> None:
@@ -183,7 +184,7 @@ class LocalExecutor:
             elif key in self._messages:
                 self._later(self._hand_out_again(key))
             else:
-                self._put(key, Gone())
+                self._lose(key)
             return
         self._tell_begun(key, record, held=held)
 
@@ -196,12 +197,12 @@ class LocalExecutor:
             if line is not None:
                 self._tell(key, line)
         if is_torn:
-            self._put(key, Gone(rebooted=rebooted))  # nothing is left of it, nor of how it ended
+            self._lose(key, rebooted=rebooted)  # nothing is left of it, nor of how it ended
         if record.emptied is not None:
             if began is not None and (path := began.get("cgroup")) is not None:
                 cgroup.Cgroup(path).remove()  # its shim may have been killed before it could
         elif rebooted:
-            self._put(key, Gone(rebooted=True))
+            self._lose(key, rebooted=True)
         elif began is not None:
             if not (held and self._mind_shim(key, began)):
                 self._mind_orphan(key, record)
@@ -209,7 +210,7 @@ class LocalExecutor:
             # It never ran, and whoever wrote so was killed before the last line.
             self._tell(key, self._emptied_unstarted())
         else:
-            self._put(key, Gone())  # damaged: it proves neither a start nor that there was none
+            self._lose(key)  # damaged: it proves neither a start nor that there was none
 
     def _emptied_unstarted(self) -> Line:
         at_ms = to_epoch_ms(self._clock.now())
@@ -257,11 +258,9 @@ class LocalExecutor:
         for orphan in tuple(self._orphans.values()):
             orphan.look_at_output(was_told=True)
 
-    def _on_orphan_line(self, folder: str, line: Line | None) -> None:
+    def _on_orphan_line(self, folder: str, line: Line) -> None:
         key = folder.removeprefix(f"{self._home}/jobs/")
-        if line is None:
-            self._put(key, Gone())
-        elif line is VOID:
+        if line is VOID:
             del self._orphans[key]
             self._told[key] = ""
             self._read(key)
@@ -291,8 +290,6 @@ class LocalExecutor:
 
     def _put(self, key: str, seen: Sight) -> None:
         self._news.put(key, seen)
-        if isinstance(seen, Gone) and not seen.rebooted:
-            self._sweep(key)
         if isinstance(seen, Emptied | Gone):
             self._told.pop(key, None)
             self._began.pop(key, None)
@@ -300,13 +297,42 @@ class LocalExecutor:
             self._orphans.pop(key, None)
             self._forget_shim(key)
 
-    def _sweep(self, key: str) -> None:
-        """Of an attempt that nobody minds any more, leave no process and no cgroup behind."""
+    # What is left ---------------------------------------------------------------------------
+
+    def _lose(self, key: str, *, rebooted: bool = False) -> None:
+        """Tell that nobody knows how *key* ended, once none of its processes is left."""
+        if rebooted or self._is_swept(key):
+            self._put(key, Gone(rebooted=rebooted))
+        else:
+            self._later(self._sweep(key))
+
+    async def _sweep(self, key: str) -> None:
+        for _ in range(int(UNKILLABLE_S / KILL_AGAIN_S)):
+            if self._is_swept(key):
+                break
+            await asyncio.sleep(KILL_AGAIN_S)
+        if key in self._told:
+            self._put(key, Gone())
+
+    def _is_swept(self, key: str) -> bool:
+        """Kill what is left of an attempt that nobody minds. Whether nothing was left."""
+        left = tree.marked(MARK, key)
+        tree.signal_all(left, signal.SIGKILL)
         if self._base is not None:
-            left = cgroup.Cgroup(f"{self._base}/{cgroup.name_of(key)}")
-            left.kill()
-            left.remove()
-        tree.signal_all(tree.marked(MARK, key), signal.SIGKILL)
+            group = cgroup.Cgroup(f"{self._base}/{cgroup.name_of(key)}")
+            group.kill()
+            if group.is_populated():
+                return False
+            group.remove()
+        return not left
+
+    def _clear_cgroups(self) -> None:
+        """Remove those of attempts that are over: whoever was to do it may have been killed."""
+        for key in () if self._base is None else cgroup.keys(self._base):
+            with contextlib.suppress(OSError):  # what cannot be read is not known to be over
+                record = spool.read_record(self._folder(key))
+                if record is not None and record.emptied is not None:
+                    cgroup.Cgroup(f"{self._base}/{cgroup.name_of(key)}").remove()
 
     def _later(self, coroutine: Any) -> None:
         task = asyncio.create_task(coroutine)
@@ -321,6 +347,7 @@ class LocalExecutor:
         for key in list(self._minds):
             self._forget_shim(key)
         self._pool.close()
+        self._clear_cgroups()
 
 
 def capabilities() -> Capabilities:

@@ -12,15 +12,19 @@ from typing import Any
 from ...core.limits import to_epoch_ms
 from ...ports.clock import Clock
 from ...shim import cgroup, spool, system, tree
+from ...shim.ending import end_line
 from ...shim.watch import Output
 
 Line = dict[str, Any]
 
 LAUNCHER_PATIENCE_S = 1.0
-"""How long the launcher, which inherits the command, is given to write down its end."""
+"""How long the launcher, which inherits the command, is given to take its record."""
 
 REAPER_PATIENCE_S = 60.0
-"""How long a command that has ended is waited for to be reaped, by whoever inherited it."""
+"""
+How long whoever inherited a command that has ended is given to reap it, and to write down its
+end: a machine may have more to do, and what is called lost is never called anything else.
+"""
 
 LOOK_AGAIN_S = 0.05
 KILL_AGAIN_S = 0.02
@@ -36,7 +40,8 @@ class Orphan:
     Minds one attempt without a shim, until its tree is empty.
 
     Its launcher inherited the command and writes its end; where that was killed too, the
-    kernel is asked (Linux 6.15 and newer); where neither knows, *tell* is called with None.
+    kernel is asked (Linux 6.15 and newer); where neither knows, the end that *tell* hears has
+    neither a code nor a signal.
     Whoever makes one passes SIGIO on to `look_at_output`.
     """
 
@@ -45,7 +50,7 @@ class Orphan:
         folder: str,
         mark: tuple[str, str],
         began: Line,
-        tell: Callable[[str, Line | None], None],
+        tell: Callable[[str, Line], None],
         clock: Clock,
     ) -> None:
         self._clock = clock
@@ -53,6 +58,7 @@ class Orphan:
         self._folder = folder
         self._mark = mark
         self._began = began
+        self._cgroup = None if began.get("cgroup") is None else cgroup.Cgroup(began["cgroup"])
         self._tell = tell
         self._pidfd: int | None = None
         self._output: Output | None = None
@@ -193,16 +199,15 @@ class Orphan:
         if self._pidfd is not None:
             with contextlib.suppress(OSError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        if (path := self._began.get("cgroup")) is not None:
-            cgroup.Cgroup(path).kill()
+        if self._cgroup is not None:
+            self._cgroup.kill()
         tree.signal_all(self._left(), signal.SIGKILL)
         if self._ended_at is not None:
             self._after(KILL_AGAIN_S, self._empty)
 
     def _left(self) -> list[int]:
         """Return what lives of it: in its cgroup, below the command, or born with its mark."""
-        path = self._began.get("cgroup")
-        inside = [] if path is None else cgroup.Cgroup(path).processes()
+        inside = [] if self._cgroup is None else self._cgroup.processes()
         below = tree.descendants(self._began["pid"]) if self._ended_at is None else []
         return sorted({*inside, *below, *tree.marked(*self._mark)})
 
@@ -233,18 +238,20 @@ class Orphan:
             return
         waited = self._loop.time() - (self._ended_at or 0)
         status = None if self._pidfd is None or held else system.wait_status_of(self._pidfd)
-        if status is None and waited < LAUNCHER_PATIENCE_S:
-            # The launcher has it, or is about to find that it does.
-            self._after(LOOK_AGAIN_S, self._find_end)
-        elif status is None and self._is_zombie() and waited < REAPER_PATIENCE_S:
-            # It has no status to tell yet: somebody, init at last, has to reap it first.
+        # Held: by a launcher, which writes the end once it has it. A zombie has no status to tell
+        # yet: somebody, init at last, has to reap it first.
+        somebody_knows = held or self._is_zombie()
+        patience_s = REAPER_PATIENCE_S if somebody_knows else LAUNCHER_PATIENCE_S
+        if status is None and waited < patience_s:
             self._after(LOOK_AGAIN_S, self._find_end)
         elif status is None:
-            self._lose()
+            self._conclude(self._unknown_end())
         else:
             wish = spool.stop_wish(self._folder)
             at_ms = to_epoch_ms(self._clock.now())
-            ended = spool.end_line(status, at_ms, wish, by="kernel")
+            ended = end_line(
+                status, self._began, wish, at_ms=at_ms, mono_ms=self._now_ms(), by="kernel"
+            )
             if self._write(ended) or waited >= LAUNCHER_PATIENCE_S:
                 self._conclude(ended)
             else:
@@ -255,16 +262,11 @@ class Orphan:
         there = system.start_time(self._began["pid"]) == self._began["start"]
         return self._pidfd is not None and there
 
-    def _lose(self) -> None:
-        """Nobody knows how it ended. What is left of it is stopped all the same."""
-        for _ in range(3):
-            left = self._left()
-            if not left:
-                break
-            tree.signal_all(left, signal.SIGKILL)
-        self.close()
-        self._remove_cgroup()
-        self._tell(self._folder, None)
+    def _unknown_end(self) -> Line:
+        """Return what is told where nobody knows how it ended; it does not stand in the record."""
+        at_ms = to_epoch_ms(self._clock.now())
+        nothing = dict.fromkeys(("code", "signal", "reason", "error"))
+        return {"event": "ended", "at": at_ms, **nothing, "by": "nobody"}
 
     def _conclude(self, ended: Line) -> None:
         self._tell(self._folder, ended)
@@ -277,10 +279,13 @@ class Orphan:
         left = self._left()
         if self._killing_since is None:
             self._killing_since = self._loop.time()
-        if left:
+        if left or (self._cgroup is not None and self._cgroup.is_populated()):
             tree.signal_all(left, signal.SIGKILL)
+            if self._cgroup is not None:
+                self._cgroup.kill()
             if self._loop.time() - self._killing_since > UNKILLABLE_S:
-                error = f"{len(left)} processes do not die: {left[:10]}"
+                below = "processes in a cgroup below its own do not die"
+                error = f"{len(left)} processes do not die: {left[:10]}" if left else below
                 self._tell(
                     self._folder,
                     {"event": "unkillable", "at": to_epoch_ms(self._clock.now()), "error": error},
@@ -319,8 +324,8 @@ class Orphan:
         return True
 
     def _remove_cgroup(self) -> None:
-        if (path := self._began.get("cgroup")) is not None:
-            cgroup.Cgroup(path).remove()
+        if self._cgroup is not None:
+            self._cgroup.remove()
 
     def _after(self, seconds: float, call: Callable[[], None]) -> None:
         self._timers = [timer for timer in self._timers if not timer.cancelled()][-8:]
