@@ -10,6 +10,7 @@ import pytest
 from outlast.shim.cgroup import Cgroup
 from outlast.testing import leaks
 
+from ..world import eventually
 from .rig import Rig
 
 
@@ -31,9 +32,11 @@ def open_rig(home: Path) -> Iterator[Callable[..., Rig]]:
             if rig.process.poll() is None:
                 leaks.kill_processes(home)
                 rig.process.wait()
-        for folder in leaks.cgroups(home):
-            # Where a shim died, its attempt's cgroup is the supervisor's to remove.
-            Cgroup(folder).remove()
+        for group in map(Cgroup, leaks.cgroups(home)):
+            # Where a shim died, its attempt's cgroup is the supervisor's to empty and to remove.
+            group.kill()
+            eventually(lambda group=group: not group.is_populated(), "the cgroup's emptiness")  # type: ignore[misc]  # bound at once
+            group.remove()
 
 
 @pytest.fixture
