@@ -32,6 +32,7 @@ NODES = {
 
 SIGHTS: dict[str, sight.Sight | None] = {
     "not asked": None,
+    "preparing": sight.Preparing(),
     "alive": alive(),
     "degraded": alive(degraded=True),
     "exited 0": exited(exit_code=0),

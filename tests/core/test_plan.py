@@ -23,6 +23,7 @@ END = later(60)
 # One column for each of NODES, in that order; a dot is nothing to do.
 DECIDED = """
 not asked            | Launch            | Watch           | Watch    | Watch    | Stop Watch | Stop Watch | .
+preparing            | .                 | .               | .        | .        | .        | .        | .
 alive                | Started           | .               | Stop     | Stop     | Stop     | Stop     | .
 degraded             | Started ShimLost  | ShimLost        | Stop     | Stop     | Stop     | Stop     | .
 exited 0             | Started Completed | Completed       | .        | CameLate | CameLate | CameLate | CameLate

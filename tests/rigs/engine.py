@@ -181,6 +181,14 @@ def box() -> bytes:
     return root.getvalue()
 
 
+def layer(name: str, data: bytes) -> bytes:
+    """Return a layer of an image, as a tar: one file."""
+    root = io.BytesIO()
+    with tarfile.open(fileobj=root, mode="w") as tar:
+        _add(tar, name, tarfile.REGTYPE, 0o644, data=data)
+    return root.getvalue()
+
+
 def _add(
     tar: tarfile.TarFile, name: str, kind: bytes, mode: int, *, link: str = "", data: bytes = b""
 ) -> None:

@@ -49,6 +49,8 @@ def plan(job: Job, node: Node, seen: sight.Sight | None, *, now: datetime) -> tu
     match seen:
         case None:
             return tuple(_unseen(job, node, now))
+        case sight.Preparing():
+            return ()
         case sight.Alive():
             return tuple(_alive(job, node, seen, now))
         case sight.Exited():

@@ -16,6 +16,11 @@ OUTLIVED: Final = "outlived the command"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Preparing:
+    """Its turn has come and its start is under way: an image is pulled, say. It has not run."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Alive:
     """Its command runs."""
 
@@ -86,4 +91,4 @@ class Gone:
     """The machine has been started anew since."""
 
 
-Sight: TypeAlias = Alive | Exited | Emptied | Unkillable | Gone
+Sight: TypeAlias = Preparing | Alive | Exited | Emptied | Unkillable | Gone

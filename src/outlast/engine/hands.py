@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from ..core.job import Job, JobId, Node, attempt_key
-from ..core.sight import Sight
+from ..core.sight import Preparing, Sight
 from ..ports.executor import Captured, Executor, Handle, Launch
 from ..shim.failpoint import reach
 from .captures import Captures
@@ -130,8 +130,11 @@ class Hands:
         captured = self._captures.read(job)
         if captured is None:
             # Only said of an attempt that did not begin: the executor is asked first.
-            if await self.look(job, node) is None:
+            if (seen := await self.look(job, node)) is None:
                 self._on_missing(job, node)
+                return
+            if isinstance(seen, Preparing):
+                self.watch(job, node)  # whoever prepares it has what we have not
                 return
             captured = Captured(env={})
         key = attempt_key(job.id, node.index, node.attempt)

@@ -89,7 +89,10 @@ class Executor(Protocol):
         """Ask for all its processes to end. Returns at once; idempotent; silent if they have."""
 
     async def look(self, handle: Handle) -> Sight | None:
-        """Say how it stands now, an end that has not been told yet included; None: not begun."""
+        """
+        Say how it stands now, an end that has not been told yet included. None: nothing was done
+        for it, so that it may still be given up by who has it to launch.
+        """
 
     async def release(self, handle: Handle) -> None:
         """Forget an attempt that is over, and free what it held. Idempotent."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from ... import shim
 from ...core.limits import to_ms
-from ...core.sight import Emptied, Gone, Sight
+from ...core.sight import Emptied, Gone, Preparing, Sight
 from ...ports.clock import Clock
 from ...ports.executor import Capabilities, Executor, Handle, Launch
 from ...ports.news import News
@@ -67,13 +67,15 @@ class ContainerExecutor:
         if launch.key in self._orders or launch.key in self._shims:
             return
         folder = self._folder(launch.key)
-        if spool.is_held(folder) or _is_over(folder):
-            return  # told by `watch`
-        spool.make_folder(folder)
         order = order_of(launch, self._home, self._floor_bytes)
-        self._start_shim(launch.key, order)
+        is_anothers = spool.is_held(folder) or _is_over(folder)
+        if not is_anothers:
+            spool.make_folder(folder)
+            self._start_shim(launch.key, order)
         self._orders[launch.key] = order
         self._told.setdefault(launch.key, "")
+        if is_anothers:
+            self._read(launch.key)
 
     def watch(self, handles: AsyncIterable[Handle]) -> AsyncIterator[tuple[str, Sight]]:
         """Tell what the shims write down; an attempt that has none and is not over gets one."""
@@ -88,7 +90,9 @@ class ContainerExecutor:
         folder = self._folder(handle.key)
         record = spool.read_record(folder)
         if record is None or record.never_started:
-            return None
+            # With what a shim leaves for the next one, a container may be there as well.
+            is_under_way = spool.is_held(folder) or _kept(folder) is not None
+            return Preparing() if is_under_way else None
         line = record.ended or record.began
         return Gone() if line is None else sight_of(line, folder, record.began)
 
