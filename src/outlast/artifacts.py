@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from . import jsonfile
@@ -83,6 +84,40 @@ class Collection(NamedTuple):
     def skipped(self) -> int:
         """How many were left out."""
         return self.more_skipped + sum(each.state == SKIPPED for each in self.files)
+
+    @property
+    def summary(self) -> Summary:
+        """Return what came of it, in short."""
+        return Summary(len(self.here), self.skipped, self.error)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of a node's collecting."""
+
+    count: int = 0
+    """How many files are here."""
+
+    skipped: int = 0
+    """How many were left out."""
+
+    error: str | None = None
+    """Why not all was looked at."""
+
+    @property
+    def left_out(self) -> str | None:
+        """What is to be said of files that were wanted and are not here."""
+        if self.error is not None:
+            return f"not all files were collected: {self.error}"
+        if not self.skipped:
+            return None
+        return f"{self.skipped} {'file was' if self.skipped == 1 else 'files were'} left out"
+
+    def missing(self, where: str) -> str | None:
+        """What is wrong where there had to be files from *where*, and are none."""
+        if self.count:
+            return None
+        return f"ArtifactsMissing: {self.left_out or f'no file {where} matches'}"
 
 
 class DiskFull(OSError):

@@ -16,6 +16,7 @@ ANSWER_S = 10.0
 """How long an engine may take that is only asked what it is."""
 
 HOME, JOB, ATTEMPT = LABELS
+CONTAINER, VOLUME = "container", "volume"
 
 
 class Version(NamedTuple):
@@ -27,7 +28,10 @@ class Version(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A container of some home's."""
+    """A container of some home's, or a volume: the folder /out of one."""
+
+    kind: str
+    """`container` or `volume`. Containers come first: a volume goes only without its own."""
 
     name: str
     home: str
@@ -50,27 +54,31 @@ def engine() -> Version:
 
 
 def survey() -> tuple[Left, ...]:
-    """Return the containers that Outlast made, whoever's they are. Raises Unavailable."""
+    """Return what Outlast made with the engine, whoever's it is. Raises Unavailable."""
     filters = quote('{"label":["' + HOME + '"]}')
-    listed = _ask(_engine(), "GET", f"/containers/json?all=1&filters={filters}")
-    return tuple(sorted(_judged(each) for each in listed))
+    containers = _ask(_engine(), "GET", f"/containers/json?all=1&filters={filters}")
+    volumes = _ask(_engine(), "GET", f"/volumes?filters={filters}")["Volumes"] or ()
+    left = [_judged(CONTAINER, each["Names"][0].lstrip("/"), each["Labels"]) for each in containers]
+    return tuple(sorted(left + [_judged(VOLUME, each["Name"], each["Labels"]) for each in volumes]))
 
 
-def _judged(container: dict[str, Any]) -> Left:
-    labels = container["Labels"]
+def _judged(kind: str, name: str, labels: dict[str, str]) -> Left:
     home = labels[HOME]
     folder = f"{home}/jobs/{labels.get(ATTEMPT, '')}"
     record = spool.read_record(folder) if os.path.isdir(folder) else None
     is_over = record is not None and record.emptied is not None
     is_left = not os.path.isdir(folder) or (is_over and not spool.is_held(folder))
     state = "left" if is_left else "needed"
-    return Left(container["Names"][0].lstrip("/"), home, labels.get(JOB, ""), state)
+    return Left(kind, name, home, labels.get(JOB, ""), state)
 
 
-def remove(name: str) -> None:
-    """Remove a container, whatever it does. Silent if it is gone. Raises Unavailable."""
+def remove(left: Left) -> None:
+    """Remove a container, whatever it does, or a volume. Silent if it is gone. Raises Unavailable."""
+    path = f"/volumes/{left.name}"
+    if left.kind == CONTAINER:
+        path = f"/containers/{left.name}?force=1&v=1"
     try:
-        _ask(_engine(), "DELETE", f"/containers/{name}?force=1&v=1")
+        _ask(_engine(), "DELETE", path)
     except Unavailable as error:
         if not isinstance(error.__cause__, EngineError) or error.__cause__.status != 404:
             raise

@@ -44,11 +44,12 @@ def engine(
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Engine]:
-    """An engine, meant by whoever submits here. After each test it has no container left."""
+    """An engine, meant by whoever submits here. After each test nothing of it is left."""
     engine = engines.get(request.param) or _started(request.param, engines)
     monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", engine.address)
     yield engine
     assert [] == engine.containers()
+    assert [] == engine.volumes()
 
 
 def _started(name: str, engines: dict[str, Engine]) -> Engine:

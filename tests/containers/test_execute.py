@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,13 +94,20 @@ def test_every_option(engine: Engine, tmp_path: Path) -> None:
 def test_what_a_lost_home_left_is_removed_when_asked(engine: Engine, tmp_path: Path) -> None:
     """Only with --yes, where there is nobody to ask."""
     labels = {"outlast.home": str(tmp_path / "gone"), "outlast.attempt": "job_a/0/1"}
-    body = {"Image": IMAGE, "Cmd": ["true"], "Labels": labels}
+    body: dict[str, Any] = {"Image": IMAGE, "Cmd": ["true"], "Labels": labels}
+    volume = {"Name": "outlast-old.out", "Labels": labels}
+    engine.ask("POST", "/volumes/create", json.dumps(volume).encode())
+    mount = {"Type": "volume", "Source": "outlast-old.out", "Target": "/out"}
+    body["HostConfig"] = {"Mounts": [mount]}
     engine.ask("POST", "/containers/create?name=outlast-old", json.dumps(body).encode())
     shown, removed = cli("containers", "prune"), cli("containers", "prune", "--yes")
 
     told = [json.loads(done.stdout)["data"] for done in (shown, removed)]
-    assert [False, True] == [data["containers"][0]["removed"] for data in told]
-    assert "left" == told[0]["containers"][0]["state"]
+    kinds = [(each["kind"], each["state"]) for each in told[0]["containers"]]
+    assert [("container", "left"), ("volume", "left")] == kinds
+    assert [[False] * 2, [True] * 2] == [
+        [each["removed"] for each in data["containers"]] for data in told
+    ]
     assert all(fits(data, SCHEMAS["containers"], SCHEMAS) is None for data in told)
     assert [] == engine.containers()
 

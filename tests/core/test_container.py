@@ -97,7 +97,7 @@ def test_what_is_wrong_is_told(container: Any, word: str) -> None:
         ({"on": ["h"]}, "exclude each other"),
         ({"stdin": "/x"}, "mount a file"),
         ({"clean_env": True}, "goes anyway"),
-        ({"collect": ["*"]}, "mount a folder"),
+        ({"collect": ["/etc/*"]}, "not below /out"),
         ({"leftovers": "wait"}, "ends with its command"),
         ({"cwd": "here"}, "not absolute"),
     ],

@@ -136,6 +136,10 @@ class Engine(abc.ABC):
         listed: list[dict[str, Any]] = self.ask("GET", "/containers/json?all=1")
         return [each for each in listed if self._has(each["Id"])]
 
+    def volumes(self) -> list[dict[str, Any]]:
+        """Return all volumes that it has."""
+        return list(self.ask("GET", "/volumes")["Volumes"] or ())
+
     def _has(self, container: str) -> bool:
         try:
             self.ask("GET", f"/containers/{container}/json")

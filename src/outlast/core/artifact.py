@@ -7,6 +7,7 @@ on any file system, and means the same file to all of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 from unicodedata import normalize
@@ -122,6 +123,47 @@ def matches(part: str, name: bytes) -> bool:
     if text.startswith(".") and not part.startswith("."):
         return False
     return fnmatchcase(text, part)
+
+
+def stands_for(parts: tuple[str, ...], names: Sequence[bytes]) -> bool:
+    """
+    Whether a glob, of which *parts* are the components, stands for the path with these *names*.
+    One without components stands for every path.
+    """
+    if not parts:
+        return True
+    ahead = {0}
+    for name in names:
+        after = set()
+        for at in ahead:
+            if parts[at] == ANY_DEPTH:
+                # No folder at all as well: `**` is never last, and never twice.
+                after |= {at} if matches("*", name) else set()
+                at += 1  # noqa: PLW2901 it goes on with what comes behind
+            if _is_named(parts[at], name):
+                after.add(at + 1)
+        ahead = {at for at in after if at < len(parts)}
+        is_whole = len(parts) in after
+        if not ahead and not is_whole:
+            return False
+    return bool(names) and is_whole
+
+
+def _is_named(part: str, name: bytes) -> bool:
+    if is_pattern(part):
+        return matches(part, name)
+    return part.encode("utf-8", "surrogateescape") == name
+
+
+def below(folder: str, glob: str) -> tuple[str, ...] | None:
+    """
+    Return the components of a glob below *folder*, an absolute path; none where it is the folder
+    itself, that is all that is in it. None: the glob leads elsewhere.
+    """
+    parts, above = parts_of(glob), parts_of(folder)
+    if parts[:1] != ("/",):
+        return parts
+    return parts[len(above) :] if parts[: len(above)] == above else None
 
 
 def parts_of(glob: str) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from .limits import from_ms, parse_size, to_ms
+from .limits import format_size, from_ms, parse_size, to_ms
 from .reader import Reader, text_fault
+from .state import Reason
 
 WHEN: Final = ("complete", "end")
 MAX_BYTES: Final = 1 << 30
@@ -16,6 +17,14 @@ MAX_FILES: Final = 10_000
 TIMEOUT: Final = timedelta(hours=1)
 
 MOST_FILES: Final = 100_000
+MOST_NAMES: Final = 200_000
+MOST_NAMES_BYTES: Final = 32 << 20
+"""Of all the names that are looked at for one node."""
+
+FOLDER: Final = "a directory: with /** behind its name it stands for all files below it"
+SPECIAL: Final = "no regular file"
+"""Why what is no file is left out."""
+
 MAX_GLOBS: Final = 100
 MAX_GLOB_BYTES: Final = 4096
 
@@ -25,7 +34,10 @@ class Collect:
     """Which files of a node become its artifacts. What is over a limit is left out, and told."""
 
     globs: tuple[str, ...]
-    """Absolute, or below the command's directory. `**` stands for any number of directories."""
+    """
+    Absolute, or below the command's directory; of a container below `/out`, which by itself
+    stands for all that is in it. `**` stands for any number of directories.
+    """
 
     on: str = "complete"
     """`complete`: where the command ended as asked; `end`: however it ended, but by a cancel."""
@@ -41,6 +53,22 @@ class Collect:
 
     required: bool = False
     """Whether a node of which nothing was collected has failed."""
+
+    def is_due(self, code: int | None, reason: str | None) -> bool:
+        """Whether anything is collected after a command that ended so."""
+        is_complete = reason is None and code == 0
+        return is_complete or (self.on == "end" and reason != Reason.CANCELLED)
+
+    def excess(self, count: int, size: int) -> str | None:
+        """Say which limit *count* files of *size* bytes together are over; None if neither."""
+        if count > self.max_files:
+            return f"over the limit of {self.max_files:,} files"
+        return self.too_big if size > self.max_bytes else None
+
+    @property
+    def too_big(self) -> str:
+        """What is said of a file that passes the limit of bytes."""
+        return f"over the limit of {format_size(self.max_bytes)} in all"
 
 
 def read_collect(value: object, faults: list[str]) -> Collect | None:

@@ -13,6 +13,9 @@ from .limits import parse_size
 INSIDE: Final = "/in"
 """Where a container finds its files and its script."""
 
+OUT: Final = "/out"
+"""Where a container leaves what is to be collected."""
+
 SCRIPT: Final = "script"
 """The name of the script there."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from .container import SCRIPT, Container, parse_mount, parse_tmpfs
+from .artifact import below
+from .collect import Collect
+from .container import OUT, SCRIPT, Container, parse_mount, parse_tmpfs
 from .job import Limits
 from .limits import (
     CONTAINER_GRACE,
@@ -149,6 +152,7 @@ def settle_container(given: dict[str, Any], faults: list[str], asked: Mapping[st
     faults += [
         f"{name}: {why}" for name, why in NOT_INSIDE.items() if given[name] not in (None, (), False)
     ]
+    faults += _outbox_faults(given["collect"], given["container"])
     if given["leftovers"] == "wait":
         faults.append("leftovers: a container ends with its command, and all that is in it")
     if given["cwd"] is not None and not given["cwd"].startswith("/"):
@@ -158,10 +162,24 @@ def settle_container(given: dict[str, Any], faults: list[str], asked: Mapping[st
 NOT_INSIDE: Final = {
     "on": "on and container exclude each other: give one",
     "stdin": "nothing can be read from in a container yet: mount a file",
-    "collect": "nothing is fetched out of a container: mount a folder for it to write to, as in"
-    " container.mounts FOLDER:/out:rw",
     "clean_env": "to a container nothing of this environment goes anyway",
 }
+
+
+def _outbox_faults(collect: Collect | None, container: Container | None) -> Iterator[str]:
+    """Tell what of a container's cannot be collected, or keeps what is from being written."""
+    if collect is None:
+        return
+    for glob in collect.globs:
+        if below(OUT, glob) is None:
+            yield f"collect: {glob!r:.80} is not below {OUT}: of a container nothing else is fetched"
+    if container is None:
+        return
+    targets = [parse_mount(each).target for each in container.mounts]
+    targets += [posixpath.normpath(parse_tmpfs(each)[0]) for each in container.tmpfs]
+    for target in targets:
+        if f"{target}/".startswith(f"{OUT}/"):
+            yield f"container: {target:.80} is mounted over {OUT}, of which files are to be collected"
 
 
 def _limits(limits: Limits | None, asked: object) -> Limits:

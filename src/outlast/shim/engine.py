@@ -55,14 +55,19 @@ class Engine:
         self, method: str, path: str, body: object = None, *, wait_s: float = ANSWER_S
     ) -> Stream:
         """
-        Send a request, and return where its answer will come in.
+        Send a request, and return where its answer will come in. A *body* of bytes is an archive
+        (tar), any other goes as JSON.
 
         Its head may be long in coming: of a log, it comes with the first output.
         """
-        data = b"" if body is None else json.dumps(body).encode()
+        kind, data = "json", b""
+        if isinstance(body, bytes):
+            kind, data = "x-tar", body
+        elif body is not None:
+            data = json.dumps(body).encode()
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+            f"Content-Type: application/{kind}\r\nContent-Length: {len(data)}\r\n\r\n"
         )
         peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:

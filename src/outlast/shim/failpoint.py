@@ -60,6 +60,12 @@ OF_CONTAINERS = (
 )
 """Those of a container's shim. A test kills at each of them, too."""
 
+OF_OUTBOXES = ("outbox.after_volume", "outbox.after_helper")
+"""Those of a container's shim where files are to be collected."""
+
+OF_COLLECTING = ("outbox.before_fetch", "outbox.after_fetch")
+"""Those of a supervisor that collects out of a container."""
+
 _armed, _, _token = os.environ.get(VARIABLE, "").partition(":")
 
 

@@ -25,6 +25,7 @@ from .engine import EngineError, Stream
 from .failpoint import reach
 from .journal import Journal
 from .nudge import nudge
+from .outbox import Outbox
 from .running import Running
 from .sleep import Backoff, Sleeper, mono_ms, now_ms
 
@@ -65,6 +66,7 @@ class Keeper:
         self._folder: str = order["folder"]
         self._container = Container(order)
         self._container.may_exist = os.path.exists(f"{self._folder}/{ORDER}")
+        self._outbox = Outbox.of(order, self._container.engine)
         self._sleeper = Sleeper()
         self._boot = system.boot_id()
         self._journal: Journal
@@ -81,8 +83,15 @@ class Keeper:
         if record.emptied is None:
             if record.ended is None:
                 self._carry(record.began)
-            self._remove()
+                record = journal.read()
+            if self._is_needed_no_more(record.ended or {}):
+                self._remove()
         journal.close()
+
+    def _is_needed_no_more(self, ended: spool.Line) -> bool:
+        """Whether all is fetched that is to be fetched: whoever does that starts another of us."""
+        is_fetched = self._outbox is None or "fetched" in self._order
+        return is_fetched or "unstarted" in ended
 
     def _carry(self, began: spool.Line | None) -> None:
         """Bring it from where it stands to its end."""
@@ -148,6 +157,8 @@ class Keeper:
             missing = self._patiently(self._container.make)
         if missing is not None:
             raise NotBegun("image_unavailable", missing)
+        if self._outbox is not None:
+            self._patiently(self._outbox.open)
 
     def _pull(self) -> None:
         limit_ms = self._order["pull_timeout_ms"]
@@ -260,7 +271,9 @@ class Keeper:
 
         *output* is all that it prints; without it, what is not here yet is taken from its log.
         """
-        running = Running(self._order, self._container, self._sleeper)
+        if self._outbox is not None:
+            self._outbox.find()
+        running = Running(self._order, self._container, self._sleeper, self._outbox)
         try:
             running.follow(since_ms, output)
             while (state := self._state()) is not None and state.get("Running"):
@@ -325,6 +338,8 @@ class Keeper:
         while True:
             try:
                 self._container.remove()
+                if self._outbox is not None:
+                    self._outbox.remove()
                 break
             except (OSError, EngineError) as error:
                 if isinstance(error, OSError) and not self._container.may_exist:

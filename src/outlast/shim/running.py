@@ -9,6 +9,7 @@ from . import spool
 from .container import CONFLICT, NOT_FOUND, Container
 from .engine import EngineError, Stream
 from .muxed import Muxed
+from .outbox import Outbox
 from .sleep import Backoff, Sleeper, mono_ms
 from .watch import Output
 
@@ -37,8 +38,15 @@ class Running:
     they are looked at before each piece of output.
     """
 
-    def __init__(self, order: dict[str, Any], container: Container, sleeper: Sleeper) -> None:
+    def __init__(
+        self,
+        order: dict[str, Any],
+        container: Container,
+        sleeper: Sleeper,
+        outbox: Outbox | None = None,
+    ) -> None:
         self._order = order
+        self._outbox = outbox
         self._container = container
         self._sleeper = sleeper
         self._folder: str = order["folder"]
@@ -186,8 +194,10 @@ class Running:
 
     def _next_ms(self) -> int:
         times = list(self._deadlines.values())
-        if (look := self._output.next_look_ms()) is not None:
-            times.append(look)
+        looks = [self._output.next_look_ms()]
+        if self._outbox is not None:
+            looks.append(self._outbox.next_look_ms())
+        times += [look for look in looks if look is not None]
         return min(times, default=mono_ms() + DRAIN_MS)
 
     def _is_due(self, name: str) -> bool:
@@ -208,6 +218,8 @@ class Running:
             # Output that must not go on gets no grace: a flood fills the disk in that time.
             grace = self._order["grace_ms"] if reason == "idle_timeout" else 0
             self._stop(reason, grace, error)
+        if self._outbox is not None and (fault := self._outbox.look()) is not None:
+            self._stop(fault[0], 0, fault[1])
 
     def _stop(self, cause: str, grace_ms: int, error: str | None = None) -> None:
         """End it: TERM, and KILL after the grace. Who asks first names the cause."""

@@ -120,6 +120,7 @@ SCHEMAS: Final[Schema] = {
             "containers": list_of(
                 object_of(
                     {
+                        "kind": {"enum": ["container", "volume"]},
                         **dict.fromkeys(("name", "home", "job_id"), TEXT),
                         "state": {"enum": ["left", "needed"]},
                         "removed": YES_NO,

@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from ... import shim
+from ...artifacts import MANIFEST
 from ...core.limits import to_ms
 from ...core.sight import Emptied, Gone, Preparing, Sight
 from ...ports.clock import Clock
@@ -25,7 +26,9 @@ from ...ports.executor import Capabilities, Executor, Handle, Launch
 from ...ports.news import News
 from ...record import Line, sight_of
 from ...shim import spool
+from .collecting import Collecting
 from .order import order_of
+from .wanted import Wanted
 
 log = logging.getLogger("outlast.container")
 
@@ -61,6 +64,7 @@ class ContainerExecutor:
         self._waits: dict[str, float] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._news = News()
+        self._collecting = Collecting(floor_bytes, self._collected)
 
     async def launch(self, launch: Launch) -> None:
         """Start a shim for it, unless there is one."""
@@ -84,6 +88,7 @@ class ContainerExecutor:
     async def stop(self, handle: Handle, *, grace: timedelta) -> None:
         """Leave the wish in the attempt's folder, where its shim finds it at once."""
         spool.ask_to_stop(self._folder(handle.key), to_ms(grace))
+        self._collecting.stop(handle.key)
 
     async def look(self, handle: Handle) -> Sight | None:
         """Read the record: an end may stand in it whose news is still on its way."""
@@ -93,8 +98,10 @@ class ContainerExecutor:
             # With what a shim leaves for the next one, a container may be there as well.
             is_under_way = spool.is_held(folder) or _kept(folder) is not None
             return Preparing() if is_under_way else None
-        line = record.ended or record.began
-        return Gone() if line is None else sight_of(line, folder, record.began)
+        wanted = self._wanted(handle.key, folder, record)
+        is_told = wanted is None or not wanted.is_under_way
+        line = record.began if not is_told else record.ended or record.began
+        return Gone() if line is None else _seen(line, folder, record.began, wanted)
 
     async def release(self, handle: Handle) -> None:
         """Nothing is held for an attempt that is over."""
@@ -122,26 +129,44 @@ class ContainerExecutor:
             log.warning("%s cannot be read, and is tried again: %s", key, error)
             self._read_later(key, LOOK_AGAIN_S)
             return
+        wanted = self._wanted(key, folder, record)
+        is_collecting = wanted is not None and wanted.is_under_way
         never_ran = record.ended is not None and record.ended.get("unstarted")
         began = None if never_ran else record.began
-        for line in (began, record.ended, record.unkillable, record.emptied):
+        ends = () if is_collecting else (record.ended, record.unkillable, record.emptied)
+        for line in (began, *ends):
             if line is not None:
-                self._tell(key, line, record.began)
+                self._tell(key, line, record.began, wanted)
         if record.emptied is not None or key in self._shims:
             return
+        order = self._order(key, folder)
         if held:
             self._read_later(key, LOOK_AGAIN_S)
         elif record.is_damaged:
             self._put(key, Gone())  # it proves neither a start nor that there was none
+        elif order is None:
+            self._put(key, Gone())  # nothing is known of it
+        elif wanted is not None and is_collecting:
+            self._collecting.take(order, wanted)
         else:
-            self._go_on(key, folder)
+            self._go_on(key, order if wanted is None else order | {"fetched": True})
 
-    def _go_on(self, key: str, folder: str) -> None:
-        """There is no shim for it, and it is not over: have one, if anything is known of it."""
-        order = self._orders.get(key) or _kept(folder)
-        if order is None:
-            self._put(key, Gone())
-            return
+    def _order(self, key: str, folder: str) -> dict[str, Any] | None:
+        return self._orders.get(key) or _kept(folder)
+
+    def _wanted(self, key: str, folder: str, record: spool.Record) -> Wanted | None:
+        order = None if record.ended is None else self._order(key, folder)
+        return Wanted.of(folder, order, record.ended)
+
+    def _collected(self, key: str) -> None:
+        """Its files are here, or are tried again."""
+        if key in self._told:
+            self._read_later(
+                key, 0 if os.path.exists(f"{self._folder(key)}/{MANIFEST}") else LOOK_AGAIN_S
+            )
+
+    def _go_on(self, key: str, order: dict[str, Any]) -> None:
+        """There is no shim for it, and it is not over: have one."""
         if key not in self._waits:
             self._waits[key] = AGAIN_S
         try:
@@ -190,8 +215,15 @@ class ContainerExecutor:
         self._let_go(key)
         if key in self._told:
             # At once if it has done its work; one that was killed has another after a while.
-            is_over = _is_over(self._folder(key))
-            self._read_later(key, 0 if is_over else self._next_wait(key))
+            self._read_later(key, 0 if self._is_done(key) else self._next_wait(key))
+
+    def _is_done(self, key: str) -> bool:
+        """Whether a shim has left because it was no more to do: all is over, or is to be fetched."""
+        folder = self._folder(key)
+        record = spool.read_record(folder) or spool.Record()
+        wanted = self._wanted(key, folder, record)
+        is_collecting = wanted is not None and wanted.is_under_way
+        return record.emptied is not None or is_collecting
 
     def _let_go(self, key: str) -> None:
         pidfd, pid = self._shims.pop(key)
@@ -205,21 +237,27 @@ class ContainerExecutor:
             timer.cancel()
         for key in tuple(self._shims):
             self._let_go(key)
+        await self._collecting.close()
 
     # Telling --------------------------------------------------------------------------------
 
-    def _tell(self, key: str, line: Line, began: Line | None) -> None:
+    def _tell(self, key: str, line: Line, began: Line | None, wanted: Wanted | None) -> None:
         """Pass a line of the record on as news, once."""
         told = self._told.get(key)
         if told is not None and ORDER.index(line["event"]) > ORDER.index(told):
             self._told[key] = line["event"]
-            self._put(key, sight_of(line, self._folder(key), began))
+            self._put(key, _seen(line, self._folder(key), began, wanted))
 
     def _put(self, key: str, seen: Sight) -> None:
         if isinstance(seen, Emptied | Gone):
             for known in (self._told, self._orders, self._waits):
                 known.pop(key, None)
         self._news.put(key, seen)
+
+
+def _seen(line: Line, folder: str, began: Line | None, wanted: Wanted | None) -> Sight:
+    seen = sight_of(line, folder, began)
+    return seen if wanted is None else wanted.told(seen)
 
 
 def _is_over(folder: str) -> bool:

@@ -9,6 +9,7 @@ from ...core.job import JobSpec, Limits
 from ...core.limits import to_ms
 from ...ports.executor import Launch
 from .address import find_engine
+from .outbox import add_outbox
 
 NANO: Final = 1_000_000_000
 NO_NEW_PRIVILEGES: Final = "no-new-privileges"
@@ -35,11 +36,12 @@ def order_of(launch: Launch, home: str, floor_bytes: int) -> dict[str, Any]:
         engine = find_engine(launch.captured.env)
     except LookupError as error:
         no_engine = str(error.args[0])
-    return {
+    name = "outlast-" + launch.key.replace("/", ".")
+    order = {
         "home": home,
         "key": launch.key,
         "folder": folder,
-        "name": "outlast-" + launch.key.replace("/", "."),
+        "name": name,
         "engine": engine,
         "no_engine": no_engine,
         "labels": labels,
@@ -56,6 +58,9 @@ def order_of(launch: Launch, home: str, floor_bytes: int) -> dict[str, Any]:
         "files": files,
         "body": _body(launch, container, labels, f"{folder}/in" if files else None),
     }
+    if spec.collect is not None:
+        add_outbox(order, spec.collect, container)
+    return order
 
 
 def _tagged(image: str) -> str:

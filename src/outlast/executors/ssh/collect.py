@@ -9,8 +9,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from ...artifacts import Collection, Keeper, Writing
-from ...core.collect import Collect
-from ...core.limits import format_duration, format_size
+from ...core.collect import FOLDER, SPECIAL, Collect
+from ...core.limits import format_duration
 from .link import Link
 from .refusal import Cut, Refused
 from .walk import DIRECTORY, REGULAR, SYMLINK, UNKNOWN, Found, TooMany, Walk
@@ -32,8 +32,6 @@ TRIES: Final = 3
 AGAIN_S: Final = 1.0
 
 LINK: Final = "a link, and only one that is named without * is followed"
-FOLDER: Final = "a directory: with /** behind its name it stands for all files below it"
-SPECIAL: Final = "no regular file"
 
 
 class Kept(Exception):
@@ -171,17 +169,13 @@ class Fetching:
         """Say what keeps a file from being fetched; None if nothing."""
         if attrs.type not in (REGULAR, UNKNOWN):
             return FOLDER if attrs.type == DIRECTORY else SPECIAL
-        if keeper.count + len(self._flying) >= self._collect.max_files:
-            return f"over the limit of {self._collect.max_files:,} files"
-        return self._too_big if (attrs.size or 0) > self._left(keeper) else None
+        count = keeper.count + len(self._flying) + 1
+        size = self._collect.max_bytes - self._left(keeper) + (attrs.size or 0)
+        return self._collect.excess(count, size)
 
     def _left(self, keeper: Keeper) -> int:
         """How many bytes may still be asked for."""
         return self._collect.max_bytes - keeper.size - sum(self._flying.values())
-
-    @property
-    def _too_big(self) -> str:
-        return f"over the limit of {format_size(self._collect.max_bytes)} in all"
 
     async def _fetch(self, file: asyncssh.SFTPClientFile, keeper: Keeper, name: bytes) -> None:
         attrs = await self._link.answer(file.stat())
@@ -199,7 +193,7 @@ class Fetching:
             await asyncio.to_thread(writing.read)
             self._flying[name] = max(size, writing.offset)
             if not await self._copy(file, writing, keeper, name, size):
-                writing.give_up(self._too_big)
+                writing.give_up(self._collect.too_big)
                 return
             is_same = _known(await self._link.answer(file.stat())) == (size, mtime)
             has_changed = not is_same or (size > 0 and writing.offset != size)

@@ -8,15 +8,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from ...core.artifact import ANY_DEPTH, is_pattern, matches, parts_of
+from ...core.collect import MOST_NAMES, MOST_NAMES_BYTES
 
 if TYPE_CHECKING:
     import asyncssh
 
     from .link import Link
-
-MAX_NAMES: Final = 200_000
-MAX_NAMES_BYTES: Final = 32 << 20
-"""Of all the names that are looked at for one node."""
 
 CLOSE_S: Final = 5.0
 
@@ -48,7 +45,7 @@ class Walk:
     """Looks for files below *base*. Links are followed where a glob names them, else never."""
 
     def __init__(
-        self, link: Link, sftp: asyncssh.SFTPClient, base: bytes, *, most_names: int = MAX_NAMES
+        self, link: Link, sftp: asyncssh.SFTPClient, base: bytes, *, most_names: int = MOST_NAMES
     ) -> None:
         import asyncssh
 
@@ -137,7 +134,7 @@ class Walk:
     def _count(self, name: bytes) -> None:
         self._names += 1
         self._bytes += len(name)
-        if self._names > self._most_names or self._bytes > MAX_NAMES_BYTES:
+        if self._names > self._most_names or self._bytes > MOST_NAMES_BYTES:
             raise TooMany
 
 

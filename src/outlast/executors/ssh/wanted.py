@@ -6,11 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from ...artifacts import Collection
+from ...artifacts import Collection, Summary
 from ...core.collect import Collect, collect_from_json, collect_to_json
 from ...core.job import JobSpec
 from ...core.limits import from_epoch_ms, from_ms, to_epoch_ms
-from ...core.state import Reason
 
 
 class Wanted:
@@ -55,32 +54,26 @@ class Wanted:
 
     def after(self, ended: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Return what is to be noted with the end of the command: that it is to be begun, or not."""
-        collect, reason = self.collect, ended["reason"]
-        is_complete = reason is None and ended["code"] == 0
-        is_due = is_complete or (collect.on == "end" and reason != Reason.CANCELLED)
-        return {"collecting": to_epoch_ms(now)} if collect.globs and is_due else {}
+        collect = self.collect
+        is_due = collect.globs and collect.is_due(ended["code"], ended["reason"])
+        return {"collecting": to_epoch_ms(now)} if is_due else {}
 
     def done(self, collection: Collection) -> None:
         """All that will ever be here is here."""
         if self.is_under_way:
-            count, error = len(collection.here), collection.error
-            self._note(collected={"count": count, "skipped": collection.skipped, "error": error})
+            self._note(collected=dict(vars(collection.summary)))
 
     # What came of it ------------------------------------------------------------------------
 
     @property
     def left_out(self) -> str | None:
         """What is to be said of files that were wanted and are not here."""
-        collected = self._known.get("collected", {"error": None, "skipped": 0})
-        if collected["error"] is not None:
-            return f"not all files were collected: {collected['error']}"
-        count = collected["skipped"]
-        return f"{count} {'file was' if count == 1 else 'files were'} left out" if count else None
+        return Summary(**self._known.get("collected", {})).left_out
 
     @property
     def missing(self) -> str | None:
         """What is wrong where there had to be files, and are none."""
         collected = self._known.get("collected")
-        if collected is None or collected["count"] or not self.collect.required:
+        if collected is None or not self.collect.required:
             return None
-        return f"ArtifactsMissing: {self.left_out or 'no file on the host matches'}"
+        return Summary(**collected).missing("on the host")

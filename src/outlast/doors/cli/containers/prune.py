@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def prune(caller: Caller, yes: bool) -> int:
     """
-    Remove the containers that nobody will come for.
+    Remove the containers that nobody will come for, and their volumes.
 
     Those of homes or jobs that are gone, or of attempts that are over, found by their label
     outlast.home in this machine's engine. What a job still needs, of whatever home, is never
@@ -34,15 +34,13 @@ def prune(caller: Caller, yes: bool) -> int:
 
     there = survey()
     going = [each for each in there if each.state == "left"]
-    removed = []
+    removed: list[Left] = []
     if going and (yes or _is_agreed(caller, going)):
         for each in going:
-            remove(each.name)
-            removed.append(each.name)
+            remove(each)
+            removed.append(each)
     caller.answer(
-        lambda: {
-            "containers": [{**each._asdict(), "removed": each.name in removed} for each in there]
-        },
+        lambda: {"containers": [{**each._asdict(), "removed": each in removed} for each in there]},
         lambda: _text(there, removed),
     )
     return 0
@@ -53,15 +51,16 @@ def _is_agreed(caller: Caller, going: list[Left]) -> bool:
         caller.say("nothing is removed without --yes")
         return False
     for each in going:
-        caller.say(f"{each.name}  of {each.home}")
+        caller.say(f"{each.kind} {each.name}  of {each.home}")
     return click.confirm("Remove them?", err=True)
 
 
-def _text(there: tuple[Left, ...], removed: list[str]) -> str:
+def _text(there: tuple[Left, ...], removed: list[Left]) -> str:
     from ....framework.plain import plain
 
     lines = [
-        f"{'removed' if each.name in removed else each.state:<8} {plain(each.name)}  {plain(each.home)}"
+        f"{'removed' if each in removed else each.state:<8} {each.kind:<9} {plain(each.name)}"
+        f"  {plain(each.home)}"
         for each in there
     ]
     return "\n".join(lines) or "there are no containers of Outlast's"
