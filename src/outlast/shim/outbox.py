@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .container import CONFLICT, NOT_FOUND, NotBegun
+from .container import NOT_FOUND, NotBegun
 from .engine import Engine, EngineError
 from .failpoint import reach
 from .sleep import mono_ms
@@ -69,11 +69,13 @@ class Outbox:
             raise NotBegun("engine_error", words) from None
 
     def _make_helper(self) -> None:
+        path = f"/containers/create?name={self._name}"
         try:
-            self._engine.ask("POST", f"/containers/create?name={self._name}", self._body)
-        except EngineError as error:
-            if error.status != CONFLICT:  # it is there: of somebody who was killed
-                raise
+            self._engine.ask("POST", path, self._body)
+        except EngineError:
+            # It may be there, of somebody who was killed: engines differ in how they say so.
+            self._remove(f"/containers/{self._name}?force=1")
+            self._engine.ask("POST", path, self._body)
 
     def remove(self) -> None:
         """

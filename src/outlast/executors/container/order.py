@@ -59,7 +59,7 @@ def order_of(launch: Launch, home: str, floor_bytes: int) -> dict[str, Any]:
         "body": _body(launch, container, labels, f"{folder}/in" if files else None),
     }
     if spec.collect is not None:
-        add_outbox(order, spec.collect, container)
+        add_outbox(order, spec.collect)
     return order
 
 
