@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -24,6 +24,15 @@ JOBS_OWN: Final = frozenset(
 
 CLEAN: Final = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR", "PATH")
 """What `clean_env` keeps."""
+
+REACHES: Final = (
+    *("SSH_AUTH_SOCK", "OUTLAST_SSH_CONFIG"),
+    *("OUTLAST_CONTAINER_ENGINE", "DOCKER_HOST", "CONTAINER_HOST", "XDG_RUNTIME_DIR"),
+)
+"""How hosts and engines are reached from here."""
+
+ELSEWHERE: Final = ("on", "session", "container")
+"""Keys of a job that runs there."""
 
 SUPERVISORS_OWN: Final = (*CLEAN, "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "PYTHONPATH")
 
@@ -256,6 +265,27 @@ def capture_caller(*, clean: bool = False, env: Mapping[str, str] | None = None)
             except (OSError, ValueError):
                 continue
     return Captured(env=own, umask=_umask(), rlimits=rlimits, cwd=_cwd())
+
+
+class ServersOwn:
+    """
+    What commands inherit that were asked for over a network: nothing of who asked. They start in
+    this user's home, with the little that a command needs to find its way (`CLEAN`).
+    """
+
+    def __init__(self) -> None:
+        from dataclasses import replace
+
+        self._captured = replace(capture_caller(clean=True), cwd=os.path.expanduser("~"))
+
+    def for_jobs(self, specs: Iterable[Mapping[str, Any]]) -> Captured:
+        """Return what these jobs inherit: also how hosts and engines are reached, if any is meant."""
+        from dataclasses import replace
+
+        if all(not spec.get(place) for spec in specs for place in ELSEWHERE):
+            return self._captured
+        reaches = {name: os.environ[name] for name in REACHES if name in os.environ}
+        return replace(self._captured, env={**self._captured.env, **reaches})
 
 
 def _cwd() -> str:

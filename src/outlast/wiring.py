@@ -24,8 +24,10 @@ from .store import open_sessions, open_store
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .engine.hub import Hub
     from .ports.executor import Capabilities, Executor
     from .ports.store import Store
+    from .ports.supervision import Supervision
 
 TAKE_OVER: Final = timedelta(seconds=15)
 """How long an older supervisor is given to leave, before a migration."""
@@ -57,12 +59,36 @@ def make_service(settings: Settings, address: Address | None = None) -> Service:
     home = Home(settings.home)
     home.check()
     link = make_link(settings)
+    store = open_for_use(home, link)
+    return _service(store, link, home, address or make_address(settings))
+
+
+def make_hub(settings: Settings, address: Address) -> tuple[Service, Hub]:
+    """
+    Return the verbs for a process that serves many at once from an event loop, and the hub by
+    which they wait there.
+
+    Raises:
+        HomeRefused: The home or its database cannot be used from here, and why.
+    """
+    from .engine.hub import Hub, Supervised
+    from .ports.store import Query
+
+    home = Home(settings.home)
+    home.check()
+    link = make_link(settings)
+    store = open_for_use(home, link)
+    hub = Hub(link, home.path, lambda: bool(store.find(Query(unsettled=True, limit=1)).jobs))
+    return _service(store, Supervised(link, hub), home, address), hub
+
+
+def _service(store: Store, supervision: Supervision, home: Home, address: Address) -> Service:
     return Service(
-        open_for_use(home, link),
-        link,
+        store,
+        supervision,
         SystemClock(),
         home,
-        address or make_address(settings),
+        address,
         capabilities=capabilities,
         open_sessions=lambda: open_sessions(home.database),
     )
@@ -261,7 +287,7 @@ def supervise(settings: Settings) -> bool:
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
     )
-    _raise_limits()
+    raise_limits()
     os.chdir("/")
     os.umask(0o077)
     tells_starter = os.environ.pop(READY_VARIABLE, None) is not None
@@ -335,7 +361,7 @@ def _cut_log(home: Home) -> None:
         pass
 
 
-def _raise_limits() -> None:
+def raise_limits() -> None:
     """
     Lift what the first caller had set for itself: it is not to hold for who comes after it.
 

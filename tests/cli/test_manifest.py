@@ -72,6 +72,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
         *("convert", "containers prune"),
         *(f"hosts {verb}" for verb in ("list", "check", "trust", "clean")),
         *(f"session {verb}" for verb in ("open", "list", "show", "close")),
+        "serve",
         *(f"supervisor {verb}" for verb in ("status", "stop", "install", "run")),
         "framework check",
         *("doctor", "manifest"),
@@ -134,8 +135,9 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
     }
 
     described = {each["name"]: each["data_schema"] for each in manifest["commands"]}
-    # Where there is an engine to ask: tests/containers/test_execute.py
-    assert set(calls) | {"containers prune"} == {
+    # Where there is an engine to ask: tests/containers/test_execute.py; and
+    # what answers once and stays: tests/http/test_serve.py
+    assert set(calls) | {"containers prune", "serve"} == {
         name for name, schema in described.items() if schema
     }
     for name, call in calls.items():

@@ -104,7 +104,7 @@ def test_an_unknown_option_before_the_command_is_explained(cli: Cli) -> None:
         (("-v",), "See: outlast --help"),
         (("submit",), "Put it behind --, as in: outlast submit -- make -j8"),
         (("batch",), "See: outlast batch --help"),
-        (("serve",), "See: outlast --help"),
+        (("summon",), "See: outlast --help"),
         (("mcp",), "See: outlast --help"),
         (("job",), "See: outlast job --help"),
         (("supervisor",), "See: outlast supervisor --help"),

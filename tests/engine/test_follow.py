@@ -13,7 +13,7 @@ import pytest
 from outlast.core.job import Job, JobId, JobSpec, Node
 from outlast.core.state import JobStatus, NodeStatus
 from outlast.engine.follow import PIECE_BYTES, PIECES_A_TURN, Follow, Following, Piece
-from outlast.engine.growth import Growth
+from outlast.engine.inotify import Inotify
 from outlast.errors import InvalidRequest
 from outlast.testing.clock import FakeClock
 
@@ -230,10 +230,10 @@ def test_a_tick_gives_the_job(folder: Path) -> None:
 def test_what_cannot_be_watched_is_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no inotify, from time to time."""
 
-    def blind(self: Growth) -> None:
+    def blind(self: Inotify) -> None:
         self.fd = None
 
-    monkeypatch.setattr(Growth, "__init__", blind)
+    monkeypatch.setattr(Inotify, "__init__", blind)
     acts: Iterator[Callable[[World], None]] = iter([printed(b"one"), printed(b"two")])
     world = World(folder)
     world.job = RUNNING

@@ -156,6 +156,10 @@ class Server:
                 self._watchers.add(watched, writer)
                 self._supervisor.wake()
                 return {"ok": True}
+            case {"op": "watch", "all": True}:
+                self._watchers.add_to_all(writer)
+                self._supervisor.wake()
+                return {"ok": True}
             case {"op": "sync"}:
                 await self._supervisor.catch_up()
                 return {"ok": True}

@@ -66,6 +66,7 @@ class Supervisor:
         self._captures = captures
         self._boot_id = boot_id
         self._is_watched = is_watched
+        self._tell = on_change
         self._ledger = Ledger(store, on_change)
         self._turns = Turns(max_running)
         self._pace = Pace()
@@ -214,6 +215,7 @@ class Supervisor:
                 if job.id not in self._seen:
                     self._seen.add(job.id)
                     await self._take_up(job)
+                    self._tell(job.id)
             self._cursor, has_more = page.resume, page.next_cursor is not None
         if is_first:
             self._captures.sweep_forgotten(self._clock.now())

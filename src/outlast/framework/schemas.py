@@ -141,6 +141,18 @@ JOB: Final = object_of(
     },
 )
 
+SESSION: Final = object_of(
+    {
+        **dict.fromkeys(("session", "session_id", "host"), TEXT),
+        "state": {"enum": ["idle", "queued", "running", "closed"]},
+        "running": or_null("string"),
+        "queued": list_of(TEXT),
+        "last_job": or_null("string"),
+        "created_at": {"type": "string", "format": "date-time"},
+        **dict.fromkeys(("last_used_at", "closed_at"), TIME),
+    }
+)
+
 DESCRIPTOR: Final = object_of(
     {
         name: JOB["properties"][name]

@@ -38,6 +38,7 @@ TABLE: Final = {
     "containers": (f"{HERE}.app:containers", "What jobs have left in this machine's engine."),
     "hosts": (f"{HERE}.app:hosts", "The machines that jobs run on over SSH."),
     "session": (f"{HERE}.app:session", "Commands one after another on one host."),
+    "serve": ("outlast.doors.http.command:serve", "Serve the jobs over HTTP."),
     "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
     "framework": (f"{HERE}.app:framework", "For whoever writes tools with job commands."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and say what would help."),

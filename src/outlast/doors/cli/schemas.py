@@ -8,7 +8,6 @@ from ...core.state import JobStatus
 from ...framework import schemas as jobs
 from ...framework.schemas import (
     TEXT,
-    TIME,
     WHOLE,
     YES_NO,
     Schema,
@@ -70,18 +69,6 @@ ROUTES: Final = object_of(
     }
 )
 
-SESSION: Final = object_of(
-    {
-        **dict.fromkeys(("session", "session_id", "host"), TEXT),
-        "state": {"enum": ["idle", "queued", "running", "closed"]},
-        "running": or_null("string"),
-        "queued": list_of(TEXT),
-        "last_job": or_null("string"),
-        "created_at": {"type": "string", "format": "date-time"},
-        **dict.fromkeys(("last_used_at", "closed_at"), TIME),
-    }
-)
-
 SCHEMAS: Final[Schema] = {
     **jobs.SCHEMAS,
     "check": object_of(
@@ -106,8 +93,9 @@ SCHEMAS: Final[Schema] = {
             | {"type": ["object", "null"]},
         }
     ),
-    "session": SESSION,
+    "session": jobs.SESSION,
     "sessions": object_of({"items": list_of(ref("session"))}),
+    "serving": object_of({"url": TEXT, "pid": WHOLE, "token_file": TEXT}),
     "stopped": object_of({"stopped": YES_NO, "pid": or_null("integer")}),
     "trusted": object_of(
         {
@@ -241,6 +229,7 @@ OF_COMMAND: Final = {
     "session show": "session",
     "session close": "session",
     "session list": "sessions",
+    "serve": "serving",
     "supervisor status": "supervisor",
     "supervisor stop": "stopped",
     "supervisor install": "installed",

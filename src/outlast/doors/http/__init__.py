@@ -1,0 +1,1 @@
+"""The HTTP service: the verbs as routes, for whoever has a token."""

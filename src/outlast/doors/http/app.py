@@ -1,0 +1,73 @@
+"""The application: its routes, over one home."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import FastAPI
+from fastapi.requests import Request
+from fastapi.responses import JSONResponse
+from starlette.responses import Response
+
+from ...engine import verbs
+from ...version import __version__
+from . import artifacts, events, jobs, models, output, sessions
+from .answers import json_answer
+from .problems import add_problems
+
+if TYPE_CHECKING:
+    from .served import Served
+
+DESCRIPTION: Final = "Runs work that takes longer than its caller is willing to wait."
+
+
+def make_app(there: Served) -> FastAPI:
+    """Return the application. It does not look at tokens: that is for what stands before it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        keeping = asyncio.create_task(there.hub.run())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
+
+    app = FastAPI(
+        title="Outlast",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.served = there
+    add_problems(app)
+    for room in (jobs, output, events, artifacts, sessions):
+        app.include_router(room.router)
+
+    @app.get("/healthz", operation_id="healthz", tags=["service"], **models.health)
+    async def healthz() -> Response:
+        """Tell that this process answers."""
+        return json_answer({"status": "ok"})
+
+    @app.get("/readyz", operation_id="readyz", tags=["service"], **models.health)
+    async def readyz() -> Response:
+        """Tell that jobs can be read and stored: 503 otherwise."""
+        await asyncio.to_thread(there.service.list, verbs.List(limit=1))
+        return json_answer({"status": "ready"})
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi(_: Request) -> Response:
+        return JSONResponse(app.openapi())
+
+    def documented() -> dict[str, Any]:
+        return models.document(app)
+
+    app.openapi = documented  # type: ignore[method-assign]  # as FastAPI's own manual has it
+    return app

@@ -1,0 +1,85 @@
+"""Where the service listens: an address, or a socket in the file system."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import stat
+
+from ...errors import InvalidRequest, Unavailable
+
+BACKLOG = 2048
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches *host*."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """
+    Return a socket at *host* and *port*; 0 is any port that is free.
+
+    Raises:
+        InvalidRequest: The address is none of this machine's.
+
+        Unavailable: Somebody else listens there.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        raise InvalidRequest(f"host: {host!r:.80} is no address") from None
+    family, _, _, _, address = found[0]
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        raise Unavailable(
+            f"{host} port {port} cannot be listened at: {error.strerror}",
+            suggestion="Take another one: --port 0 finds one that is free",
+        ) from None
+    return listening
+
+
+def bind_unix(path: str) -> socket.socket:
+    """
+    Return a socket at *path*, for this user alone. One that a dead service left is replaced.
+
+    Raises:
+        Unavailable: Somebody listens there, or there is something else.
+    """
+    if os.path.lexists(path):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise Unavailable(f"{path} is there, and is no socket")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            try:
+                probe.connect(path)
+            except OSError:
+                os.unlink(path)
+            else:
+                raise Unavailable(f"Somebody listens at {path} already")
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listening.bind(path)
+    except OSError as error:
+        listening.close()
+        raise Unavailable(f"{path} cannot be listened at: {error.strerror or error}") from None
+    finally:
+        os.umask(before)
+    return listening
+
+
+def url_of(listening: socket.socket) -> str:
+    """Return where callers reach it: `http://HOST:PORT`, or `unix:PATH`."""
+    name = listening.getsockname()
+    if listening.family == socket.AF_UNIX:
+        return f"unix:{os.path.abspath(name)}"
+    host = f"[{name[0]}]" if listening.family == socket.AF_INET6 else name[0]
+    return f"http://{host}:{name[1]}"

@@ -1,0 +1,277 @@
+"""
+What each route takes and gives, for the OpenAPI document. The schemas of answers are those to
+which the command line's are held, so that both doors say the same.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.responses import Response
+
+from ...core.spec import CLOCKS
+from ...framework import schemas as of_jobs
+from ...framework.schemas import (
+    TEXT,
+    WHOLE,
+    YES_NO,
+    Schema,
+    list_of,
+    object_of,
+    or_null,
+)
+from .problems import MEDIA_TYPE as PROBLEM_TYPE
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+Doc = dict[str, Any]
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+MAPPING: Final[Schema] = {"type": "object", "additionalProperties": TEXT}
+COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+FREE: Final[Schema] = {"type": "object", "additionalProperties": True}
+
+_SPEC_KEYS: Final[Schema] = {
+    "command": {**list_of(TEXT), "description": "The program and its arguments."},
+    "shell": {**TEXT, "description": "A line for /bin/sh -c, in place of a command."},
+    "script": {**TEXT, "description": "A program's text, in place of a command."},
+    "runtime": {**TEXT, "description": "What runs the script, where it has no #! line."},
+    "on": {**list_of(TEXT), "description": "Hosts and groups of hosts; each host is a node."},
+    "hosts": {**FREE, "description": "What is known of hosts, by name."},
+    "container": {**FREE, "description": "The container to run it in: `image` and more."},
+    "name": {**TEXT, "maxLength": 255},
+    "labels": {**MAPPING, "maxProperties": 64},
+    "env": MAPPING,
+    "secret_env": {**MAPPING, "description": "Variable to reference, such as secret:NAME."},
+    "clean_env": YES_NO,
+    "cwd": TEXT,
+    "stdin": {**TEXT, "description": "A file of the server's to read from."},
+    **{f"{name}_ms": {"type": "integer", "minimum": 0} for name in CLOCKS},
+    **{name: {"type": ["string", "number"]} for name in CLOCKS},
+    "limits": FREE,
+    "on_output_limit": {"enum": ["stop", "discard"]},
+    "leftovers": {"enum": ["stop", "wait"]},
+    "collect": {"type": ["object", "array", "string"]},
+    "max_parallel": {"type": "integer", "minimum": 1},
+    "dialogue": list_of(FREE),
+    "connection_bound": YES_NO,
+    "queue": TEXT,
+    "queue_width": {"type": "integer", "minimum": 1},
+    "session": TEXT,
+}
+_STDIN: Final[Schema] = {
+    "stdin_text": {**TEXT, "description": "What the command reads."},
+    "stdin_base64": {**TEXT, "description": "The same, for bytes that are no text."},
+}
+
+SCHEMAS: Final[Schema] = {
+    **{
+        name: of_jobs.SCHEMAS[name]
+        for name in ("job", "node", "result", "page", "artifact", "artifacts", "deleted")
+    },
+    "spec": object_of({}, _SPEC_KEYS),
+    "submission": {
+        "anyOf": [
+            object_of({}, _SPEC_KEYS | _STDIN),
+            object_of(
+                {"jobs": {**list_of(_ref("spec")), "minItems": 1}},
+                {"keys": list_of(or_null("string")), **_STDIN},
+            ),
+        ]
+    },
+    "batch": object_of({"items": list_of(_ref("job"))}),
+    "cancellation": object_of(
+        {
+            "job_id": TEXT,
+            "status": of_jobs.JOB["properties"]["status"],
+            "cancelled": YES_NO,
+            "message": TEXT,
+            "request_id": TEXT,
+        }
+    ),
+    "cancel": object_of({}, {"nodes": list_of(COUNT), "grace_ms": COUNT, "wait_stopped_ms": COUNT}),
+    "session": of_jobs.SESSION,
+    "sessions": object_of({"items": list_of(_ref("session"))}),
+    "open_session": object_of({"name": TEXT, "on": TEXT}, {"hosts": FREE}),
+    "close_session": object_of({}, {"cancel": YES_NO}),
+    "health": object_of({"status": TEXT}),
+    "problem": {
+        **object_of(
+            {
+                **dict.fromkeys(("type", "title", "detail", "code", "request_id"), TEXT),
+                "status": WHOLE,
+                "retryable": YES_NO,
+            },
+            {"faults": list_of(TEXT), "suggestion": TEXT, "job_id": TEXT},
+        ),
+        "description": "RFC 9457; `code` is what programs go by, `faults` all that is wrong.",
+    },
+}
+
+PROBLEMS: Final = {
+    400: "The request is malformed.",
+    401: "No valid token.",
+    403: "The token may not do this.",
+    404: "There is no such thing.",
+    409: "It has not ended.",
+    410: "There was one; its retention is over, or it was deleted.",
+    413: "The body or a header is too large.",
+    415: "The body is not application/json.",
+    416: "The range begins where nothing is.",
+    422: "Something is wrong with it, or its key stands for another payload.",
+    429: "Too many requests.",
+    503: "The store or the supervisor is out of reach; try again.",
+}
+ALWAYS: Final = (400, 401, 403, 413, 422, 429, 503)
+"""What any route may answer."""
+
+
+def header(name: str, says: str, schema: Schema = TEXT) -> Doc:
+    """Return a request header as OpenAPI has it."""
+    return {"name": name, "in": "header", "required": False, "description": says, "schema": schema}
+
+
+def _sends(**headers: str) -> Doc:
+    return {
+        name.replace("_", "-"): {"description": says, "schema": TEXT}
+        for name, says in headers.items()
+    }
+
+
+def _json(name: str, says: str, headers: Doc | None = None) -> Doc:
+    told = {"description": says, "content": {"application/json": {"schema": _ref(name)}}}
+    return told | ({"headers": headers} if headers else {})
+
+
+def _bytes(says: str, media_type: str, headers: Doc | None = None) -> Doc:
+    schema = {"type": "string"} if media_type.startswith("text/") else {"format": "binary"}
+    told: Doc = {
+        "description": says,
+        "content": {media_type: {"schema": {"type": "string", **schema}}},
+    }
+    return told | ({"headers": headers} if headers else {})
+
+
+def _doc(
+    answers: dict[int, Doc],
+    *problems: int,
+    body: str | None = None,
+    needs_body: bool = True,
+    parameters: tuple[Doc, ...] = (),
+) -> Doc:
+    """Return what FastAPI is told of one route."""
+    refusals = {
+        status: {
+            "description": PROBLEMS[status],
+            "content": {PROBLEM_TYPE: {"schema": _ref("problem")}},
+        }
+        for status in sorted({*ALWAYS, *problems})
+    }
+    extra: Doc = {"parameters": list(parameters)} if parameters else {}
+    if body is not None:
+        content = {"application/json": {"schema": _ref(body)}}
+        extra["requestBody"] = {"content": content, "required": needs_body}
+    return {
+        "response_class": Response,
+        "status_code": next(iter(answers)),
+        "responses": {**answers, **refusals},
+        "openapi_extra": extra,
+    }
+
+
+_PREFER: Final = header(
+    "Prefer", "`wait=N`: answer when it has ended, or after N (at most 60) seconds."
+)
+_WAITED: Final = {"Retry_After": "Seconds.", "Preference_Applied": "The wait in force."}
+_JOB_ID: Final = {"name": "job_id", "in": "path", "required": True, "schema": TEXT}
+_TAGGED: Final = _sends(ETag="Of this state of the job.", **_WAITED)
+
+submit: Final = _doc(
+    {
+        202: {
+            "description": "Stored. A job, or `items` for many.",
+            "content": {"application/json": {"schema": {"anyOf": [_ref("job"), _ref("batch")]}}},
+            "headers": _sends(
+                Location="Where to ask.", Idempotency_Replayed="Known already.", **_WAITED
+            ),
+        },
+        200: {
+            "description": "It has ended within the wait.",
+            "content": {"application/json": {"schema": {"anyOf": [_ref("job"), _ref("batch")]}}},
+        },
+    },
+    404, 410, 415,
+    body="submission",
+    parameters=(
+        _PREFER,
+        header(
+            "Idempotency-Key",
+            "What makes this request itself: again with the same key, it is the same job,"
+            " until that is forgotten 30 days after its retention.",
+            {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        ),
+    ),
+)  # fmt: skip
+page: Final = _doc({200: _json("page", "A page.")})
+get: Final = _doc(
+    {200: _json("job", "The job.", _TAGGED), 304: {"description": "As the caller has it."}},
+    404, 410,
+    parameters=(_JOB_ID, _PREFER, header("If-None-Match", "The `ETag` of what the caller has.")),
+)  # fmt: skip
+cancel: Final = _doc(
+    {200: _json("cancellation", "Cancelled, or over already.")},
+    404, 410, 415,
+    body="cancel",
+    needs_body=False,
+)  # fmt: skip
+delete: Final = _doc({200: _json("deleted", "Gone.")}, 404, 409, 410)
+retry: Final = _doc({202: _json("job", "The new job.")}, 404, 409, 410, 415)
+output: Final = _doc(
+    {
+        200: _bytes(
+            "The bytes.", "application/octet-stream", _sends(X_Next_Offset="Where to go on.")
+        ),
+        206: _bytes("The range.", "application/octet-stream"),
+    },
+    404, 410, 416,
+    parameters=(header("Range", "`bytes=FIRST-LAST`, in place of the parameters."),),
+)  # fmt: skip
+artifacts: Final = _doc({200: _json("artifacts", "What was collected.")}, 404, 410)
+artifact: Final = _doc({200: _bytes("The file.", "application/octet-stream")}, 404, 410)
+zipped: Final = _doc({200: _bytes("The zip.", "application/zip")}, 404, 410)
+events: Final = _doc(
+    {200: _bytes("Server-sent events.", "text/event-stream")},
+    404, 410,
+    parameters=(header("Last-Event-ID", "The `id` to go on from."),),
+)  # fmt: skip
+all_events: Final = _doc({200: _bytes("Server-sent events.", "text/event-stream")}, 404, 410)
+opened: Final = _doc({201: _json("session", "Open.")}, 409, 415, body="open_session")
+session: Final = _doc({200: _json("session", "The session.")}, 404)
+sessions: Final = _doc({200: _json("sessions", "The sessions.")})
+closed: Final = _doc(
+    {200: _json("session", "Closed.")}, 404, 409, 415, body="close_session", needs_body=False
+)
+health: Final = _doc({200: _json("health", "So it is.")})
+
+
+def document(app: FastAPI) -> Doc:
+    """Return the OpenAPI document of *app*, made once."""
+    if not app.openapi_schema:
+        from fastapi.openapi.utils import get_openapi
+
+        made = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        components = made.setdefault("components", {})
+        schemas = json.loads(json.dumps(SCHEMAS).replace('"#/schemas/', '"#/components/schemas/'))
+        components["schemas"] = schemas
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        made["security"] = [{"token": []}]
+        app.openapi_schema = made
+    return app.openapi_schema

@@ -1,0 +1,129 @@
+"""From the body of `POST /jobs` to the verb: all that can be wrong with it, told at once."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from ...core.job import Job
+from ...core.parse import read_spec
+from ...core.principal import Principal
+from ...engine import verbs
+from ...engine.preflight import read_request
+from ...engine.secrets import resolve_secrets
+from ...errors import Forbidden, InvalidRequest
+from ...home import Home
+from ...inventory import for_hosts, load_inventory, with_ssh_config
+from ...wiring import capabilities
+
+if TYPE_CHECKING:
+    from ...core.inventory import Inventory
+    from .served import Served
+
+MAX_JOBS: Final = 10_000
+NOT_ASKED_FOR: Final = ("retry_of", "session_id")
+"""Keys of a stored spec that are ours to set."""
+
+
+def submission(
+    there: Served, asker: Principal, body: dict[str, Any], key: str | None
+) -> verbs.Submit:
+    """
+    Return the verb for one job, or for all of `{"jobs": [...], "keys": [...]}`. Reads files and
+    may block: for a thread.
+
+    *key* is the header's: for many jobs, each that has none of its own gets it with its position.
+
+    Raises:
+        InvalidRequest: Something is wrong with it; every fault is listed.
+
+        Forbidden: The caller may not ask for this.
+    """
+    faults: list[str] = []
+    stdin = _stdin(body, faults)
+    keys: list[str | None] = [key]
+    given: Sequence[Any] = [body]
+    if "jobs" in body:
+        given = body.pop("jobs")
+        keys = _keys(body.pop("keys", None), given, key, faults)
+        faults += [f"{name!r:.80} is not a key beside jobs" for name in body]
+    if not isinstance(given, list) or not given or len(given) > MAX_JOBS:
+        raise InvalidRequest(f"jobs is a list of 1 to {MAX_JOBS:,} jobs", *faults)
+    if not all(isinstance(each, Mapping) for each in given):
+        raise InvalidRequest("each of jobs is an object", *faults)
+    for each in given:
+        faults += [
+            f"{name!r} is not a key of a job's spec" for name in NOT_ASKED_FOR if name in each
+        ]
+    given, captured = for_hosts(given, there.inherited.for_jobs(given), there.settings)
+    _check_allowed(asker, given, load_inventory(there.settings))
+    specs, secrets = read_request(given, captured, capabilities, faults)
+    return verbs.Submit(
+        specs=specs,
+        captured=captured,
+        secrets=secrets,
+        stdin=stdin,
+        keys=tuple(keys),
+        principal=asker.name,
+    )
+
+
+def repetition(there: Served, asker: Principal, old: Job) -> verbs.Retry:
+    """Return the verb that submits the spec of *old* again. Raises as `submission` does."""
+    held = f"{Home(there.settings.home).files(old.id)}/stdin"
+    spec = replace(old.spec, stdin=None) if old.spec.stdin == held else old.spec
+    if refused := asker.faults(spec, load_inventory(there.settings)):
+        raise _forbidden(refused)
+    places = {"on": spec.on, "session": spec.session, "container": spec.container}
+    return verbs.Retry(
+        job_id=old.id,
+        captured=with_ssh_config(there.inherited.for_jobs([places]), there.settings),
+        secrets=resolve_secrets([spec]),
+        principal=asker.name,
+    )
+
+
+def _stdin(body: dict[str, Any], faults: list[str]) -> bytes | None:
+    text, encoded = body.pop("stdin_text", None), body.pop("stdin_base64", None)
+    if text is None and encoded is None:
+        return None
+    if text is not None and encoded is not None:
+        faults.append("stdin_text and stdin_base64 exclude each other: give one")
+    try:
+        if text is not None:
+            return str.encode(text)
+        return base64.b64decode(encoded, validate=True)
+    except (TypeError, UnicodeEncodeError):
+        faults.append("stdin_text and stdin_base64 are text")
+    except (binascii.Error, ValueError):
+        faults.append("stdin_base64 is not base64")
+    return None
+
+
+def _keys(said: object, given: object, key: str | None, faults: list[str]) -> list[str | None]:
+    count = len(given) if isinstance(given, list) else 0
+    own: list[Any] = [None] * count if said is None else said if isinstance(said, list) else []
+    if len(own) != count or not all(each is None or isinstance(each, str) for each in own):
+        faults.append("keys is a list with a key, or null, for each of jobs")
+        return [None] * count
+    derived = [None if key is None else f"{key}#{position}" for position in range(count)]
+    return [mine if mine is not None else of for mine, of in zip(own, derived, strict=True)]
+
+
+def _check_allowed(
+    asker: Principal, given: Sequence[Mapping[str, Any]], inventory: Inventory
+) -> None:
+    """Refuse what the caller may not ask for, before its secrets are looked up."""
+    refused: dict[str, None] = {}
+    for each in given:
+        # What is not sound of it is left out here, and refused by whoever reads it next.
+        refused.update(dict.fromkeys(asker.faults(read_spec(each)[0], inventory)))
+    if refused:
+        raise _forbidden(refused)
+
+
+def _forbidden(refused: Sequence[str] | Mapping[str, None]) -> Forbidden:
+    return Forbidden("; ".join(refused))

@@ -1,0 +1,41 @@
+"""Every verb has its route, and every route stands in the documentation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx
+
+from outlast.engine.verbs import VERBS
+
+from .conftest import Caller
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "http.md"
+
+BY_ANOTHER_NAME = {"wait": "watch"}
+"""Waiting is a preference of `GET /jobs/ID`; for many, and for whatever comes, it is a stream."""
+
+
+def operations(ask: httpx.Client) -> dict[str, str]:
+    """Each operation's name, and its path."""
+    document = ask.get("/openapi.json").json()
+    return {
+        each["operationId"]: path
+        for path, methods in document["paths"].items()
+        for each in methods.values()
+    }
+
+
+def test_every_verb_has_a_route_that_is_documented(caller: Caller) -> None:
+    """Under its own name in the OpenAPI document, and with its path in the reference."""
+    known = operations(caller.client)
+    page = PAGE.read_text()
+    for path in known.values():
+        words = re.sub(r"\{(job_id|name|index|path)\}", lambda found: NAMES[found[1]], path)
+        assert f"{words}`" in page, words
+
+    assert set() == {BY_ANOTHER_NAME.get(verb, verb) for verb in VERBS} - set(known)
+
+
+NAMES = {"job_id": "ID", "name": "NAME", "index": "N", "path": "PATH"}
