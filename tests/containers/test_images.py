@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +17,7 @@ import pytest
 from outlast import Client
 from outlast.core.job import Job
 from outlast.doors.cli.schemas import SCHEMAS
+from outlast.framework.text import describe
 
 from ..cli.test_manifest import fits
 from ..rigs.engine import IMAGE, Engine, box, layer
@@ -23,6 +27,9 @@ from .conftest import Run, fate, over
 from .test_survival import keepers_of
 
 pytestmark = pytest.mark.slow  # each has a container made
+
+
+LOGIN = "user:a pass:word"
 
 
 @pytest.fixture
@@ -83,6 +90,109 @@ def pulling(
     job = submit(shell, container={"image": f"{slow.address}/{IMAGE}"}, **spec)
     eventually(slow.half_sent.is_set, "half of the layer")
     return job
+
+
+def test_a_pull_is_told_while_it_lasts(client: Client, slow: Registry, submit: Run) -> None:
+    """How many of the layers have come, and how much: in the job, and in what people are shown."""
+    job = pulling(client, slow, submit, "true")
+    told = eventually(lambda: re.search(r"of (\d) layers, (\d+) %", said(client, job)), "its words")
+    shown = describe(client.get(job.id))
+    slow.may_go_on.set()
+    job = over(client, job)
+
+    assert (2, 0) <= (int(told[1]), int(told[2])) < (3, 100)
+    assert f"pulling {slow.address}/{IMAGE}: " in shown
+    assert ("complete", None, 0) == fate(job)
+    assert None is client.describe(job)["message"]
+
+
+def said(client: Client, job: Job) -> str:
+    """Return what a job that is being prepared tells people."""
+    told = client.describe(client.get(job.id))
+    return str(told["message"]) if told["nodes"][0]["phase"] == "pulling_image" else ""
+
+
+class Logins:
+    """The user's logins, in a folder that the tests may write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+
+    def keep(self, config: str, registry: str, login: str) -> None:
+        """Keep a login as `docker login` does: in the file, or with a helper that is named there."""
+        user, _, password = login.partition(":")
+        if config == "auths":
+            told: object = {registry: {"auth": base64.b64encode(login.encode()).decode()}}
+        else:
+            told = "of-the-tests"
+            helper = self.folder / f"docker-credential-{told}"
+            answer = json.dumps({"ServerURL": registry, "Username": user, "Secret": password})
+            helper.write_text(
+                f"#!/bin/sh\nread asked; test $asked = {registry} && echo '{answer}'\n"
+            )
+            helper.chmod(0o755)
+        (self.folder / "config.json").write_text(json.dumps({config: told}))
+
+
+@pytest.fixture
+def logins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Logins:
+    """A caller's own folder of logins, and his PATH with a helper in it."""
+    logins = Logins(tmp_path / "logins")
+    monkeypatch.setenv("DOCKER_CONFIG", str(logins.folder))
+    monkeypatch.setenv("HOME", str(logins.folder))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("PATH", f"{logins.folder}:{os.environ['PATH']}")
+    return logins
+
+
+@pytest.mark.parametrize("config", ["auths", "credsStore"])
+def test_a_registry_that_wants_a_login(
+    config: str, engine: Engine, run: Run, logins: Logins, home: Path
+) -> None:
+    """The user's own is sent, from the file or the helper that keeps it, and stands nowhere."""
+    with serving(LOGIN) as registry:
+        registry.add(IMAGE, box(), layer("noise", os.urandom(1 << 20)))
+        image = f"{registry.address}/{IMAGE}"
+        absent = run("true", container={"image": image})
+        logins.keep(config, registry.address, "user:another one")
+        wrong = run("true", container={"image": image})
+        logins.keep(config, registry.address, LOGIN)
+        right = run("true", container={"image": image})
+        forget(engine, registry)
+
+    assert ("complete", None, 0) == fate(right)
+    for job in (absent, wrong):
+        assert ("failed", "image_unavailable", None) == fate(job)
+        assert re.search("auth", str(job.nodes[0].error)), job.nodes[0].error
+    password, encoded = LOGIN.partition(":")[2], base64.b64encode(LOGIN.encode())
+    kept = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
+    assert not any(password.encode() in data or encoded in data for data in kept)
+
+
+def test_a_login_that_cannot_be_had_is_told(run: Run, logins: Logins) -> None:
+    """Beside the engine's words, where it was wanted."""
+    (logins.folder / "config.json").write_text("{")
+    with serving(LOGIN) as registry:
+        job = run("true", container={"image": f"{registry.address}/{IMAGE}"})
+
+    assert ("failed", "image_unavailable", None) == fate(job)
+    assert f"without a login: {logins.folder}/config.json is no JSON" in str(job.nodes[0].error)
+
+
+def test_what_it_is_given_means_nothing_to_us(client: Client, run: Run) -> None:
+    """A variable of the container's own chooses neither the engine nor where logins are."""
+    given = {"DOCKER_HOST": "tcp://elsewhere:1", "OUTLAST_CONTAINER_ENGINE": "x", "HOME": "/none"}
+    job = run("echo $DOCKER_HOST $OUTLAST_CONTAINER_ENGINE $HOME", env=given)
+
+    assert b"tcp://elsewhere:1 x /none\n" == client.output(job.id)
+
+
+def test_the_limit_of_a_pull_holds_while_it_goes_on(slow: Registry, run: Run) -> None:
+    """An engine that has something to tell all the time puts nothing off."""
+    job = run("true", container={"image": f"{slow.address}/{IMAGE}"}, pull_timeout="2s")
+
+    assert ("failed", "pull_timeout", None) == fate(job)
 
 
 def test_the_time_in_the_queue_ends_with_the_turn(

@@ -25,8 +25,10 @@ FOR_HOSTS: Final = ("SSH_AUTH_SOCK", "OUTLAST_SSH_CONFIG", "HOME", "PATH")
 
 FOR_CONTAINERS: Final = (
     *("OUTLAST_CONTAINER_ENGINE", "DOCKER_HOST", "CONTAINER_HOST", "XDG_RUNTIME_DIR"),
+    *("HOME", "PATH", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_CONFIG_HOME"),
+    "DBUS_SESSION_BUS_ADDRESS",
 )
-"""All that a job in a container takes from there: which engine is meant."""
+"""All that a job in a container takes from there: which engine is meant, where its logins are."""
 
 
 class Admission:

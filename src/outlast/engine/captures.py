@@ -83,5 +83,8 @@ class Captures:
             if (value := captured.env.get(SECRET_MARK + reference)) is None:
                 return None
             secrets[reference] = value
+        if job.spec.container is not None:
+            # Its own variables are the container's: no DOCKER_HOST in there means our engine.
+            return replace(captured, env=env, secrets=secrets)
         env |= {name: secrets[reference] for name, reference in job.spec.secret_env.items()}
         return replace(captured, env={**env, **job.spec.env}, secrets=secrets)

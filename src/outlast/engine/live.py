@@ -25,13 +25,14 @@ def _live(job: Job, node: Node, folder_of: FolderOf) -> Node:
         return node
     folder = folder_of(job, node)
     percent, message = spool.read_progress(folder)
+    phase, words = spool.read_phase(folder)
     return replace(
         node,
         stdout_bytes=spool.output_size(folder, spool.STDOUT),
         stderr_bytes=spool.output_size(folder, spool.STDERR),
         progress_pct=percent,
-        message=message,
-        phase=spool.read_phase(folder),
+        message=message or words,
+        phase=phase,
     )
 
 

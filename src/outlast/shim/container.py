@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from .engine import Engine, EngineError, Stream, answer_of
@@ -86,29 +85,11 @@ class Container:
             self.may_exist = False
             raise refusal
 
-    def pull(self) -> Stream:
-        """Have the engine begin to pull its image, and return what it says of that."""
+    def pull(self, login: dict[str, str]) -> Stream:
+        """Have the engine begin to pull its image, with a *login*; return what it says of that."""
         # As it stands: what an image may be named is what a query may hold (RFC 3986, 3.4).
-        return self.engine.send("POST", f"/images/create?fromImage={self._order['image']}")
-
-    def read_pull(self, stream: Stream) -> None:
-        """
-        Read what the engine says of the pull.
-
-        Raises:
-            NotBegun: The image is not to be had.
-        """
-        try:
-            data = stream.read()
-        except EngineError as error:
-            raise NotBegun("image_unavailable", str(error)) from None
-        for line in data.splitlines():
-            try:
-                told = json.loads(line)
-            except ValueError:
-                continue  # cut in the middle: of a refusal comes the whole line by itself
-            if isinstance(told, dict) and (words := told.get("error")):
-                raise NotBegun("image_unavailable", str(words))
+        path = f"/images/create?fromImage={self._order['image']}"
+        return self.engine.send("POST", path, fields=login)
 
     def image(self) -> tuple[str, str | None]:
         """

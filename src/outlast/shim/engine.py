@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 PREFIX = "unix://"
 
 ANSWER_S = 60.0
 """How long one answer may take: to make a container on a busy disk takes seconds."""
+
+NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
 _RECV_BYTES = 1 << 18
 _MAX_HEAD_BYTES = 1 << 16
@@ -52,11 +56,17 @@ class Engine:
         return answer_of(self.send(method, path, body, wait_s=wait_s))
 
     def send(
-        self, method: str, path: str, body: object = None, *, wait_s: float = ANSWER_S
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        fields: Mapping[str, str] = NO_FIELDS,
+        wait_s: float = ANSWER_S,
     ) -> Stream:
         """
-        Send a request, and return where its answer will come in. A *body* of bytes is an archive
-        (tar), any other goes as JSON.
+        Send a request, with *fields* in its head, and return where its answer will come in. A
+        *body* of bytes is an archive (tar), any other goes as JSON.
 
         Its head may be long in coming: of a log, it comes with the first output.
         """
@@ -67,7 +77,9 @@ class Engine:
             data = json.dumps(body).encode()
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n"
-            f"Content-Type: application/{kind}\r\nContent-Length: {len(data)}\r\n\r\n"
+            f"Content-Type: application/{kind}\r\nContent-Length: {len(data)}\r\n"
+            + "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+            + "\r\n"
         )
         peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:

@@ -26,6 +26,7 @@ from .failpoint import reach
 from .journal import Journal
 from .nudge import nudge
 from .outbox import Outbox
+from .pull import Pull
 from .running import Running
 from .sleep import Backoff, Sleeper, mono_ms, now_ms
 
@@ -34,7 +35,7 @@ T = TypeVar("T")
 ORDER = "container"
 """The file with what whoever takes over has to know: all of the order but what starts it."""
 
-FOR_A_START = ("body", "files", "pull", "no_engine")
+FOR_A_START = ("body", "files", "pull", "login_env", "no_engine")
 """What of an order is for its start alone; environment and secrets are in it."""
 
 INSIDE = "in"
@@ -163,22 +164,23 @@ class Keeper:
     def _pull(self) -> None:
         limit_ms = self._order["pull_timeout_ms"]
         deadline = mono_ms() + limit_ms
-        spool.write_phase(self._folder, "pulling_image")
-        stream = self._patiently(self._container.pull)
+        pull = Pull(self._folder, self._order["image"], self._order.get("login_env", {}))
+        stream = self._patiently(lambda: self._container.pull(pull.login()))
         try:
             while not stream.is_over:
-                _, ready = self._sleeper.sleep(deadline, stream)
+                _, ready = self._sleeper.sleep(min(deadline, pull.next_ms() or deadline), stream)
                 self._refuse_if_unwanted()
-                if ready:
-                    self._container.read_pull(stream)
-                elif mono_ms() >= deadline:
+                if mono_ms() >= deadline:
                     words = f"TimeoutError: The image was not pulled in {limit_ms / 1000:.12g}s"
                     raise NotBegun("pull_timeout", words)
+                if ready:
+                    pull.read(stream)
+                pull.tell()
         except OSError as error:
             raise NotBegun("engine_unavailable", f"the engine went away: {error}") from None
         finally:
             stream.close()
-            spool.write_phase(self._folder, None)
+            pull.end()
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Return what *call* does; an engine that does not answer is tried for a while."""

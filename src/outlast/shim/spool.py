@@ -349,8 +349,11 @@ def parse_progress(data: bytes) -> tuple[float | None, str | None]:
     return percent, message
 
 
-def write_phase(folder: str, phase: str | None) -> None:
-    """Leave word, for people, of what is going on with an attempt; None: nothing special."""
+def write_phase(folder: str, phase: str | None, words: str = "") -> None:
+    """
+    Leave word, for people, of what is going on with an attempt, and more *words* about that;
+    None: nothing special.
+    """
     path = f"{folder}/{PHASE}"
     if phase is None:
         try:
@@ -359,17 +362,18 @@ def write_phase(folder: str, phase: str | None) -> None:
             pass
         return
     with open(f"{path}.new", "w") as file:
-        file.write(phase)
+        file.write(f"{phase}\n{words}")
     os.rename(f"{path}.new", path)
 
 
-def read_phase(folder: str) -> str | None:
-    """Return what is going on with an attempt, in a word; None if nothing special."""
+def read_phase(folder: str) -> tuple[str | None, str | None]:
+    """Return what is going on with an attempt, in a word, and in more; None if nothing special."""
     try:
-        with open(f"{folder}/{PHASE}") as file:
-            return file.read(MAX_MESSAGE)
+        with open(f"{folder}/{PHASE}", errors="replace") as file:
+            phase, _, words = file.read(2 * MAX_MESSAGE).partition("\n")
     except OSError:
-        return None
+        return None, None
+    return phase or None, words[:MAX_MESSAGE] or None
 
 
 def read_outcome(folder: str) -> Line:

@@ -11,6 +11,12 @@ from ...ports.executor import Launch
 from .address import find_engine
 from .outbox import add_outbox
 
+FOR_LOGIN: Final = (
+    *("HOME", "PATH", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE"),
+    *("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS"),
+)
+"""What of the caller's environment tells where its logins at registries are."""
+
 NANO: Final = 1_000_000_000
 NO_NEW_PRIVILEGES: Final = "no-new-privileges"
 TMPFS: Final = "rw,nosuid,nodev,noexec,mode=1777,size={size}"
@@ -48,6 +54,9 @@ def order_of(launch: Launch, home: str, floor_bytes: int) -> dict[str, Any]:
         "image": _tagged(container.image),
         "program": _argv(spec)[0],
         "pull": container.pull,
+        "login_env": {
+            name: value for name, value in launch.captured.env.items() if name in FOR_LOGIN
+        },
         "pull_timeout_ms": to_ms(spec.pull_timeout),
         "timeout_ms": to_ms(spec.timeout),
         "grace_ms": to_ms(spec.grace),
@@ -114,9 +123,10 @@ def _argv(spec: JobSpec) -> list[str]:
 
 
 def _environment(launch: Launch) -> dict[str, str]:
-    """Return the variables that were asked for; of what was captured, only secrets go along."""
+    """Return the variables that were asked for; nothing of the caller's own goes along."""
     spec = launch.spec
-    secrets = {name: launch.captured.env.get(name, "") for name in spec.secret_env}
+    held = launch.captured.secrets
+    secrets = {name: held.get(reference, "") for name, reference in spec.secret_env.items()}
     own = {
         "OUTLAST_JOB_ID": launch.key.partition("/")[0],
         "OUTLAST_ATTEMPT": launch.key,
