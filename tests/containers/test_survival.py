@@ -22,8 +22,8 @@ pytestmark = pytest.mark.slow  # each has a container made
 
 
 def keepers_of(home: Path) -> list[int]:
-    """Return the pids of the shims of the home's containers."""
-    return [pid for pid in leaks.processes(home) if "container" in words_of(pid)]
+    """Return the pids of the shims of the home's containers, and of the server that forks them."""
+    return [pid for pid in leaks.processes(home) if "containers" in words_of(pid)]
 
 
 class Starts:

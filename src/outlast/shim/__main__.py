@@ -1,6 +1,6 @@
 """
-Entry of the launcher, `python -I -S path/to/shim CONTROL_FD HOME`, and of a container's shim,
-`python -I -S path/to/shim container FOLDER`.
+Entry of the launcher, `python -I -S path/to/shim CONTROL_FD HOME`, and of the fork server of
+containers' shims, `python -I -S path/to/shim containers CONTROL_FD HOME`.
 """
 
 import importlib
@@ -11,5 +11,5 @@ import sys
 # imported, and nothing else must be.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-_WHICH = "keeper" if sys.argv[1:2] == ["container"] else "launcher"
+_WHICH = "forkserver" if sys.argv[1:2] == ["containers"] else "launcher"
 importlib.import_module(f"shim.{_WHICH}").main()

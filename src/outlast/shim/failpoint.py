@@ -51,6 +51,8 @@ FAILPOINTS = (
 """Every failpoint there is, but for those of a container's shim. A test kills at each."""
 
 OF_CONTAINERS = (
+    "forkserver.before_fork",
+    "forkserver.after_fork",
     "keeper.after_claim",
     "keeper.after_make",
     "keeper.after_began",

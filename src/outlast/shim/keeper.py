@@ -2,8 +2,8 @@
 The shim of a container: keeps the clocks, the output and the record of one attempt of which the
 container engine has the processes.
 
-Run as `python -I -S path/to/shim container FOLDER`, with its order as JSON on stdin. It holds the
-record's lock for as long as it lives. Whoever is started for the same attempt after it goes on
+A fork of the fork server's, which gives it its order. It holds the record's lock for as long as it
+lives. Whoever is started for the same attempt after it goes on
 where it was: what matters is in the folder, or with the engine, under the attempt's name.
 
 A container is started only while the engine says of it that it never was, and after `began` is in
@@ -12,10 +12,8 @@ the record. So a crash anywhere in between starts nothing twice.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
-import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -372,18 +370,3 @@ def _write(path: str, data: bytes, mode: int = 0o600) -> None:
     finally:
         os.close(fd)
     os.rename(f"{path}.new", path)
-
-
-def main() -> None:
-    """Run as `python -I -S shim container FOLDER`, the order on stdin."""
-    with os.fdopen(0, "rb", closefd=False) as file:
-        order = json.loads(file.read())
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.close(null)
-    os.umask(0o077)
-    os.chdir("/")
-    gc.disable()
-    if sys.argv[2] != order["folder"]:
-        raise SystemExit("the order on stdin is another attempt's")
-    Keeper(order).run()
