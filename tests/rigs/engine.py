@@ -39,9 +39,6 @@ class Engine(abc.ABC):
     programs: ClassVar[tuple[str, ...]]
     packages: ClassVar[str]
 
-    tells_want_of_memory: ClassVar[bool] = True
-    """Whether it says that the kernel killed something in a container for want of memory."""
-
     has_digests_of_its_own: ClassVar[bool] = False
     """Whether it gives an image a digest at a registry that it never came from."""
 

@@ -36,7 +36,6 @@ class Podman(Engine):
 
     programs = ("podman", "conmon", "runc", "catatonit", "busybox")
     packages = "podman conmon runc catatonit netavark busybox"
-    tells_want_of_memory = False
     has_digests_of_its_own = True
 
     def _command(self) -> list[str]:

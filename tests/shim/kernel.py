@@ -35,7 +35,7 @@ def mounts(script: str) -> list[str]:
 
 def cgroup_mount() -> str:
     """Return where cgroups are, version 2; skip where they are not, or not for us to make."""
-    mount = cgroup._mount_point()
+    mount = cgroup.mount_point()
     if mount is None or cgroup.find_base() is None:
         pytest.skip("cgroups of version 2 that may be made take Linux 5.14 and root")
     return mount

@@ -25,7 +25,7 @@ def find_base() -> str | None:
 
     None where there is no version 2, it is not ours to write, or it cannot kill (Linux < 5.14).
     """
-    mount, path = _mount_point(), _own_path()
+    mount, path = mount_point(), _own_path()
     if mount is None or path is None:
         return None
     # A launcher before us may have moved us into a leaf (`enable_controllers`).
@@ -43,7 +43,7 @@ def find_base() -> str | None:
 
 def available_controllers() -> frozenset[str]:
     """Return the version 2 controllers of this machine, delegated to us or not."""
-    return controllers(_mount_point())
+    return controllers(mount_point())
 
 
 def controllers(path: str | None) -> frozenset[str]:
@@ -210,13 +210,18 @@ def _own_path() -> str | None:
     return None
 
 
-def _mount_point() -> str | None:
-    """Find where cgroup2 is mounted, in /proc/self/mountinfo (proc(5)); its root only."""
+def mount_point(controller: str | None = None) -> str | None:
+    """
+    Find where cgroup2, or that controller of version 1, is mounted, in /proc/self/mountinfo
+    (proc(5)); its root only.
+    """
+    kind = "cgroup2" if controller is None else "cgroup"
     try:
         with open("/proc/self/mountinfo") as file:
             for line in file:
-                mount, _, kind = line.partition(" - ")
-                if kind.startswith("cgroup2 "):
+                mount, _, rest = line.rstrip("\n").partition(" - ")
+                found, _, options = rest.split(" ", 2)
+                if found == kind and (controller is None or controller in options.split(",")):
                     fields = mount.split()
                     return fields[4] if fields[3] == "/" else None
     except OSError:

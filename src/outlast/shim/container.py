@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from .engine import Engine, EngineError, Stream, answer_of
+from .engine import ANSWER_S, Engine, EngineError, Stream, answer_of
+from .memory import Memory
 
 LABELS = ("outlast.home", "outlast.job", "outlast.attempt")
 """What says whose a container is."""
 
 NOT_FOUND, CONFLICT = 404, 409
+
+SHORTLY_S = 1.0
+"""How long an answer may take for which nothing else is to wait."""
 
 NO_PROGRAM = ("executable file not found", "no such file or directory", "permission denied")
 """What the runtime says of a command that cannot be executed."""
@@ -147,15 +151,36 @@ class Container:
             raise
         return stream
 
-    def state(self) -> dict[str, Any]:
+    def state(self, wait_s: float = ANSWER_S) -> dict[str, Any]:
         """Return how it stands, in the engine's terms. Raises Removed."""
         try:
-            state: dict[str, Any] = self.engine.ask("GET", f"{self._path}/json")["State"]
+            told = self.engine.ask("GET", f"{self._path}/json", wait_s=wait_s)
         except EngineError as error:
             if error.status == NOT_FOUND:
                 raise Removed from None
             raise
+        state: dict[str, Any] = told["State"]
         return state
+
+    def has_stopped(self) -> bool:
+        """
+        Whether it is known to have ended, by an engine that answers at once.
+
+        Podman says so before it has cleaned up, which takes a quarter of a second, and its `wait`
+        comes back after.
+        """
+        try:
+            return self.state(wait_s=SHORTLY_S)["Status"] in ("stopped", "exited")
+        except (OSError, EngineError, Removed):
+            return False
+
+    def memory(self) -> Memory | None:
+        """Return the kernel's own count of what it did for want of memory, where it can be seen."""
+        try:
+            told = self.engine.ask("GET", f"{self._path}/json")
+        except (OSError, EngineError):
+            return None
+        return Memory.of(told["State"]["Pid"], told["Id"]) if told["State"]["Pid"] else None
 
     def log(self) -> Stream:
         """Return its output, from the beginning and as it comes."""

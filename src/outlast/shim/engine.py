@@ -44,6 +44,9 @@ class Engine:
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.is_podman = False
+        """Whether what answered last is Podman."""
+
         self._path = address.removeprefix(PREFIX)
 
     def ask(self, method: str, path: str, body: object = None, *, wait_s: float = ANSWER_S) -> Any:
@@ -53,7 +56,11 @@ class Engine:
         Raises:
             EngineError: It refuses.
         """
-        return answer_of(self.send(method, path, body, wait_s=wait_s))
+        stream = self.send(method, path, body, wait_s=wait_s)
+        try:
+            return answer_of(stream)
+        finally:
+            self.is_podman = stream.is_podmans
 
     def send(
         self,
@@ -123,6 +130,8 @@ class Stream:
         """Of a chunk all has come but the end of line behind it."""
         self._has_head = False
         self.is_over = False
+        self.is_podmans = False
+        """Whether what answers is Podman; known once the head is."""
 
     def fileno(self) -> int:
         """Return what to poll for more."""
@@ -148,6 +157,7 @@ class Stream:
         except (ValueError, IndexError):
             raise OSError("what answers at the engine's socket does not speak HTTP") from None
         self._has_head = True
+        self.is_podmans = "libpod-api-version" in fields
         self._is_chunked = fields.get("transfer-encoding", "").lower() == "chunked"
         if self._is_chunked:
             self._left = 0

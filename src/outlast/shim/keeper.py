@@ -22,6 +22,7 @@ from .container import Container, NotBegun, Removed, epoch_ms
 from .engine import EngineError, Stream
 from .failpoint import reach
 from .journal import Journal
+from .memory import Memory
 from .nudge import nudge
 from .outbox import Outbox
 from .pull import Pull
@@ -222,13 +223,17 @@ class Keeper:
     def _start(self, began: spool.Line) -> None:
         """Start it, which it never was, and follow it."""
         output: Stream | None = None
+        memory: Memory | None = None
         try:
             # Before it starts: its log has all of it as well, but that takes the engine longer.
             output = self._container.attach()
+            if self._container.engine.is_podman:  # which has a cgroup for it by then
+                memory = self._container.memory()
             self._container.start()
         except (OSError, NotBegun) as error:
-            if output is not None:
-                output.close()
+            for each in (output, memory):
+                if each is not None:
+                    each.close()
             if isinstance(error, NotBegun):
                 raise
             self._adopt(began)  # whether it was started, the engine knows
@@ -236,7 +241,7 @@ class Keeper:
         reach("keeper.after_start")
         since = mono_ms()
         self._nudge()
-        self._follow(since, output)
+        self._follow(since, output, memory)
 
     # Going on -------------------------------------------------------------------------------
 
@@ -252,7 +257,8 @@ class Keeper:
             self._start(began)
         else:
             started = epoch_ms(state["StartedAt"]) or began["at"]
-            self._follow(began["mono_ms"] + max(0, started - began["at"]))
+            since = began["mono_ms"] + max(0, started - began["at"])
+            self._follow(since, memory=self._container.memory())
 
     def _state(self) -> dict[str, Any] | None:
         """Return how the container stands; None if it is gone. Waits for the engine."""
@@ -265,7 +271,9 @@ class Keeper:
             except (OSError, EngineError):
                 self._sleeper.sleep(backoff.next_ms())
 
-    def _follow(self, since_ms: int, output: Stream | None = None) -> None:
+    def _follow(
+        self, since_ms: int, output: Stream | None = None, memory: Memory | None = None
+    ) -> None:
         """
         Keep it, started at *since_ms*, to its end, and say how that was.
 
@@ -273,12 +281,14 @@ class Keeper:
         """
         if self._outbox is not None:
             self._outbox.find()
-        running = Running(self._order, self._container, self._sleeper, self._outbox)
+        running = Running(self._order, self._container, self._sleeper, memory, self._outbox)
         try:
             running.follow(since_ms, output)
             while (state := self._state()) is not None and state.get("Running"):
                 running.follow(since_ms)  # the engine was started anew under us
-            if state is not None and running.cause(state["ExitCode"]) is None:
+            if state is not None and running.was_short_of_memory:
+                state["OOMKilled"] = True
+            elif state is not None and running.cause(state["ExitCode"]) is None:
                 state = self._last_state()
             self._conclude(running, state)
         finally:

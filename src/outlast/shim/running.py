@@ -8,6 +8,7 @@ from typing import Any
 from . import spool
 from .container import CONFLICT, NOT_FOUND, Container
 from .engine import EngineError, Stream
+from .memory import Memory
 from .muxed import Muxed
 from .outbox import Outbox
 from .sleep import Backoff, Sleeper, mono_ms
@@ -43,6 +44,7 @@ class Running:
         order: dict[str, Any],
         container: Container,
         sleeper: Sleeper,
+        memory: Memory | None = None,
         outbox: Outbox | None = None,
     ) -> None:
         self._order = order
@@ -50,6 +52,7 @@ class Running:
         self._container = container
         self._sleeper = sleeper
         self._folder: str = order["folder"]
+        self._memory = memory
         self._muxed = Muxed(self._folder)
         self._output: Output
         self._deadlines: dict[str, int] = {}
@@ -104,6 +107,11 @@ class Running:
             self._hang_up()
             self._output.close()
 
+    @property
+    def was_short_of_memory(self) -> bool:
+        """Whether the kernel was seen to have killed something in it for want of memory."""
+        return self._memory is not None and self._memory.was_short
+
     def say(self, words: str) -> None:
         """End its standard error with a line of ours."""
         self._muxed.say(words)
@@ -123,6 +131,8 @@ class Running:
     def close(self) -> None:
         """Write no more of its output."""
         self._muxed.close()
+        if self._memory is not None:
+            self._memory.close()
 
     # The engine -----------------------------------------------------------------------------
 
@@ -172,7 +182,11 @@ class Running:
         if self._is_gone:
             return True
         if self._log is not None and self._log.is_over:
+            if self._memory is not None:
+                self._memory.look()
             if self._end is not None and self._end.is_over:
+                return True
+            if self._container.engine.is_podman and self._container.has_stopped():
                 return True
             self._log.close()
             self._log = None
