@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from outlast import Client, settings
@@ -19,6 +20,13 @@ from .world import LEAVE, fresh_client, unsettled
 
 MEASURED = "COVERAGE_PROCESS_CONFIG"
 """What coverage leaves in the environment for the processes that are started below it."""
+
+
+# How long an example takes is the machine's business, and says nothing of the code. In CI Hypothesis
+# has a profile of its own, in which it is the same, and so are the examples of each run.
+hypothesis.settings.register_profile(
+    "default", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -47,13 +47,25 @@ PAGES = sorted(
 )
 PATIENCE_S = 400
 
-IN_SECONDS = {"tutorial/two-minutes.md", "how-to/wait-briefly.md", "how-to/follow.md"}
+IN_SECONDS = {
+    "how-to/agent-proof.md",
+    "how-to/cancel.md",
+    "how-to/follow.md",
+    "how-to/limits.md",
+    "how-to/many.md",
+    "how-to/wait-briefly.md",
+    "tutorial/ten-hosts.md",
+    "tutorial/two-minutes.md",
+}
 """
 Pages that show how far a job comes in a few seconds, on a machine that has nothing else to do. On
 a busy one, all their seconds are longer alike.
 """
 
-SECONDS = r"(\bsleep |\btimeout --signal=KILL |--wait |--timeout )(\d+)"
+SECONDS = (
+    r"(\bsleep |\btime\.sleep\(|\btimeout --signal=KILL "
+    r"|--(?:wait|timeout|idle-timeout|wait-stopped) )(\d+)"
+)
 SLOWEST = 5
 
 MADE_ALIKE = (
@@ -61,7 +73,7 @@ MADE_ALIKE = (
     (r" --home \S+", ""),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?", "TIME"),
     (r"\b\d\d:\d\d:\d\d\b", "TIME"),
-    (r"\b\d+(\.\d+)?s( ago)?\b", "SECONDS"),
+    (r"\b(\d+m )?\d+(\.\d+)?[sm]( ago)?\b", "SECONDS"),
     (r"\bpid \d+", "pid N"),
     (r"^.*\bKilled\b.*$", "Killed"),
     (r" +", " "),

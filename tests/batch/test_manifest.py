@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from outlast.batch.disk import check_manifest_place, load_manifest, save_manifest
@@ -163,7 +163,6 @@ LIVES = st.dictionaries(
 )
 
 
-@settings(deadline=None)  # it writes to the disk, which others use as well
 @given(lives=LIVES, broken_off=st.integers(0, 30), data=st.data())
 def test_interruptions_leave_no_trace(
     tmp_path_factory: pytest.TempPathFactory,

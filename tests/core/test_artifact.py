@@ -6,7 +6,7 @@ import os
 from unicodedata import normalize
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from outlast.core.artifact import Paths, is_pattern, matches, parts_of, safe_path
@@ -38,11 +38,6 @@ NASTY = st.sampled_from(
 NAMES = st.lists(NASTY | st.binary(max_size=8), min_size=1, max_size=5).map(b"/".join)
 
 
-# On a busy machine an example may take any time.
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-@PATIENT
 @given(NAMES)
 def test_a_path_leads_nowhere_but_down(name: bytes) -> None:
     """Relative, printable, without `..`, and it stays below any folder that it is put into."""
@@ -56,7 +51,6 @@ def test_a_path_leads_nowhere_but_down(name: bytes) -> None:
     assert all(part[0] not in "~ " and part[-1] not in ". " for part in parts)
 
 
-@PATIENT
 @given(st.lists(NAMES, max_size=12, unique=True))
 @example([b"a", b"A", b"a/b", b"A/B"])
 @example(["\u00e4".encode(), "a\u0308".encode()])

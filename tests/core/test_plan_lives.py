@@ -367,7 +367,7 @@ STEPS = st.sampled_from(
 
 
 @given(st.lists(STEPS, max_size=40), st.sampled_from([0, 37, None]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_every_life_ends_truly(steps: list[str], code: int | None) -> None:
     """Under any interleaving, a node settles, is told truly, and no event is ever illegal."""
     world = World(machine=Machine(code=code))

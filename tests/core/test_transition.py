@@ -381,4 +381,4 @@ class NodeLife(RuleBasedStateMachine):
 
 
 TestNodeLife = NodeLife.TestCase
-TestNodeLife.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestNodeLife.settings = settings(max_examples=100, stateful_step_count=30)

@@ -269,7 +269,6 @@ NAMES = st.one_of(
 
 @settings(
     max_examples=6,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(variables=st.dictionaries(NAMES, VALUES, max_size=4))

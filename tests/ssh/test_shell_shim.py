@@ -365,7 +365,6 @@ NAMES = st.one_of(
 
 @settings(
     max_examples=10,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(words=st.lists(ANY_TEXT, max_size=4), env=st.dictionaries(NAMES, ANY_TEXT, max_size=3))

@@ -217,5 +217,5 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = self.open()
 
 
-StoreMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+StoreMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
 TestStoreMachine = StoreMachine.TestCase
