@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from .clock import SystemClock
-from .core.job import LOCAL
 from .engine import wire
 from .engine.link import Link
 from .engine.public import Address
@@ -94,11 +93,11 @@ def _service(store: Store, supervision: Supervision, home: Home, address: Addres
     )
 
 
-def capabilities(executor: str = LOCAL) -> Capabilities:
-    """Return what the executor of that name can do on this machine."""
+def capabilities(executor: str, env: Mapping[str, str]) -> Capabilities:
+    """Return what the executor of that name can do on this machine, for the caller with *env*."""
     from . import executors
 
-    return executors.capabilities(executor)
+    return executors.capabilities(executor, env)
 
 
 def make_link(settings: Settings) -> Link:

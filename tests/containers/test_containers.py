@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -101,15 +102,29 @@ def test_no_such_program(run: Run) -> None:
     assert "/bin/nothing" in str(job.nodes[0].error)
 
 
-def test_no_engine(
-    client: Client, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where nobody listens, that is told, with the address; nothing weaker is used instead."""
+def test_no_engine(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is none, that is told before anything is stored, with what was looked for."""
     monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", f"unix://{tmp_path}/none")
+    with pytest.raises(InvalidRequest, match="Podman") as caught:
+        client.submit(shell="true", container={"image": IMAGE, "mounts": ["/none:/data"]})
+
+    assert f"{tmp_path}/none" in caught.value.faults[0]
+    assert "/none is not there" in caught.value.faults[1]
+    assert () == client.list().jobs
+
+
+def test_an_engine_that_is_down(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has left its socket: a job waits for it a while, and nothing weaker is used instead."""
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(path)
+    monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", f"unix://{path}")
     job = over(client, client.submit(shell="true", container=IMAGE))
 
     assert ("failed", "engine_unavailable", None) == fate(job)
-    assert f"{tmp_path}/none" in str(job.nodes[0].error)
+    assert path in str(job.nodes[0].error)
 
 
 def test_a_cancel_ends_it_at_once(client: Client, engine: Engine, submit: Run) -> None:

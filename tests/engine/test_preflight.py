@@ -54,7 +54,7 @@ def test_what_could_not_start_is_told(
     assert [] == faults if words is None else words in faults[0]
 
 
-def anything(_: str) -> Capabilities:
+def anything(_: str, __: object) -> Capabilities:
     """Of an executor that refuses nothing."""
     return Capabilities()
 
@@ -63,7 +63,7 @@ def test_limits_that_nobody_would_keep_are_refused(captured: Captured) -> None:
     """A limit is kept or refused, never ignored; the executor says which, and why."""
     spec = JobSpec(command=("true",), limits=Limits(memory_bytes=1 << 30, pids=10))
 
-    def capabilities(_: str) -> Capabilities:
+    def capabilities(_: str, __: object) -> Capabilities:
         return Capabilities(refused_limits={"pids": "are not counted there", "cpus": "neither"})
 
     assert ["limits.pids are not counted there"] == local_faults(spec, captured, capabilities)
@@ -73,7 +73,7 @@ def test_an_executor_is_not_asked_for_nothing(captured: Captured) -> None:
     """Asking takes time: who sets no limit but that of the output, which is always kept, asks not."""
     spec = JobSpec(command=("true",))
 
-    def capabilities(_: str) -> Capabilities:
+    def capabilities(_: str, __: object) -> Capabilities:
         raise AssertionError("nobody wants to know")
 
     assert [] == local_faults(spec, captured, capabilities)

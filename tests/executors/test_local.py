@@ -63,7 +63,7 @@ class TestLocalExecutor(ExecutorContract):
 
 def test_limits_without_a_controller_are_refused() -> None:
     """Just those, each with the controller that it would need."""
-    refused = executors.capabilities("local").refused_limits
+    refused = executors.capabilities("local", {}).refused_limits
     missing = {
         name: controller
         for name, controller in cgroup.CONTROLLERS.items()
@@ -79,4 +79,4 @@ def test_an_executor_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(InvalidRequest, match="local"):
         executors.load("nowhere")
     with pytest.raises(InvalidRequest, match="local"):
-        executors.capabilities("nowhere")
+        executors.capabilities("nowhere", {})

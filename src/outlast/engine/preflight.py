@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from ..ports.executor import Capabilities, Captured
 
 
-Ask = Callable[[str], "Capabilities"]
-"""Asks what an executor can do here; only where it matters, since that takes its time."""
+Ask = Callable[[str, Mapping[str, str]], "Capabilities"]
+"""
+Asks what an executor can do here, for a caller with that environment; only where it matters, since
+that takes its time.
+"""
 
 
 def read_request(
@@ -93,9 +96,9 @@ def _anchored_container(container: Container, cwd: str) -> Container:
 def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[str]:
     """Return what keeps *spec* from starting here: program, directory, input, limits."""
     if spec.is_remote:
-        return _host_faults(spec, capabilities)
+        return _host_faults(spec, captured, capabilities)
     if spec.container is not None:
-        return _mount_faults(spec.container) + _limit_faults(spec, capabilities)
+        return _container_faults(spec, spec.container, captured, capabilities)
     faults: list[str] = []
     cwd = spec.cwd or captured.cwd
     if not os.path.isdir(cwd):
@@ -111,12 +114,12 @@ def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[s
         program = "/bin/sh" if spec.shell is not None else ""
     if program and (fault := _program_fault(program, cwd, {**captured.env, **spec.env})):
         faults.append(fault)
-    return faults + _stdin_faults(spec, cwd) + _limit_faults(spec, capabilities)
+    return faults + _stdin_faults(spec, cwd) + _limit_faults(spec, captured, capabilities)
 
 
-def _host_faults(spec: JobSpec, capabilities: Ask) -> list[str]:
+def _host_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[str]:
     """Return what keeps *spec* from being sent to hosts; what they lack themselves, they tell."""
-    faults = _stdin_faults(spec, "/") + _limit_faults(spec, capabilities)
+    faults = _stdin_faults(spec, "/") + _limit_faults(spec, captured, capabilities)
     faults += key_faults(spec.hosts)
     faults += [
         f"secret_env {shown(name)}: on a host such a name would show its value: take capital"
@@ -125,6 +128,15 @@ def _host_faults(spec: JobSpec, capabilities: Ask) -> list[str]:
         if not can_be_secret(name)
     ]
     return faults + library_faults()
+
+
+def _container_faults(
+    spec: JobSpec, container: Container, captured: Captured, capabilities: Ask
+) -> list[str]:
+    """Return what keeps *spec* from being given to an engine; what that lacks, it tells itself."""
+    absence = capabilities(CONTAINER, captured.env).absence
+    faults = [] if absence is None else [f"container: {absence}"]
+    return faults + _mount_faults(container) + _limit_faults(spec, captured, capabilities)
 
 
 def _mount_faults(container: Container) -> list[str]:
@@ -197,10 +209,10 @@ def _is_executable(path: str) -> bool:
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
-def _limit_faults(spec: JobSpec, capabilities: Ask) -> list[str]:
+def _limit_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[str]:
     asked = [name for name, value in vars(spec.limits).items() if value is not None]
     if asked == ["output_bytes"] or not asked:
         return []  # kept wherever a command runs
     where = SSH if spec.is_remote else LOCAL if spec.container is None else CONTAINER
-    refused = capabilities(where).refused_limits
+    refused = capabilities(where, captured.env).refused_limits
     return [f"limits.{name} {refused[name]}" for name in asked if name in refused]

@@ -1,7 +1,7 @@
 """
 Executors, one module each. A module here *is* an executor, save the fake one: nothing lists them.
 
-Each has `make(**options)`, which returns an `Executor`, and `capabilities()`, for whoever asks what
+Each has `make(**options)`, which returns an `Executor`, and `capabilities(env)`, for whoever asks what
 it can do here without making one.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import InvalidRequest
@@ -35,14 +36,14 @@ def load(name: str, **options: Any) -> Executor:
     return executor
 
 
-def capabilities(name: str) -> Capabilities:
+def capabilities(name: str, env: Mapping[str, str]) -> Capabilities:
     """
-    Return what the executor called *name* can do on this machine.
+    Return what the executor called *name* can do on this machine, for the caller with *env*.
 
     Raises:
         InvalidRequest: There is none of that name.
     """
-    can: Capabilities = _module(name).capabilities()
+    can: Capabilities = _module(name).capabilities(env)
     return can
 
 

@@ -56,6 +56,9 @@ class Capabilities:
     refused_limits: Mapping[str, str] = field(default_factory=dict)
     """The limits of a job's that it cannot keep, by their names, and why."""
 
+    absence: str | None = None
+    """Why nothing can run there at all, and what helps; None where something may."""
+
 
 class Executor(Protocol):
     """

@@ -6,13 +6,16 @@ Who only asks what can be done here imports no executor.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...ports.clock import Clock
 from ...ports.executor import Capabilities, Executor
+from .address import absence
 
 
-def capabilities() -> Capabilities:
-    """Return what containers can do: all limits are the engine's to keep."""
-    return Capabilities()
+def capabilities(env: Mapping[str, str]) -> Capabilities:
+    """Return what containers can do: all limits are the engine's to keep, if there is one."""
+    return Capabilities(absence=absence(env))
 
 
 def make(*, home: str, floor_bytes: int, clock: Clock) -> Executor:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Final
+
+CONNECT_S: Final = 2.0
+"""For an engine that is so busy that it takes no more callers for now."""
+
+GET_ONE: Final = "Install Docker (docker.io) or Podman and have its service listen"
+MAY_NOT: Final = "join its group (docker), or take an engine of your own (rootless)"
 
 UNIX: Final = "unix://"
 
@@ -20,6 +27,30 @@ def places(env: Mapping[str, str]) -> Iterator[str]:
         yield f"{runtime}/docker.sock"
         yield f"{runtime}/podman/podman.sock"
     yield "/run/podman/podman.sock"
+
+
+def absence(env: Mapping[str, str]) -> str | None:
+    """
+    Say why no engine can be had by the caller with *env*; None where there is one, though it may
+    be down for now: its socket is left, and a job waits for it a while.
+    """
+    try:
+        address = find_engine(env)
+    except LookupError as error:
+        return str(error.args[0])
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(CONNECT_S)
+        try:
+            peer.connect(address.removeprefix(UNIX))
+        except (ConnectionRefusedError, BlockingIOError, TimeoutError):
+            return None
+        except PermissionError:
+            return f"{address} is not this user's to use: {MAY_NOT}"
+        except OSError as error:
+            return (
+                f"no container engine listens at {address} ({error.strerror or error}). {GET_ONE}"
+            )
+    return None
 
 
 def find_engine(env: Mapping[str, str]) -> str:
@@ -42,5 +73,5 @@ def find_engine(env: Mapping[str, str]) -> str:
             return UNIX + path
     raise LookupError(
         f"there is no container engine: neither {', '.join(VARIABLES)} is set, nor is there"
-        f" {', '.join(looked)}. Install Docker (docker.io) or Podman and have its service listen"
+        f" {', '.join(looked)}. {GET_ONE}"
     )

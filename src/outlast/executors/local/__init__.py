@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -350,8 +350,9 @@ class LocalExecutor:
         self._clear_cgroups()
 
 
-def capabilities() -> Capabilities:
+def capabilities(env: Mapping[str, str]) -> Capabilities:
     """Return what this machine lets be done: some limits need a controller that it may lack."""
+    del env
     there = cgroup.available_controllers()
     return Capabilities(
         refused_limits={

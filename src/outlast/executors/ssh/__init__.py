@@ -7,7 +7,7 @@ Nothing here imports the SSH library before there is a host to connect to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from datetime import timedelta
 
 from ...core.sight import Emptied, Gone, Sight
@@ -167,8 +167,9 @@ class SshExecutor:
             await host.close()
 
 
-def capabilities() -> Capabilities:
+def capabilities(env: Mapping[str, str]) -> Capabilities:
     """Return what a host's shell can do: it has no part in cgroups."""
+    del env
     no = "cannot be kept over SSH: a host's shell has no part in its cgroups"
     return Capabilities(refused_limits=dict.fromkeys(("memory_bytes", "cpus", "pids"), no))
 
