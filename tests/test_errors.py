@@ -23,6 +23,7 @@ TABLE = {
     "Unavailable": ("unavailable", 1, 503, True),
     "HomeRefused": ("home_refused", 1, 503, False),
     "SchemaOlder": ("schema_older", 1, 503, True),
+    "BadAnswer": ("bad_answer", 1, 502, False),
     "WaitTimeout": ("job_timeout", 3, 504, True),
     "Internal": ("internal", 1, 500, False),
     "IllegalMove": ("illegal_move", 1, 500, False),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from outlast.errors import InvalidRequest
-from outlast.settings import CONFIG, Settings, load_settings
+from outlast.settings import CONFIG, Settings, load_settings, read_token
 
 FILE = """\
 output = "text"
@@ -28,6 +28,9 @@ NAMES = (
     "job_connect_timeout_sec",
     "ssh_config",
     "inventory",
+    "server",
+    "token_file",
+    "allow_plain_http",
 )
 """Every key of the file."""
 
@@ -199,3 +202,46 @@ def test_the_clocks_of_hosts_make_sense(tmp_path: Path, environ: dict[str, str],
     """Positive whole seconds, and to run takes no less than to connect."""
     with pytest.raises(InvalidRequest, match=re.escape(told)):
         load(tmp_path, "", environ)
+
+
+def test_a_server_is_meant_unless_a_home_is_named(tmp_path: Path) -> None:
+    """An argument wins over the environment, as everywhere; both as arguments are too many."""
+    environ = {"OUTLAST_SERVER": "http://127.0.0.1:1/"}
+
+    assert "http://127.0.0.1:1" == load_settings(environ).server
+    assert load_settings(environ, home=str(tmp_path)).server is None
+    assert "https://x" == load_settings(environ, server="https://x").server
+    with pytest.raises(InvalidRequest, match="home and server exclude each other"):
+        load_settings({}, home=str(tmp_path), server="https://x")
+
+
+def test_an_address_of_no_server_is_told(tmp_path: Path) -> None:
+    """With what would be right."""
+    told = faults(tmp_path, "server = 'jobs.example'\nallow_plain_http = 'perhaps'")
+
+    assert [
+        (
+            "FILE: server: 'jobs.example' is no address of a server: write http://HOST:PORT,"
+            " https://HOST or unix:///PATH"
+        ),
+        "FILE: allow_plain_http: 'perhaps' is neither yes nor no",
+    ] == told
+
+
+def test_a_token_is_in_the_environment_or_in_a_file(tmp_path: Path) -> None:
+    """The file is for this user's eyes alone; what is wrong with it is told without it."""
+    path = tmp_path / "token"
+    path.write_text("s3cret\n")
+    settings = load_settings({"OUTLAST_TOKEN_FILE": str(path)})
+
+    with pytest.raises(InvalidRequest, match="others can read") as caught:
+        read_token(settings, {})
+    assert "s3cret" not in str(caught.value)
+    path.chmod(0o600)
+    assert "s3cret" == read_token(settings, {})
+    assert "other" == read_token(settings, {"OUTLAST_TOKEN": "other"})
+    assert read_token(load_settings({}), {}) is None
+    path.unlink()
+    with pytest.raises(InvalidRequest, match="cannot be read: No such file"):
+        read_token(settings, {})
+    assert "s3cret" not in repr(settings)

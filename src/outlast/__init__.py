@@ -10,24 +10,29 @@ if TYPE_CHECKING:
     from .core.session import Session
     from .core.state import JobStatus, NodeStatus, Reason
     from .errors import (
+        BadAnswer,
         ClientError,
         Conflict,
         Expired,
+        Forbidden,
         HomeRefused,
         Internal,
         InvalidRequest,
         NotFound,
         NotTerminal,
+        Unauthorized,
         Unavailable,
         WaitTimeout,
     )
     from .execute import ScriptResult, execute_script
 
 __all__ = [
+    "BadAnswer",
     "Client",
     "ClientError",
     "Conflict",
     "Expired",
+    "Forbidden",
     "HomeRefused",
     "Internal",
     "InvalidRequest",
@@ -43,6 +48,7 @@ __all__ = [
     "Reason",
     "ScriptResult",
     "Session",
+    "Unauthorized",
     "Unavailable",
     "WaitTimeout",
     "__version__",

@@ -1,4 +1,4 @@
-"""The library's door: the verbs as methods, on this machine's store."""
+"""The library's door: the verbs as methods, on this machine's store or on a server."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from .core.job import Job, JobId
 from .core.limits import parse_duration
 from .core.state import JobStatus
 from .engine import verbs
-from .engine.secrets import resolve_secrets
 from .errors import InvalidRequest, NotTerminal, WaitTimeout
-from .inventory import for_hosts, for_session, with_ssh_config
-from .settings import capture_caller, load_settings
-from .wiring import capabilities, make_service
+from .intake import intake_of
+from .settings import load_settings
+from .wiring import make_service
 
 if TYPE_CHECKING:
     from .core.session import Session
+    from .engine.service import Service
+    from .over_http import HttpService
     from .ports.store import Page
 
 Duration = str | float | timedelta
@@ -30,8 +31,11 @@ PAGE: Final = 100
 
 class Client:
     """
-    Jobs in the home of this user, or in *home*. *ssh_config* and *inventory* are files that say
-    what is known of hosts, in place of those in the settings.
+    Jobs in the home of this user, or in *home*; or on the server at *server*, `https://...`,
+    `http://HOST:PORT` or `unix:///PATH`, with its *token*. Where none of these is given, the
+    settings say which. *ssh_config* and *inventory* are files that say what is known of hosts, in
+    place of those in the settings. With *allow_plain_http* a token may go to another machine for
+    all to read.
 
     Each method does what the CLI's command of the same name does, and raises a `ClientError`
     with a stable `code` where it cannot. May be shared by threads.
@@ -39,18 +43,37 @@ class Client:
 
     def __init__(
         self,
+        server: str | None = None,
         *,
+        token: str | None = None,
         home: str | os.PathLike[str] | None = None,
         ssh_config: str | os.PathLike[str] | None = None,
         inventory: str | os.PathLike[str] | None = None,
+        allow_plain_http: bool | None = None,
     ) -> None:
-        self._settings = load_settings(home=home, ssh_config=ssh_config, inventory=inventory)
-        self._service = make_service(self._settings)
+        self._settings = load_settings(
+            home=home,
+            server=server,
+            ssh_config=ssh_config,
+            inventory=inventory,
+            allow_plain_http=allow_plain_http,
+        )
+        self._service = self._connect(token)
+        self._intake = intake_of(self._service, self._settings)
         self._let_go = weakref.finalize(self, self._service.close)
+
+    def _connect(self, token: str | None) -> Service | HttpService:
+        if self._settings.server is not None:
+            from .over_http import connect
+
+            return connect(self._settings, token=token)
+        if token is not None:
+            raise InvalidRequest("a token is for a server, and none is named")
+        return make_service(self._settings)
 
     def close(self) -> None:
         """
-        Let go of the store. No job is touched; idempotent. Or use it as a context manager; one
+        Let go of the store, or of the server. No job is touched; idempotent. Or use it as a context manager; one
         that is forgotten lets go by itself.
         """
         self._let_go()
@@ -62,6 +85,8 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
+        if self._settings.server is not None:
+            return f"Client({self._settings.server!r})"
         return f"Client(home={self._settings.home!r})"
 
     def submit(
@@ -77,7 +102,8 @@ class Client:
 
         *command* is a list of arguments; *spec* takes every key of a job's spec (`timeout="5m"`,
         `name`, `labels`, `env`, `cwd`, `shell`, ...). The command inherits this process's
-        environment, umask and limits. The same *key* gives the same job again.
+        environment, umask and limits; on a server nothing of it, and *cwd* is absolute. The same *key*
+        gives the same job again.
 
         Raises:
             InvalidRequest: Something is wrong with it; `faults` lists everything.
@@ -86,14 +112,15 @@ class Client:
         """
         if command is not None:
             spec["command"] = command
-        return self._submit([spec], [key], stdin_data)[0]
+        return self._intake.submit([spec], keys=[key], stdin=stdin_data)[0]
 
     def submit_many(
         self, specs: Iterable[Mapping[str, Any]], *, keys: Iterable[str | None] | None = None
     ) -> tuple[Job, ...]:
         """Store many jobs, in this order, in one transaction: all of them or none."""
-        specs = list(specs)
-        return self._submit(specs, list(keys) if keys is not None else [None] * len(specs), None)
+        given = [*specs]
+        own = [None] * len(given) if keys is None else [*keys]
+        return self._intake.submit(given, keys=own)
 
     def get(self, job_id: str) -> Job:
         """
@@ -271,14 +298,7 @@ class Client:
 
     def retry(self, job_id: str) -> Job:
         """Submit the spec of an ended job again, as a new job that names the old one."""
-        old = self.get(job_id)
-        return self._service.retry(
-            verbs.Retry(
-                job_id=old.id,
-                captured=capture_caller(clean=old.spec.clean_env),
-                secrets=resolve_secrets([old.spec]),
-            )
-        )
+        return self._intake.retry(JobId(job_id))
 
     def open_session(
         self, name: str, *, on: str, hosts: Mapping[str, Any] | None = None
@@ -291,9 +311,7 @@ class Client:
         Raises:
             InvalidRequest: The name or the host is none. `Conflict`: an open session has the name.
         """
-        return self._service.open_session(
-            for_session(self._settings, capabilities, name=name, on=on, hosts=hosts)
-        )
+        return self._intake.open_session(name=name, on=on, hosts=hosts)
 
     def session(self, name: str) -> Session:
         """Return the open session of that name as it stands. Raises `NotFound`."""
@@ -312,36 +330,11 @@ class Client:
 
             NotFound: No open session has this name.
         """
-        return self._service.close_session(
-            verbs.CloseSession(
-                name=name, cancel=cancel, captured=with_ssh_config(capture_caller(), self._settings)
-            )
-        )
+        return self._intake.close_session(name, cancel=cancel)
 
     def describe(self, job: Job) -> dict[str, Any]:
         """Return *job* as the JSON that every door gives."""
         return self._service.public(job)
-
-    def _submit(
-        self, given: Sequence[Any], keys: Iterable[str | None], stdin: bytes | None
-    ) -> tuple[Job, ...]:
-        from .engine.preflight import read_request
-
-        clean = {bool(spec.get("clean_env")) for spec in given}
-        if len(clean) > 1:
-            raise InvalidRequest("clean_env is the same for all jobs of one submission")
-        captured = capture_caller(clean=True in clean)
-        given, captured = for_hosts(given, captured, self._settings)
-        specs, secrets = read_request(given, captured, capabilities)
-        return self._service.submit(
-            verbs.Submit(
-                specs=specs,
-                captured=captured,
-                secrets=secrets,
-                stdin=stdin,
-                keys=tuple(keys),
-            )
-        )
 
 
 def run(

@@ -30,6 +30,10 @@ class SystemClock:
     def new_token(self) -> str:
         return _base32(int.from_bytes(os.urandom(10)), 16)
 
+    def chance(self) -> float:
+        """A random number from 0 to 1."""
+        return int.from_bytes(os.urandom(4)) / 0xFFFFFFFF
+
 
 def _base32(number: int, length: int) -> str:
     return "".join(_CROCKFORD[number >> shift & 31] for shift in range(5 * length - 5, -5, -5))

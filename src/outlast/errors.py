@@ -12,6 +12,7 @@ Every error that Outlast raises on purpose.
   - Unavailable             the store, a host or an engine is out of reach; try again
     - HomeRefused           the home cannot be used as it is; trying again changes nothing
     - SchemaOlder           the database is an older Outlast's; the supervisor brings it up to date
+    - BadAnswer             what answers is no server of ours; trying again changes nothing
   - WaitTimeout             the caller's patience ended, the job did not
   - Internal                our own fault
     - IllegalMove           something happened to a node that cannot happen to it
@@ -92,6 +93,10 @@ class HomeRefused(Unavailable):
 
 class SchemaOlder(Unavailable):
     code = "schema_older"
+
+
+class BadAnswer(Unavailable):
+    code, http_status, retryable = "bad_answer", 502, False
 
 
 class WaitTimeout(ClientError):

@@ -81,6 +81,15 @@ class Settings:
     inventory: str | None = None
     """The file that says what is known of hosts; None: where `inventory_file` finds one."""
 
+    server: str | None = None
+    """The server whose jobs these are; None: those of the home."""
+
+    token_file: str | None = None
+    """The file that holds the token for it, where `OUTLAST_TOKEN` does not."""
+
+    allow_plain_http: bool = False
+    """Whether a token may go to another machine for all to read."""
+
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where each came from: `argument`, a variable's name, the file's path, or `default`."""
 
@@ -111,6 +120,9 @@ class Settings:
             "job_connect_timeout_sec": str(self.connect_timeout_s),
             "ssh_config": self.ssh_config,
             "inventory": self.inventory,
+            "server": self.server,
+            "token_file": self.token_file,
+            "allow_plain_http": "yes" if self.allow_plain_http else "no",
         }
 
     def supervisors(self) -> dict[str, int]:
@@ -141,6 +153,19 @@ def _path(value: object) -> str:
     return os.path.abspath(os.path.expanduser(os.fspath(value)))
 
 
+def _server(value: object) -> str:
+    from .core.server import parse_server
+
+    return str(parse_server(str(value)))
+
+
+def _yes_or_no(value: object) -> bool:
+    said = {"yes": True, "no": False}.get(value, value) if isinstance(value, str) else value
+    if not isinstance(said, bool):
+        raise ValueError(f"{value!r:.80} is neither yes nor no")  # noqa: TRY004 told with all that is wrong
+    return said
+
+
 class _Row(NamedTuple):
     """
     One setting. *name* is its key in the file and, behind `OUTLAST_`, its variable; *variable* is
@@ -163,6 +188,9 @@ _ROWS: Final = (
     _Row("job_connect_timeout_sec", "connect_timeout_s", _positive, 30, "JOB_CONNECT_TIMEOUT_SEC"),
     _Row("ssh_config", "ssh_config", _path, None),
     _Row("inventory", "inventory", _path, None),
+    _Row("server", "server", _server, None),
+    _Row("token_file", "token_file", _path, None),
+    _Row("allow_plain_http", "allow_plain_http", _yes_or_no, False),
 )
 
 
@@ -179,6 +207,8 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
     home, where_from = _home(given.pop("home", None), environ)
     path = f"{home}/{CONFIG}"
     faults: list[str] = []
+    if where_from == "argument" and given.get("server"):
+        faults.append("home and server exclude each other: jobs are here, or there")
     filed = _read_file(path, faults)
     values: dict[str, Any] = {}
     sources = {"home": where_from}
@@ -204,8 +234,37 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
         )
     if faults:
         raise InvalidRequest(*faults)
+    if where_from == "argument" and values["server"]:
+        # Whoever names a home means its jobs, whatever server the environment names.
+        values["server"], sources["server"] = None, "argument"
     is_default = home == _default_home(environ)
     return Settings(home=home, home_is_default=is_default, sources=sources, **values)
+
+
+def read_token(settings: Settings, environ: Mapping[str, str] | None = None) -> str | None:
+    """
+    Return the token for the server: `OUTLAST_TOKEN`, or what stands in the token file; None where
+    neither is there.
+
+    Raises:
+        InvalidRequest: The file cannot be read, or others can read it. It is not shown.
+    """
+    environ = os.environ if environ is None else environ
+    if token := environ.get("OUTLAST_TOKEN"):
+        return token
+    if (path := settings.token_file) is None:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise InvalidRequest(
+                    f"token_file: others can read {path}", suggestion=f"chmod 600 {path}"
+                )
+            return file.read().strip()
+    except OSError as error:
+        raise InvalidRequest(f"token_file: {path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise InvalidRequest(f"token_file: {path} is not text") from None
 
 
 def _read_file(path: str, faults: list[str]) -> dict[str, Any]:

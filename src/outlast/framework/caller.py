@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ..engine.link import Link
     from ..engine.service import Service
     from ..errors import ClientError
+    from ..intake import Intake
+    from ..over_http import HttpService
     from ..settings import Settings
 
 SCHEMA_VERSION: Final = 1
@@ -28,6 +30,7 @@ class Caller:
         _open_what_was_closed()
         self.tool = tool or Tool.outlast()
         self.home: str | None = None
+        self.server: str | None = None
         self.output: str | None = None
         """`json` or `text`, where the arguments say so."""
 
@@ -40,11 +43,14 @@ class Caller:
         self.exit_status = False
         """`--exit-status`: the code belongs to the command, and ours is another."""
 
+        self.stays_here = False
+        """The verb is about this machine, whatever server the environment names."""
+
         self.overrides: dict[str, Any] = {}
         """Settings that the arguments give, by their fields."""
 
         self._settings: Settings | None = None
-        self._service: Service | None = None
+        self._service: Service | HttpService | None = None
 
     def glance(self, arguments: Sequence[str]) -> None:
         """See how to tell a fault in the arguments, before they are taken apart."""
@@ -62,19 +68,31 @@ class Caller:
         if self._settings is None:
             from ..settings import load_settings
 
-            self._settings = load_settings(home=self.home, **self.overrides)
+            self._settings = load_settings(home=self.home, server=self.server, **self.overrides)
         return self._settings
 
     @property
-    def service(self) -> Service:
-        """The verbs."""
+    def service(self) -> Service | HttpService:
+        """The verbs: over the home, or over the server that is meant."""
         if self._service is None:
-            from ..wiring import make_address, make_service
-
             options = ("--json",) if self.output == "json" and self._default_is_text else ()
-            address = make_address(self.settings, self.tool.argv, options)
-            self._service = make_service(self.settings, address)
+            if self.settings.server is not None and not self.stays_here:
+                from ..over_http import connect
+
+                self._service = connect(self.settings, self.tool.argv, options)
+            else:
+                from ..wiring import make_address, make_service
+
+                address = make_address(self.settings, self.tool.argv, options)
+                self._service = make_service(self.settings, address)
         return self._service
+
+    @property
+    def intake(self) -> Intake:
+        """What takes new jobs, as the caller says them."""
+        from ..intake import intake_of
+
+        return intake_of(self.service, self.settings)
 
     @property
     def link(self) -> Link:

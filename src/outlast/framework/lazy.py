@@ -18,8 +18,8 @@ def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None
     def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
         if value:
             caller: Caller = context.obj
-            if name == "home":
-                caller.home = value
+            if name in ("home", "server"):
+                setattr(caller, name, value)
             else:
                 caller.output = name
 
@@ -36,6 +36,14 @@ def _shared_options() -> list[click.Parameter]:
             is_eager=True,
             callback=_remember("home"),
             help="The folder that holds the jobs.  [default: $OUTLAST_HOME]",
+        ),
+        click.Option(
+            ["--server"],
+            metavar="URL",
+            expose_value=False,
+            is_eager=True,
+            callback=_remember("server"),
+            help="The server that holds the jobs instead.  [default: $OUTLAST_SERVER]",
         ),
         click.Option(
             ["--json"],
@@ -104,13 +112,22 @@ class Examples(click.Command):
 
 
 class Verb(Examples):
-    """One command. *raw*: its stdout is a job's own output. *asynchronous*: it starts a job."""
+    """
+    One command. *raw*: its stdout is a job's own output. *asynchronous*: it starts a job. *here*: it
+    is about this machine, whatever server the jobs are on.
+    """
 
     def __init__(
-        self, *args: Any, raw: bool = False, asynchronous: bool = False, **settings: Any
+        self,
+        *args: Any,
+        raw: bool = False,
+        asynchronous: bool = False,
+        here: bool = False,
+        **settings: Any,
     ) -> None:
         super().__init__(*args, **settings)
         self.raw = raw
+        self.here = here
         self.asynchronous = asynchronous
         self.params += _shared_options()
 
@@ -131,6 +148,20 @@ class Verb(Examples):
         except click.BadParameter as first:
             first.faults = self._all_faults(ctx, list(args), first)  # type: ignore[attr-defined]  # read by `call`
             raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do it, unless it is about this machine and a server is named."""
+        caller: Caller = ctx.obj
+        if self.here:
+            if caller.server is not None:
+                from ..errors import InvalidRequest
+
+                raise InvalidRequest(
+                    f"{ctx.command_path} is about this machine: leave --server out",
+                    suggestion="Call it on the server's own machine",
+                )
+            caller.stays_here = True
+        return super().invoke(ctx)
 
     def _hint(self, error: click.NoSuchOption) -> str | None:
         if not any(param.name == "command" for param in self.params):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,28 +48,15 @@ def start(
 
 def _start(caller: Caller, job: AsyncJob, stay: timedelta | None, key: str | None) -> int:
     from ..engine import verbs
-    from ..engine.preflight import read_request
-    from ..inventory import for_hosts
-    from ..settings import capture_caller
     from ..shim.failpoint import reach
-    from ..wiring import capabilities
     from .many import code_of
 
     tool = caller.tool
-    captured = capture_caller(clean=job.spec.clean_env)
-    given, captured = for_hosts([job.given], captured, caller.settings)
-    (spec,), secrets = read_request(given, captured, capabilities)
-    spec = replace(spec, labels={**spec.labels, **tool.labels})
+    given = {**job.given, "labels": {**job.spec.labels, **tool.labels}}
     reach("cli.before_submit")
-    (stored,) = caller.service.submit(
-        verbs.Submit(
-            specs=(spec,),
-            captured=captured,
-            secrets=secrets,
-            # Of two tools each may have a nightly run.
-            keys=(None if key is None else f"{tool.name}/{key}",),
-        )
-    )
+    # Of two tools each may have a nightly run.
+    keys = [None if key is None else f"{tool.name}/{key}"]
+    (stored,) = caller.intake.submit([given], keys=keys)
     reach("cli.after_submit")
     if stay != AT_ONCE:
         way_back = caller.service.public(stored, with_result=False)["status_command"]

@@ -34,6 +34,7 @@ class Check(NamedTuple):
 
 @verb(
     "doctor",
+    here=True,
     epilog="""
     outlast doctor
     outlast doctor --json

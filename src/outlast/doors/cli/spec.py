@@ -91,32 +91,21 @@ def submit(caller: Caller, given: dict[str, Any]) -> Job:
     """
     from ...core.dialogue import unhidden
     from ...core.parse import RUN_BY
-    from ...engine import verbs
-    from ...engine.preflight import read_request
     from ...errors import InvalidRequest
-    from ...inventory import for_hosts
-    from ...settings import capture_caller
     from ...shim.failpoint import reach
-    from ...wiring import capabilities
 
     spec, key, stdin, faults = read(given)
-    captured = capture_caller(clean=bool(given["clean_env"]))
+    reach("cli.before_submit")
     try:
-        given_specs, captured = for_hosts([spec], captured, caller.settings)
-        specs, secrets = read_request(given_specs, captured, capabilities, faults)
+        (job,) = caller.intake.submit([spec], keys=[key], stdin=stdin, faults=faults)
     except InvalidRequest as error:
         if not RUN_BY.keys() & spec.keys():
             here = click.get_current_context().command_path
             error.suggestion = f"Put it behind --, as in: {here} -- make -j8"
         raise
-    request = verbs.Submit(
-        specs=specs, captured=captured, secrets=secrets, stdin=stdin, keys=(key,)
-    )
-    for rule in (rule for each in specs for rule in unhidden(each.dialogue)):
-        caller.say(f"the answer to {rule.prompt!r} is text for all to see: for a secret, {REFER}")
-    reach("cli.before_submit")
-    (job,) = caller.service.submit(request)
     reach("cli.after_submit")
+    for rule in unhidden(job.spec.dialogue):
+        caller.say(f"the answer to {rule.prompt!r} is text for all to see: for a secret, {REFER}")
     return job
 
 

@@ -18,6 +18,7 @@ MISSING: Final = "serve needs an extra that is not installed: pip install 'outla
 
 @verb(
     "serve",
+    here=True,
     epilog="""
     outlast serve
     outlast serve --port 0 --json

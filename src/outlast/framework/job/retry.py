@@ -8,7 +8,6 @@ from ..lazy import verb
 from ..many import each_job, ids_argument, read_ids, show
 
 if TYPE_CHECKING:
-    from ...core.job import Job, JobId
     from ..caller import Caller
 
 
@@ -27,21 +26,7 @@ def retry(caller: Caller, ids: tuple[str, ...]) -> int:
 
     The command inherits the environment of this call. Its directory is the old job's.
     """
-    from ...engine.secrets import resolve_secrets
-    from ...engine.verbs import Get, Retry
-    from ...settings import capture_caller
-
-    def again(job_id: JobId) -> Job:
-        old = caller.service.get(Get(job_id))
-        return caller.service.retry(
-            Retry(
-                old.id,
-                captured=capture_caller(clean=old.spec.clean_env),
-                secrets=resolve_secrets([old.spec]),
-            )
-        )
-
     wanted = read_ids(ids)
-    jobs, error = each_job(wanted, again)
+    jobs, error = each_job(wanted, caller.intake.retry)
     show(caller, jobs, wanted, lambda job: f"{job.id}  retries {job.spec.retry_of}", error=error)
     return 0 if error is None else error.exit_code

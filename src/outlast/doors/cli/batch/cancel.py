@@ -23,12 +23,12 @@ def cancel(caller: Caller, manifest: str) -> int:
     """
     from ....batch.disk import load_manifest, save_manifest
     from ....batch.later import cancel as cancel_all
-    from ....client import Client
+    from .clients import client_of
     from .go import tell_manifest
 
     path = whole(manifest)
     found = load_manifest(path)
-    with Client(home=caller.settings.home) as client:
+    with client_of(caller) as client:
         after = cancel_all(client, found)
     save_manifest(path, after)
     tell_manifest(caller, path, after)

@@ -37,8 +37,8 @@ def collect(caller: Caller, manifest: str, wait: str | None) -> int:
     from ....batch.disk import load_manifest, save_manifest
     from ....batch.later import look
     from ....batch.progress import Progress
-    from ....client import Client
     from ....clock import SystemClock
+    from .clients import client_of
     from .go import tell_manifest, terminated_as_interrupted
     from .show import shown
 
@@ -50,7 +50,7 @@ def collect(caller: Caller, manifest: str, wait: str | None) -> int:
     for entry in found.entries:
         progress.note(entry)
     after = {entry.source_file_path: entry for entry in found.entries}
-    with Client(home=caller.settings.home) as client, shown(caller, clock) as tell:
+    with client_of(caller) as client, shown(caller, clock) as tell:
 
         def note(entry: Entry) -> None:
             after[entry.source_file_path] = entry

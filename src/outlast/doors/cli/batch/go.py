@@ -43,8 +43,8 @@ def go(caller: Caller, asked: Asked) -> int:
     from ....batch.disk import load_manifest
     from ....batch.keep import Keeper
     from ....batch.run import Run
-    from ....client import Client
     from ....clock import SystemClock
+    from .clients import client_of
     from .show import shown
 
     gc.enable()  # off for short commands; this one may be long
@@ -56,7 +56,7 @@ def go(caller: Caller, asked: Asked) -> int:
             manifest = old
     os.makedirs(os.path.dirname(asked.manifest), exist_ok=True)
     clock = SystemClock()
-    with Client(home=caller.settings.home) as client, shown(caller, clock) as tell:
+    with client_of(caller) as client, shown(caller, clock) as tell:
         keeper = Keeper(asked.manifest, manifest, asked.paths, clock=clock, tell=tell)
         run = Run(client, order, asked.paths, keeper, asked.manner, clock=clock, say=caller.say)
         is_broken_off = False
@@ -84,13 +84,13 @@ def plan(caller: Caller, asked: Asked) -> int:
     from ....batch.keep import Keeper
     from ....batch.plan import Attach
     from ....batch.run import Run
-    from ....client import Client
     from ....clock import SystemClock
+    from .clients import client_of
 
     order, clock = asked.order, SystemClock()
     empty = Manifest(source_root=order.source_root, output_root=order.output_root, entries=())
     items: list[dict[str, Any]] = []
-    with Client(home=caller.settings.home) as client:
+    with client_of(caller) as client:
         keeper = Keeper(asked.manifest, empty, asked.paths, clock=clock)
         run = Run(client, order, asked.paths, keeper, asked.manner, clock=clock, say=caller.say)
         for planned in run.plan():

@@ -23,10 +23,10 @@ def status(caller: Caller, manifest: str) -> int:
     """
     from ....batch.disk import load_manifest
     from ....batch.later import look
-    from ....client import Client
+    from .clients import client_of
     from .go import tell_manifest
 
     path = whole(manifest)
     found = load_manifest(path)
-    with Client(home=caller.settings.home) as client:
+    with client_of(caller) as client:
         return tell_manifest(caller, path, look(client, found))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 @verb(
     "prune",
+    here=True,
     epilog="""
     outlast containers prune
     outlast containers prune --yes

@@ -21,6 +21,7 @@ TIMEOUT: Final = timedelta(minutes=10)
 
 @verb(
     "check",
+    here=True,
     context_settings=SETTINGS,
     epilog="""
     outlast framework check shipit deploy staging

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 @verb(
     "check",
+    here=True,
     epilog="""
     outlast hosts check
     outlast hosts check web ops@10.0.0.7:2222

@@ -57,6 +57,7 @@ class Found(NamedTuple):
 
 @verb(
     "clean",
+    here=True,
     epilog="""
     outlast hosts clean
     outlast hosts clean --yes web1 db

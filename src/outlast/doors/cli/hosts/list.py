@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @verb(
     "list",
+    here=True,
     epilog="""
     outlast hosts list
     outlast hosts list web label:role=db

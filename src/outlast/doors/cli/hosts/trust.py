@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 @verb(
     "trust",
+    here=True,
     epilog="""
     outlast hosts trust web1
     outlast hosts trust --fingerprint SHA256:Yx3... ops@10.0.0.7:2222

@@ -31,11 +31,5 @@ def close(caller: Caller, name: str, cancel: bool) -> int:
     One in which something has not ended stays open (2), unless that is to be ended as well. A
     last job removes what is kept on the host; the jobs of the session stay as they are.
     """
-    from ....engine.verbs import CloseSession
-    from ....inventory import with_ssh_config
-    from ....settings import capture_caller
-
-    captured = with_ssh_config(capture_caller(), caller.settings)
-    request = CloseSession(name=name, cancel=cancel, captured=captured)
-    show_session(caller, caller.service.close_session(request))
+    show_session(caller, caller.intake.close_session(name, cancel=cancel))
     return 0

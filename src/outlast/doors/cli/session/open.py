@@ -38,13 +38,8 @@ def open_session(caller: Caller, name: str, host: str, hosts: tuple[str, ...]) -
     What the inventory says of the way there is the session's from now on. The host is not asked
     for anything before the first command. A name that an open session has is refused (2).
     """
-    from ....inventory import for_session
-    from ....wiring import capabilities
-
     faults: list[str] = []
     known = said_of_hosts(hosts, faults)
-    request = for_session(
-        caller.settings, capabilities, name=name, on=host, hosts=known, faults=faults
-    )
-    show_session(caller, caller.service.open_session(request))
+    opened = caller.intake.open_session(name=name, on=host, hosts=known, faults=faults)
+    show_session(caller, opened)
     return 0

@@ -34,6 +34,7 @@ WantedBy=default.target
 
 @verb(
     "install",
+    here=True,
     epilog="""
     outlast supervisor install
     outlast supervisor install --print

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ....framework.caller import Caller
 
 
-@verb("run", raw=True, epilog="outlast supervisor run")
+@verb("run", here=True, raw=True, epilog="outlast supervisor run")
 def run(caller: Caller) -> int:
     """
     Be the supervisor, in the foreground, until there is nothing to do or SIGTERM comes.

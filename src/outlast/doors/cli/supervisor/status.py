@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ....settings import Settings
 
 
-@verb("status", epilog="outlast supervisor status --json")
+@verb("status", here=True, epilog="outlast supervisor status --json")
 def status(caller: Caller) -> int:
     """
     Tell whether a supervisor runs, what it does, and under which settings. Starts none.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PATIENCE: Final = timedelta(seconds=15)
 
 
-@verb("stop", epilog="outlast supervisor stop")
+@verb("stop", here=True, epilog="outlast supervisor stop")
 def stop(caller: Caller) -> int:
     """
     Ask the supervisor to leave, and see it gone. No job is touched.
