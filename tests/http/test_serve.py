@@ -6,9 +6,13 @@ import os
 import stat
 from pathlib import Path
 
+import pytest
+
 from outlast.doors.cli.schemas import SCHEMAS
 
 from .conftest import Caller, Service, refused
+
+pytestmark = pytest.mark.slow  # real processes, for seconds
 
 
 def test_it_says_where_it_listens_and_leaves_when_asked(service: Service, caller: Caller) -> None:
