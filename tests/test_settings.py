@@ -31,6 +31,7 @@ NAMES = (
     "server",
     "token_file",
     "allow_plain_http",
+    "policy",
 )
 """Every key of the file."""
 

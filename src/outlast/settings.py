@@ -43,6 +43,9 @@ CONFIG: Final = "config.toml"
 INVENTORY: Final = "hosts.toml"
 """The file of hosts, in the home or in `$XDG_CONFIG_HOME/outlast`."""
 
+SECRETS: Final = "secrets"
+"""The table of the file of settings that says where a server finds which secret."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -90,6 +93,12 @@ class Settings:
     allow_plain_http: bool = False
     """Whether a token may go to another machine for all to read."""
 
+    policy: str | None = None
+    """The file that says what tokens may run; None: `policy.toml` in the home."""
+
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """A server's own: to each name a reference, `file:/PATH` or `env:NAME`. Never a value."""
+
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where each came from: `argument`, a variable's name, the file's path, or `default`."""
 
@@ -123,6 +132,7 @@ class Settings:
             "server": self.server,
             "token_file": self.token_file,
             "allow_plain_http": "yes" if self.allow_plain_http else "no",
+            "policy": self.policy,
         }
 
     def supervisors(self) -> dict[str, int]:
@@ -191,6 +201,7 @@ _ROWS: Final = (
     _Row("server", "server", _server, None),
     _Row("token_file", "token_file", _path, None),
     _Row("allow_plain_http", "allow_plain_http", _yes_or_no, False),
+    _Row("policy", "policy", _path, None),
 )
 
 
@@ -211,6 +222,10 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
         faults.append("home and server exclude each other: jobs are here, or there")
     filed = _read_file(path, faults)
     values: dict[str, Any] = {}
+    if table := filed.pop(SECRETS, None):
+        from .core.secret import read_secrets
+
+        values["secrets"] = read_secrets(table, f"{path}: ", faults)
     sources = {"home": where_from}
     for row in _ROWS:
         variable = f"OUTLAST_{row.name.upper()}"

@@ -99,11 +99,12 @@ class Policy:
         where = CONTAINER if spec.container is not None else SSH if spec.is_remote else LOCAL
         if where not in self.executors:
             return [f"a {where} job is not allowed: {_those(self.executors)}"]
-        if spec.session is not None:
-            return _unlisted("session", [spec.session], self.sessions)
-        if where == SSH:
-            return self._host_faults(spec.on, inventory)
-        return self._image_faults(spec) if where == CONTAINER else []
+        if where == CONTAINER:
+            return self._image_faults(spec)
+        named = () if spec.session is None else (spec.session,)
+        refused = [name for name in named if name not in self.sessions]
+        # Of a session's job the host is the session's; of one that is to be opened, the caller's.
+        return _unlisted("session", refused, self.sessions) + self._host_faults(spec.on, inventory)
 
     def _host_faults(self, on: Iterable[str], inventory: Inventory) -> list[str]:
         if self.hosts is None:
@@ -143,7 +144,7 @@ class Policy:
             name = "dialogue" if spec.dialogue else "connection_bound"
             faults.append(f"{name} can be any command, typed at a shell: {begin}")
         if not faults and not any(spec.command[: len(words)] == words for words in self.commands):
-            faults.append(f"command {' '.join(spec.command)!r:.80} is not allowed: {begin}")
+            faults.append(f"command {''.join(spec.command[:1])!r:.80}... is not allowed: {begin}")
         if spec.container is not None:
             plain = type(spec.container)(image=spec.container.image)
             faults += [

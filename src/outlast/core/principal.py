@@ -57,9 +57,9 @@ class Principal:
         """Return all that it has."""
         return frozenset(scope for scope in Scope if scope <= self.scope)
 
-    def may(self, scope: Scope) -> bool:
-        """Whether it has that scope."""
-        return scope <= self.scope
+    def may(self, scope: Scope | str) -> bool:
+        """Whether it has that scope, which may be given by its name."""
+        return (SCOPES[scope] if isinstance(scope, str) else scope) <= self.scope
 
     def faults(self, spec: JobSpec, inventory: Inventory = NONE) -> list[str]:
         """

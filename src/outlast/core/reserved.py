@@ -56,11 +56,10 @@ def reserved_faults(spec: JobSpec, inventory: Inventory) -> list[str]:
 
 def own_references(spec: JobSpec, inventory: Inventory) -> frozenset[str]:
     """Return the secrets that *spec* refers to by itself, and not by way of the inventory."""
-    known = {} if spec.session is not None else inventory.known(spec.hosts)
+    known = inventory.known(spec.hosts)
     logins = {
         reference
         for name, host in spec.hosts.items()
-        if spec.session is None  # there, its opener said them
         for reference in host.references
         if reference not in known.get(name, HostSpec()).references
     }
@@ -70,8 +69,6 @@ def own_references(spec: JobSpec, inventory: Inventory) -> frozenset[str]:
 
 def _host_faults(spec: JobSpec, inventory: Inventory) -> list[str]:
     """Return whose way, user, key or password was said otherwise than the server has it."""
-    if spec.session is not None:
-        return []  # what is known of its host came with the session, not with the job
     known = inventory.known(spec.hosts)
     faults = []
     for name, host in spec.hosts.items():

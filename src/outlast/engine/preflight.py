@@ -34,11 +34,13 @@ def read_request(
     captured: Captured,
     capabilities: Ask,
     faults: Iterable[str] = (),
+    *,
+    named: Mapping[str, str] | None = None,
 ) -> tuple[tuple[JobSpec, ...], dict[str, str]]:
     """
     Return the specs that a local caller asks for, and the values of the secrets in them.
 
-    *faults* are those that the caller found itself. What is sound of a spec is asked of the
+    *faults* are those that the caller found itself; *named* are a server's secrets. What is sound of a spec is asked of the
     machine only where something else is wrong: the service asks it anyway before it stores.
 
     Raises:
@@ -52,7 +54,7 @@ def read_request(
         found.update(dict.fromkeys(wrong))
     secrets: dict[str, str] = {}
     try:
-        secrets = resolve_secrets(specs)
+        secrets = resolve_secrets(specs, named=named)
     except InvalidRequest as error:
         # A reference that is none was told by its variable already, without showing it.
         told = any("is not a reference" in fault for fault in found)

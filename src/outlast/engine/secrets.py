@@ -1,4 +1,4 @@
-"""Reading what a job's secrets refer to, for a caller on this machine."""
+"""Reading what a job's secrets refer to, for a caller on this machine, or of a server's own."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from ..errors import InvalidRequest
 
 
 def resolve_secrets(
-    specs: Iterable[JobSpec], environ: Mapping[str, str] | None = None
+    specs: Iterable[JobSpec],
+    environ: Mapping[str, str] | None = None,
+    *,
+    named: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """
     Return the values of all references in *specs*, by reference.
 
     `env:NAME` is a variable of the caller's, `file:PATH` a file's text without its last line
-    break.
+    break. `secret:NAME` is what *named*, a server's own table, refers to by that name; None: there
+    is no server.
 
     Raises:
         InvalidRequest: One cannot be read. No value is ever in the message.
@@ -26,6 +30,11 @@ def resolve_secrets(
     faults: list[str] = []
     for reference in sorted({reference for spec in specs for reference in spec.references}):
         kind, _, name = reference.partition(":")
+        if kind == "secret" and named is not None:
+            if name not in named:
+                faults.append(f"secret {reference}: the server has none of that name")
+                continue
+            kind, _, name = named[name].partition(":")
         if kind == "env":
             if name in environ:
                 values[reference] = environ[name]

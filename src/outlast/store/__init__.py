@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..ports.sessions import Sessions
     from ..ports.store import Store
+    from ..ports.tokens import Tokens
 
-__all__ = ["open_sessions", "open_store"]
+__all__ = ["open_sessions", "open_store", "open_tokens"]
 
 
 def open_store(path: str | os.PathLike[str], *, migrate: bool = False) -> Store:
@@ -38,3 +39,10 @@ def open_sessions(path: str | os.PathLike[str]) -> Sessions:
     from .sqlite_sessions import SqliteSessions
 
     return SqliteSessions(os.fspath(path))
+
+
+def open_tokens(path: str | os.PathLike[str]) -> Tokens:
+    """Open the tokens in the database at *path*. Raises as `open_store` does."""
+    from .sqlite_tokens import SqliteTokens
+
+    return SqliteTokens(os.fspath(path))

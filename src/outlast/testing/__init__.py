@@ -10,6 +10,7 @@ from .executor import ExecutorContract
 from .leaks import LeakFound, no_leaks
 from .sessions import SessionsContract
 from .store import StoreContract
+from .tokens import TokensContract
 
 __all__ = [
     "ExecutorContract",
@@ -20,5 +21,6 @@ __all__ = [
     "Life",
     "SessionsContract",
     "StoreContract",
+    "TokensContract",
     "no_leaks",
 ]
