@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,15 @@ from outlast.errors import InvalidRequest
 from outlast.shim.failpoint import OF_COLLECTING, OF_CONTAINERS, OF_OUTBOXES, VARIABLE
 
 from ..rigs.engine import IMAGE, Engine
-from ..world import eventually, fresh_client, kill, supervisor_of
-from .conftest import Run, fate, over
-from .test_survival import keepers_of
+from ..world import eventually, fresh_client, kill, supervisor_of, takes_root
+from .conftest import PATIENCE_S, Run, fate, over
+from .test_survival import keepers_of, mended
+
+__all__ = ["mended"]
 
 pytestmark = pytest.mark.slow  # each has a container made
+
+DiesAt = Callable[[str], Path]
 
 
 def listed(client: Client, job_id: str, *keys: str) -> list[tuple[Any, ...]]:
@@ -126,14 +133,25 @@ def test_what_is_over_a_limit_is_left_out(client: Client, run: Run) -> None:
     assert "over the limit of 100 files" == why["f99"]
 
 
+@pytest.fixture
+def dies_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DiesAt:
+    """Has whoever comes first to a failpoint killed there; the file is gone with him."""
+
+    def dies_at(name: str) -> Path:
+        token = tmp_path / "token"
+        token.touch()
+        monkeypatch.setenv(VARIABLE, f"{name}:{token}")
+        return token
+
+    return dies_at
+
+
 @pytest.mark.parametrize("name", [*OF_CONTAINERS, *OF_OUTBOXES])
 def test_a_shim_killed_at_any_step_loses_no_file(
-    name: str, run: Run, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, run: Run, client: Client, dies_at: DiesAt
 ) -> None:
     """The next one goes on: the files are here, and nothing with the engine."""
-    token = tmp_path / "token"
-    token.touch()
-    monkeypatch.setenv(VARIABLE, f"{name}:{token}")
+    token = dies_at(name)
     job = run("echo out > /out/x", collect="x")
 
     assert not token.exists()
@@ -143,12 +161,10 @@ def test_a_shim_killed_at_any_step_loses_no_file(
 
 @pytest.mark.parametrize("name", OF_COLLECTING)
 def test_a_supervisor_killed_while_it_fetches_loses_no_file(
-    name: str, submit: Run, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, submit: Run, client: Client, dies_at: DiesAt
 ) -> None:
     """The next one goes on there."""
-    token = tmp_path / "token"
-    token.touch()
-    monkeypatch.setenv(VARIABLE, f"{name}:{token}")
+    token = dies_at(name)
     job = submit("echo out > /out/x", collect="x")
     eventually(lambda: not token.exists(), "its death")
     with fresh_client() as other:
@@ -190,3 +206,52 @@ def test_faults_of_it_are_told_before_anything_happens(client: Client) -> None:
         "/out/usr",
     ):
         assert words in told
+
+
+@pytest.fixture
+def small_disk(engine: Engine) -> Iterator[Path]:
+    """A disk of 16 MiB on which the engine keeps what is written to /out."""
+    takes_root()
+    place = engine.folder / "data" / "volumes"
+    place.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", place], check=True)
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def test_who_fills_the_disk_is_killed(run: Run, small_disk: Path) -> None:
+    """At the floor that others are to be left, and what it wrote is gone with it."""
+    line = "cd /out; for i in $(seq 20); do dd if=/dev/zero of=f$i bs=1M count=1; done; sleep 1000"
+    job = run(line, collect={"globs": ["f1"], "on": "end"})
+    free = os.statvfs(small_disk)
+
+    assert ("failed", "disk_full") == fate(job)[:2]
+    assert "MiB were left where the engine keeps /out; 1 must stay free" in str(job.nodes[0].error)
+    assert free.f_bavail * free.f_frsize > 12 << 20
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_an_engine_that_is_dead_while_files_are_fetched(
+    cancelled: bool, client: Client, submit: Run, mended: Engine, dies_at: DiesAt
+) -> None:
+    """They are fetched once it is up again; or never, where the job is cancelled meanwhile."""
+    token = dies_at("outbox.before_fetch")
+    job = submit("echo out > /out/x", collect="/out")
+    eventually(lambda: not token.exists(), "the supervisor's death")
+    mended.kill()
+    with fresh_client() as other:
+
+        def is_collecting() -> bool:
+            return bool(other.describe(other.get(job.id))["nodes"][0]["phase"] == "collecting")
+
+        eventually(is_collecting, "the collecting", within_s=PATIENCE_S)
+        if cancelled:
+            other.cancel(job.id)
+            eventually(lambda: not is_collecting(), "the end of the collecting")
+        mended.start()
+        job = over(other, job)
+        (node,) = other.list_artifacts(job.id)["nodes"]
+
+    how = ("incomplete", 0, "it was cancelled") if cancelled else ("complete", 1, None)
+    assert ("cancelled" if cancelled else "complete") == job.status
+    assert how == (node["state"], node["count"], node["error"])

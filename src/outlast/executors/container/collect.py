@@ -54,7 +54,15 @@ class Fetching:
     To be run in a thread of its own: it blocks.
     """
 
-    def __init__(self, order: dict[str, Any], collect: Collect, floor_bytes: int) -> None:
+    def __init__(
+        self,
+        order: dict[str, Any],
+        collect: Collect,
+        floor_bytes: int,
+        *,
+        most_names: int = MOST_NAMES,
+    ) -> None:
+        self._most_names = most_names
         self._folder: str = order["folder"]
         self._name: str = order["name"]
         self._engine = Engine(order["engine"])
@@ -157,7 +165,7 @@ class Fetching:
                 if names[: len(root)] == root:
                     names = names[len(root) :]
                 count, size = count + 1, size + sum(map(len, names))
-                if count > MOST_NAMES or size > MOST_NAMES_BYTES:
+                if count > self._most_names or size > MOST_NAMES_BYTES:
                     raise TooMuch(f"{OUT} has too many files, and not all were looked at")
                 if self._take(archive, member, names, keeper):
                     continue
