@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from ...framework.lazy import verb
 
 if TYPE_CHECKING:
+    from ...core.principal import Principal
     from ...framework.caller import Caller
+    from .guard import Guard
 
 PORT: Final = 8642
 MISSING: Final = "serve needs an extra that is not installed: pip install 'outlast[http]'"
@@ -30,12 +32,26 @@ MISSING: Final = "serve needs an extra that is not installed: pip install 'outla
               help="The port; 0 is any that is free.")  # fmt: skip
 @click.option("--unix", metavar="PATH", help="A socket in the file system, in their place.")
 @click.option("--url", help="Where callers reach it, if not there: behind a proxy, say.")
-def serve(caller: Caller, host: str, port: int, unix: str | None, url: str | None) -> int:
+@click.option("--allow-host", "allowed", metavar="NAME", multiple=True,
+              help="A name by which it may be asked for, besides its address; may be repeated.")  # fmt: skip
+@click.option("--forwarded-allow", metavar="ADDRESS,..",
+              help="Proxies that are believed when they say who asks, and whether by TLS.")  # fmt: skip
+def serve(
+    caller: Caller,
+    *,
+    host: str,
+    port: int,
+    unix: str | None,
+    url: str | None,
+    allowed: tuple[str, ...],
+    forwarded_allow: str | None,
+) -> int:
     """
     Serve the jobs over HTTP, in the foreground, until SIGTERM or Ctrl-C. No job is touched by that.
 
-    Whoever asks must show a token: that of the home is in its file `token`. The first line on
-    stdout says where it listens, once it does.
+    Whoever asks must show a token: that of the home is in its file `token`, and outlast token
+    makes others. An address that other machines reach takes one of those. The first line on stdout
+    says where it listens, once it does; on a terminal there is also a link that opens the page once.
     """
     import gc
     import importlib.util
@@ -44,38 +60,59 @@ def serve(caller: Caller, host: str, port: int, unix: str | None, url: str | Non
 
     if any(importlib.util.find_spec(each) is None for each in ("fastapi", "uvicorn")):
         raise Unavailable(MISSING)
+    from ...clock import SystemClock
     from ...engine.public import Address
     from ...home import Home
+    from ...network import make_access
     from ...settings import ServersOwn
     from ...wiring import make_hub, raise_limits
     from .app import make_app
-    from .gate import Gate, home_token
-    from .listening import bind, bind_unix, url_of
+    from .guard import Guard
+    from .listening import bind, bind_unix, names_of, url_of
     from .served import Served
     from .server import Server
 
     gc.enable()  # off for short commands; this is none
     inherited = ServersOwn()  # before our own limits are another
     raise_limits()
+    access = make_access(caller.settings)
+    access.check_address(None if unix else host)
     listening = bind_unix(unix) if unix else bind(host, port)
     there = url or url_of(listening)
     service, hub = make_hub(caller.settings, Address(("outlast",), ("--server", there)))
     home = Home(caller.settings.home)
     home.prepare()
+    owner = access.authenticate(access.local_token().encode())
     app = make_app(
-        Served(service=service, hub=hub, settings=caller.settings, inherited=inherited, url=there)
+        Served(
+            service=service,
+            hub=hub,
+            access=access,
+            settings=caller.settings,
+            inherited=inherited,
+            url=there,
+        )
     )
+    guard = Guard(app, access, SystemClock(), names=names_of(listening, there, allowed))
 
     def ready() -> None:
         told = {"url": there, "pid": os.getpid(), "token_file": f"{home.path}/token"}
-        caller.answer(
-            lambda: told, lambda: f"listening on {there}; the token is in {told['token_file']}"
-        )
+        caller.answer(lambda: told, lambda: "\n".join(_words(told, guard, owner)))
 
     try:
-        Server(Gate(app, home_token(home.path)), hub, ready).run([listening])
+        Server(guard, hub, ready, forwarded_allow=forwarded_allow).run([listening])
     finally:
         service.close()
+        access.close()
         if unix:
             os.unlink(unix)
     return 0
+
+
+def _words(told: dict[str, Any], guard: Guard, owner: Principal) -> list[str]:
+    """Return what a person at a terminal is told: there is nobody else to read the link."""
+    words = [f"listening on {told['url']}; the token is in {told['token_file']}"]
+    if told["url"].startswith("http"):
+        link = f"{told['url'].rstrip('/')}/#{guard.logins.new_link(owner)}"
+        words.append(f"open the page, once and within ten minutes: {link}")
+    return words

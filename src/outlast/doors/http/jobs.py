@@ -22,7 +22,7 @@ from .answers import etag_of, job_answer, json_answer
 from .body import left_over, read_object, take
 from .conditional import matches, read_key, wanted_wait
 from .problems import request_id_of
-from .served import Served, needs, served
+from .served import Served, began, needs, note, served
 from .submission import repetition, submission
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ async def submit(request: Request) -> Response:
     begun = SystemClock().now()
     verb = await asyncio.to_thread(submission, there, asker, body, key)
     jobs = await asyncio.to_thread(there.service.submit, verb)
+    note(request, **began(jobs))
     there.hub.need()
     headers = {}
     if any(verb.keys) and all(job.created_at < begun for job in jobs):
@@ -163,6 +164,7 @@ async def retry(request: Request, job_id: str) -> Response:
         return there.service.retry(repetition(there, asker, old))
 
     job = await asyncio.to_thread(again)
+    note(request, **began([job]), retry_of=old.id)
     there.hub.need()
     return job_answer(there, job, 202, {"Location": f"/jobs/{job.id}"})
 

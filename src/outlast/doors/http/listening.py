@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import stat
+from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from ...errors import InvalidRequest, Unavailable
 
 BACKLOG = 2048
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches *host*."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -74,6 +67,16 @@ def bind_unix(path: str) -> socket.socket:
     finally:
         os.umask(before)
     return listening
+
+
+def names_of(listening: socket.socket, url: str, allowed: Iterable[str]) -> list[str]:
+    """Return the names by which it may be asked for: its address, where callers reach it, *allowed*."""
+    names = list(allowed)
+    if url.startswith("http"):
+        names.append(urlsplit(url).hostname or "")
+    if listening.family != socket.AF_UNIX:
+        names.append(listening.getsockname()[0])
+    return [name for name in names if name not in ("", "0.0.0.0", "::")]  # noqa: S104 nobody is called so
 
 
 def url_of(listening: socket.socket) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ...access import Access
 from ...core.principal import Principal, Scope
 from ...engine.hub import Hub
 from ...engine.service import Service
@@ -23,6 +25,7 @@ class Served:
 
     service: Service
     hub: Hub
+    access: Access
     settings: Settings
     inherited: ServersOwn
     """What commands inherit: nothing of the caller's."""
@@ -47,6 +50,23 @@ def principal_of(request: Request) -> Principal:
     if principal is None:
         raise Unauthorized("There is no token with this request")
     return principal
+
+
+def began(jobs: Sequence[Job]) -> dict[str, Any]:
+    """Return what the audit log says of jobs: which, where, and which program; no argument of it."""
+    specs = [job.spec for job in jobs]
+    return {
+        "job_id": jobs[0].id if len(jobs) == 1 else None,
+        "job_ids": [job.id for job in jobs] if len(jobs) > 1 else None,
+        "programs": sorted({spec.command[0] if spec.command else "shell" for spec in specs}),
+        "on": sorted({host for spec in specs for host in spec.on}) or None,
+        "images": sorted({each.container.image for each in specs if each.container}) or None,
+    }
+
+
+def note(request: Request, **facts: object) -> None:
+    """Have the audit log say *facts* of this request: never a value of a variable, or a secret."""
+    request.scope.get("state", {}).setdefault("audit", {}).update(facts)
 
 
 def needs(request: Request, scope: Scope) -> Principal:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from .listening import BACKLOG
+from .patience import Patience
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -24,18 +25,34 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Server(uvicorn.Server):
-    """Serves one application until SIGTERM or SIGINT."""
+    """
+    Serves one application until SIGTERM or SIGINT.
 
-    def __init__(self, app: ASGIApp, hub: Hub, ready: Callable[[], None]) -> None:
+    *forwarded_allow* is the addresses of proxies, with commas, that are believed when they say who
+    asks, and whether by TLS (`X-Forwarded-For`, `X-Forwarded-Proto`); None believes nobody.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        hub: Hub,
+        ready: Callable[[], None],
+        *,
+        forwarded_allow: str | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Patience,
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 backlog=BACKLOG,
                 lifespan="on",
                 ws="none",
+                # uvicorn's own default is to believe whoever is on this machine.
+                proxy_headers=forwarded_allow is not None,
+                forwarded_allow_ips=forwarded_allow,
                 timeout_graceful_shutdown=LEAVE_S,
             )
         )

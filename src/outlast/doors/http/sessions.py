@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from fastapi.requests import Request
 from starlette.responses import Response
 
-from ...core.job import JobSpec
+from ...core.parse import read_spec
 from ...core.principal import Scope
 from ...engine import verbs
 from ...engine.sessions import public_session
-from ...errors import Forbidden, InvalidRequest
-from ...inventory import for_session, load_inventory, with_ssh_config
+from ...errors import InvalidRequest
+from ...inventory import for_hosts, for_session, with_ssh_config
 from ...wiring import capabilities
 from . import models
 from .answers import json_answer
@@ -35,10 +36,13 @@ async def open_session(request: Request) -> Response:
     asked: dict[str, Any] = {"name": name, "on": on, "hosts": hosts}
 
     def open_it() -> Any:
+        # Before its secrets are looked up. What is not sound is refused by whoever reads it next.
+        (settled,), _ = for_hosts(
+            [{**asked, "name": None}], there.inherited.for_jobs([]), there.settings
+        )
+        spec, _ = read_spec(settled)
+        there.access.admit(asker, [replace(spec, session=name if isinstance(name, str) else "")])
         verb = for_session(there.settings, capabilities, **asked, faults=faults)
-        spec = JobSpec(command=("cd",), session=verb.name, on=(verb.on,), hosts=verb.hosts)
-        if refused := asker.faults(spec, load_inventory(there.settings)):
-            raise Forbidden("; ".join(refused))
         return there.service.open_session(verb)
 
     session = await asyncio.to_thread(open_it)

@@ -14,13 +14,12 @@ from ...core.principal import Principal
 from ...engine import verbs
 from ...engine.preflight import read_request
 from ...engine.secrets import resolve_secrets
-from ...errors import Forbidden, InvalidRequest
+from ...errors import InvalidRequest
 from ...home import Home
-from ...inventory import for_hosts, load_inventory, with_ssh_config
+from ...inventory import for_hosts, with_ssh_config
 from ...wiring import capabilities
 
 if TYPE_CHECKING:
-    from ...core.inventory import Inventory
     from .served import Served
 
 MAX_JOBS: Final = 10_000
@@ -59,8 +58,12 @@ def submission(
             f"{name!r} is not a key of a job's spec" for name in NOT_ASKED_FOR if name in each
         ]
     given, captured = for_hosts(given, there.inherited.for_jobs(given), there.settings)
-    _check_allowed(asker, given, load_inventory(there.settings))
-    specs, secrets = read_request(given, captured, capabilities, faults)
+    # Before its secrets are looked up. What is not sound of it is left out here, and refused by
+    # whoever reads it next.
+    there.access.admit(asker, [read_spec(each)[0] for each in given])
+    specs, secrets = read_request(
+        given, captured, capabilities, faults, named=there.settings.secrets
+    )
     return verbs.Submit(
         specs=specs,
         captured=captured,
@@ -75,13 +78,12 @@ def repetition(there: Served, asker: Principal, old: Job) -> verbs.Retry:
     """Return the verb that submits the spec of *old* again. Raises as `submission` does."""
     held = f"{Home(there.settings.home).files(old.id)}/stdin"
     spec = replace(old.spec, stdin=None) if old.spec.stdin == held else old.spec
-    if refused := asker.faults(spec, load_inventory(there.settings)):
-        raise _forbidden(refused)
+    there.access.admit_again(asker, old, cwd=there.inherited.for_jobs([]).cwd)
     places = {"on": spec.on, "session": spec.session, "container": spec.container}
     return verbs.Retry(
         job_id=old.id,
         captured=with_ssh_config(there.inherited.for_jobs([places]), there.settings),
-        secrets=resolve_secrets([spec]),
+        secrets=resolve_secrets([spec], named=there.settings.secrets),
         principal=asker.name,
     )
 
@@ -111,19 +113,3 @@ def _keys(said: object, given: object, key: str | None, faults: list[str]) -> li
         return [None] * count
     derived = [None if key is None else f"{key}#{position}" for position in range(count)]
     return [mine if mine is not None else of for mine, of in zip(own, derived, strict=True)]
-
-
-def _check_allowed(
-    asker: Principal, given: Sequence[Mapping[str, Any]], inventory: Inventory
-) -> None:
-    """Refuse what the caller may not ask for, before its secrets are looked up."""
-    refused: dict[str, None] = {}
-    for each in given:
-        # What is not sound of it is left out here, and refused by whoever reads it next.
-        refused.update(dict.fromkeys(asker.faults(read_spec(each)[0], inventory)))
-    if refused:
-        raise _forbidden(refused)
-
-
-def _forbidden(refused: Sequence[str] | Mapping[str, None]) -> Forbidden:
-    return Forbidden("; ".join(refused))
