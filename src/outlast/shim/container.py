@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from .engine import ANSWER_S, Engine, EngineError, Stream, answer_of
+from .engine import ANSWER_S, Engine, EngineError, Stream, answer_of, pick
 from .memory import Memory
 
 LABELS = ("outlast.home", "outlast.job", "outlast.attempt")
 """What says whose a container is."""
 
 NOT_FOUND, CONFLICT = 404, 409
+
+ENDED = ("exited", "stopped", "dead", "removing")
+"""How a container stands that has run and does no more: in any other state its code means nothing.
+`stopped` is Podman's: it has ended, and is not cleaned up."""
+
+ID_LENGTH = 64
 
 SHORTLY_S = 1.0
 """How long an answer may take for which nothing else is to wait."""
@@ -67,7 +73,10 @@ class Container:
                 return words
             self._take_ours(words)
             return None
-        ignored = [each for each in made.get("Warnings") or () if "discarded" in each.lower()]
+        pick(made, str, "Id")
+        warnings = made.get("Warnings")
+        told = warnings if isinstance(warnings, list) else []
+        ignored = [str(each) for each in told if "discarded" in str(each).lower()]
         if ignored:
             # A limit that is not kept is none.
             raise NotBegun("engine_error", "the engine cannot keep a limit: " + "; ".join(ignored))
@@ -81,9 +90,11 @@ class Container:
         """
         refusal = NotBegun("engine_error", f"the engine does not make it: {words}")
         try:
-            labels = self.engine.ask("GET", f"{self._path}/json")["Config"].get("Labels") or {}
+            told = self.engine.ask("GET", f"{self._path}/json")
         except EngineError:
             raise refusal from None
+        labels = pick(told, dict, "Config").get("Labels")
+        labels = labels if isinstance(labels, dict) else {}
         wanted = self._order["labels"]
         if any(labels.get(label) != wanted[label] for label in LABELS):
             self.may_exist = False
@@ -103,18 +114,19 @@ class Container:
             NotBegun: Nobody can say, since it is gone.
         """
         try:
-            image: str = self.engine.ask("GET", f"{self._path}/json")["Image"]
+            image = pick(self.engine.ask("GET", f"{self._path}/json"), str, "Image")
         except EngineError as error:
             words = f"the engine does not tell what it was made of: {error}"
             raise NotBegun("engine_error", words) from None
         try:
-            digests: list[str] = self.engine.ask("GET", f"/images/{image}/json")["RepoDigests"]
-        except EngineError:
-            digests = []  # removed since: the container has it all the same
+            found = self.engine.ask("GET", f"/images/{image}/json").get("RepoDigests")
+        except (EngineError, AttributeError):
+            found = None  # removed since: the container has it all the same
+        digests = [str(each) for each in found] if isinstance(found, list) else []
         # One image may be there under several names: the one that was asked for comes first.
         name = _untagged(self._order["image"])
-        meant = [each for each in digests or () if f"/{_untagged(each)}".endswith(f"/{name}")]
-        return image, next(iter(meant or digests or ()), None)
+        meant = [each for each in digests if f"/{_untagged(each)}".endswith(f"/{name}")]
+        return image, next(iter(meant or digests), None)
 
     def start(self) -> None:
         """
@@ -159,7 +171,9 @@ class Container:
             if error.status == NOT_FOUND:
                 raise Removed from None
             raise
-        state: dict[str, Any] = told["State"]
+        state: dict[str, Any] = pick(told, dict, "State")
+        for name, kind in (("Status", str), ("ExitCode", int), ("StartedAt", str)):
+            pick(state, kind, name)
         return state
 
     def has_stopped(self) -> bool:
@@ -170,7 +184,7 @@ class Container:
         comes back after.
         """
         try:
-            return self.state(wait_s=SHORTLY_S)["Status"] in ("stopped", "exited")
+            return self.state(wait_s=SHORTLY_S)["Status"] in ENDED
         except (OSError, EngineError, Removed):
             return False
 
@@ -178,9 +192,10 @@ class Container:
         """Return the kernel's own count of what it did for want of memory, where it can be seen."""
         try:
             told = self.engine.ask("GET", f"{self._path}/json")
+            pid, container = pick(told, int, "State", "Pid"), pick(told, str, "Id")
         except (OSError, EngineError):
             return None
-        return Memory.of(told["State"]["Pid"], told["Id"]) if told["State"]["Pid"] else None
+        return Memory.of(pid, container) if pid > 0 and len(container) >= ID_LENGTH else None
 
     def log(self) -> Stream:
         """Return its output, from the beginning and as it comes."""

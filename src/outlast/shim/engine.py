@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 PREFIX = "unix://"
 
@@ -23,6 +24,18 @@ NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
 _RECV_BYTES = 1 << 18
 _MAX_HEAD_BYTES = 1 << 16
+_MAX_ANSWER_BYTES = 1 << 26
+"""Of an answer that is read as a whole: the longest is a list of all containers."""
+
+_MAX_INTERIM = 8
+"""How many heads may come that announce another one (100 to 199, but for 101)."""
+
+_HEX = b"0123456789abcdefABCDEF"
+_MAX_DIGITS = 16
+_NO_HTTP = "what answers at the engine's socket does not speak HTTP"
+_NO_ENGINE = "what answers at the engine's socket is no engine"
+
+T = TypeVar("T")
 
 
 class EngineError(Exception):
@@ -96,7 +109,7 @@ class Engine:
         except BaseException:
             peer.close()
             raise
-        return Stream(peer)
+        return Stream(peer, time.monotonic() + wait_s)
 
 
 def answer_of(stream: Stream) -> Any:
@@ -104,24 +117,36 @@ def answer_of(stream: Stream) -> Any:
     try:
         data = stream.read_all()
         return json.loads(data) if data.strip() else None
-    except ValueError as error:
-        raise OSError(f"what answers at the engine's socket is no engine: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise OSError(f"{_NO_ENGINE}: {error}") from None
     finally:
         stream.close()
 
 
+def pick(told: Any, kind: type[T], *names: str) -> T:
+    """Return what stands under these names in an answer. Raises OSError where it does not."""
+    for name in names:
+        told = told.get(name) if isinstance(told, dict) else None
+    if not isinstance(told, kind):
+        raise OSError(f"{_NO_ENGINE}: it does not tell {'.'.join(names)}")
+    return told
+
+
 class Stream:
     """
-    An answer on its way in. `read` gives what has come of its body, unchunked.
+    An answer on its way in. `read` gives what has come of its body, unchunked; nothing but that
+    is kept, however long it goes on. `read_head` and `read_all` wait until *deadline*, on the
+    monotonic clock, in seconds.
 
     Raises:
-        OSError: The engine went away in the middle of it.
+        OSError: The engine went away in the middle of it, or what it says is no HTTP.
 
         EngineError: It refuses.
     """
 
-    def __init__(self, peer: socket.socket) -> None:
+    def __init__(self, peer: socket.socket, deadline: float) -> None:
         self._peer = peer
+        self._deadline = deadline
         self._raw = b""
         self._is_chunked = False
         self._left: int | None = None
@@ -129,6 +154,10 @@ class Stream:
         self._ends_line = False
         """Of a chunk all has come but the end of line behind it."""
         self._has_head = False
+        self._interim = 0
+        self._refusal: int | None = None
+        """The status of a refusal, of which the words are still to come."""
+        self._words = b""
         self.is_over = False
         self.is_podmans = False
         """Whether what answers is Podman; known once the head is."""
@@ -143,44 +172,56 @@ class Stream:
 
     def read_head(self) -> None:
         """Wait for the head, and read it."""
-        while (end := self._raw.find(b"\r\n\r\n")) < 0:
-            if len(self._raw) > _MAX_HEAD_BYTES:
-                raise OSError("what answers at the engine's socket does not speak HTTP")
+        while not self._take_head():
+            self._wait()
             self._receive()
-        head, self._raw = self._raw[:end].decode("latin-1"), self._raw[end + 4 :]
-        first, *rest = head.split("\r\n")
-        fields = {name.strip().lower(): value.strip() for name, _, value in map(_parted, rest)}
-        try:
-            status = int(first.split(" ", 2)[1])
-            length = fields.get("content-length")
-            self._left = None if length is None else int(length)
-        except (ValueError, IndexError):
-            raise OSError("what answers at the engine's socket does not speak HTTP") from None
-        self._has_head = True
-        self.is_podmans = "libpod-api-version" in fields
-        self._is_chunked = fields.get("transfer-encoding", "").lower() == "chunked"
-        if self._is_chunked:
-            self._left = 0
-        if status in (204, 304):
-            self._left, self._is_chunked = 0, False
-        self.is_over = self._left == 0 and not self._is_chunked
-        if status >= 400:
-            raise EngineError(status, _words_of(self.read_all(), status))
+        while self._refusal is not None:
+            self._refuse(self.take())
+            self._wait()
+            self._receive()
 
     def read_all(self) -> bytes:
         """Wait for the rest of the body, and return it."""
-        data = self.take() if self._has_head else b""
+        self.read_head()
+        data = bytearray(self.take())
         while not self.is_over:
-            data += self.read()
-        return data
+            if len(data) > _MAX_ANSWER_BYTES:
+                raise OSError(f"{_NO_ENGINE}: its answer has no end")
+            self._wait()
+            self._receive()
+            data += self.take()
+        return bytes(data)
 
     def read(self) -> bytes:
         """Take in what has come; waits if nothing has, and not for more. b"" is not the end."""
-        if not self._has_head:
-            self.read_head()  # what has come may be no more than that
-        elif not self.is_over:
+        if not self.is_over:
             self._receive()
-        return self.take()
+        if not self._take_head():
+            return b""
+        data = self.take()
+        if self._refusal is None:
+            return data
+        self._refuse(data)
+        return b""
+
+    def take(self) -> bytes:
+        """Return the part of the body that has come by now, without what HTTP put around it."""
+        if self._is_chunked:
+            return self._take_chunks()
+        if self._left is None:
+            data, self._raw = self._raw, b""
+            return data
+        data, self._raw = self._raw[: self._left], b""  # of one answer; no other one comes
+        self._left -= len(data)
+        self.is_over = self._left == 0
+        return data
+
+    def _wait(self) -> None:
+        """Have the next `_receive` give up at the deadline."""
+        left_s = self._deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the engine takes too long to answer")
+        self._peer.settimeout(left_s)
 
     def _receive(self) -> None:
         data = self._peer.recv(_RECV_BYTES)
@@ -191,14 +232,51 @@ class Stream:
         else:
             raise ConnectionResetError("the engine went away in the middle of its answer")
 
-    def take(self) -> bytes:
-        """Return the part of the body that has come by now, without what HTTP put around it."""
-        if not self._is_chunked:
-            data, self._raw = self._raw, b""
-            if self._left is not None:
-                self._left -= len(data)
-                self.is_over = self._left <= 0
-            return data
+    def _take_head(self) -> bool:
+        """Read the head, if all of it has come. Return whether it was read, now or before."""
+        while not self._has_head:
+            end = self._raw.find(b"\r\n\r\n")
+            if max(end, len(self._raw) if end < 0 else 0) > _MAX_HEAD_BYTES:
+                raise OSError(_NO_HTTP)
+            if end < 0:
+                return False
+            head, self._raw = self._raw[:end].decode("latin-1"), self._raw[end + 4 :]
+            self._read_fields(*head.split("\r\n"))
+        return True
+
+    def _read_fields(self, first: str, *rest: str) -> None:
+        version, _, told = first.partition(" ")
+        status = _number_of(told[:3])
+        if not version.startswith("HTTP/1.") or status is None or told[3:4].strip():
+            raise OSError(_NO_HTTP)
+        if status < 200 and status != 101:  # 101 is what an attached engine may say
+            self._interim += 1
+            if self._interim > _MAX_INTERIM:
+                raise OSError(_NO_HTTP)
+            return
+        fields = {name.strip().lower(): value.strip() for name, _, value in map(_parted, rest)}
+        self._has_head = True
+        self.is_podmans = "libpod-api-version" in fields
+        self._is_chunked = fields.get("transfer-encoding", "").lower() == "chunked"
+        if status in (204, 304):
+            self._left, self._is_chunked = 0, False
+        elif self._is_chunked:
+            self._left = 0
+        elif (length := fields.get("content-length")) is not None:
+            self._left = _number_of(length)
+            if self._left is None:
+                raise OSError(_NO_HTTP)
+        self.is_over = self._left == 0 and not self._is_chunked
+        if status >= 400:
+            self._refusal = status
+
+    def _refuse(self, data: bytes) -> None:
+        """Raise the refusal, once its words have come."""
+        self._words += data
+        if self._refusal is not None and (self.is_over or len(self._words) > _MAX_HEAD_BYTES):
+            raise EngineError(self._refusal, _words_of(self._words, self._refusal))
+
+    def _take_chunks(self) -> bytes:
         pieces: list[bytes] = []
         at, raw = 0, self._raw
         while not self.is_over:
@@ -213,9 +291,13 @@ class Stream:
             if self._ends_line:
                 if len(raw) < at + 2:
                     break
+                if raw[at : at + 2] != b"\r\n":
+                    raise OSError(_NO_HTTP)
                 at, self._ends_line = at + 2, False
             end = raw.find(b"\r\n", at)
             if end < 0:
+                if len(raw) - at > _MAX_HEAD_BYTES:
+                    raise OSError(_NO_HTTP)
                 break
             self._left = _size_of(raw[at:end])
             at = end + 2
@@ -224,11 +306,17 @@ class Stream:
         return b"".join(pieces)
 
 
+def _number_of(text: str) -> int | None:
+    """Return what is written in decimal, and nothing else is; None where something else is."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    return int(text) if is_number else None
+
+
 def _size_of(line: bytes) -> int:
-    try:
-        return int(line.split(b";")[0], 16)
-    except ValueError:
-        raise OSError("what answers at the engine's socket does not speak HTTP") from None
+    digits = line.partition(b";")[0].strip()
+    if not digits or digits.strip(_HEX) or len(digits) > _MAX_DIGITS:
+        raise OSError(_NO_HTTP)
+    return int(digits, 16)
 
 
 def _parted(line: str) -> tuple[str, str, str]:
@@ -240,6 +328,6 @@ def _words_of(data: bytes, status: int) -> str:
     try:
         told = json.loads(data)
         words = str(told.get("message") or told.get("cause") or "")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         words = data.decode("utf-8", "replace")
     return " ".join(words.split())[:2000] or f"HTTP status {status}"

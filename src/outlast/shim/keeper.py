@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from . import spool, survival, system
-from .container import Container, NotBegun, Removed, epoch_ms
+from .container import ENDED, Container, NotBegun, Removed, epoch_ms
 from .engine import EngineError, Stream
 from .failpoint import reach
 from .journal import Journal
@@ -53,6 +53,11 @@ KILLED_CODE = 137
 UNKNOWN_CODE = 255
 """What an engine that has lost a container's end says of it; a program's own verdict as well."""
 
+STARTS = 15
+"""How often an engine is asked to start a container that goes away each time, and says then that
+it was not started: some ten seconds."""
+
+NOT_STARTED = "the engine goes away whenever it is to start the container"
 REMOVED = "its container was removed by somebody else, and nobody saw how it ended"
 REBOOTED = "The machine was started anew while this ran"
 AWAY = "the engine was started anew, and no longer knows how this ended"
@@ -122,7 +127,8 @@ class Keeper:
         except OSError as error:
             raise NotBegun("disk_full", f"could not write the record: {error}") from None
         reach("keeper.after_began")
-        self._start(began)
+        if not self._start():
+            self._adopt(began)
 
     def _prepare(self) -> None:
         """Put what it needs on disk, if there is room."""
@@ -220,8 +226,11 @@ class Keeper:
             "v": spool.VERSION,
         }
 
-    def _start(self, began: spool.Line) -> None:
-        """Start it, which it never was, and follow it."""
+    def _start(self) -> bool:
+        """
+        Start it, which it never was, and follow it. Return False where the engine went away:
+        whether it was started, that knows.
+        """
         output: Stream | None = None
         memory: Memory | None = None
         try:
@@ -236,25 +245,32 @@ class Keeper:
                     each.close()
             if isinstance(error, NotBegun):
                 raise
-            self._adopt(began)  # whether it was started, the engine knows
-            return
+            return False
         reach("keeper.after_start")
         since = mono_ms()
         self._nudge()
         self._follow(since, output, memory)
+        return True
 
     # Going on -------------------------------------------------------------------------------
 
     def _adopt(self, began: spool.Line) -> None:
         """Go on with a container of which the record says that it was about to start."""
-        state = self._state()
+        tries, backoff = STARTS, Backoff()
+        while (state := self._state()) is not None and state["Status"] == "created":
+            if began["boot"] != self._boot:
+                break
+            self._refuse_if_unwanted()
+            if self._start():
+                return
+            tries -= 1
+            if not tries:
+                raise NotBegun("engine_unavailable", NOT_STARTED)
+            self._sleeper.sleep(backoff.next_ms())
         if began["boot"] != self._boot:
             self._end(None, "host_rebooted", REBOOTED)
         elif state is None:
             self._end(None, "lost", REMOVED)
-        elif state["Status"] == "created":
-            self._refuse_if_unwanted()
-            self._start(began)
         else:
             started = epoch_ms(state["StartedAt"]) or began["at"]
             since = began["mono_ms"] + max(0, started - began["at"])
@@ -284,7 +300,9 @@ class Keeper:
         running = Running(self._order, self._container, self._sleeper, memory, self._outbox)
         try:
             running.follow(since_ms, output)
-            while (state := self._state()) is not None and state.get("Running"):
+            backoff = Backoff()
+            while (state := self._state()) is not None and state["Status"] not in ENDED:
+                self._sleeper.sleep(backoff.next_ms())
                 running.follow(since_ms)  # the engine was started anew under us
             if state is not None and running.was_short_of_memory:
                 state["OOMKilled"] = True
