@@ -43,7 +43,7 @@ def test_before_its_end_a_job_has_no_result(client: Client) -> None:
     job = client.submit(["sleep", "60"])
     with pytest.raises(NotTerminal, match="there is no result yet") as refusal:
         client.result(job.id)
-    client.cancel(job.id, grace=0, wait_stopped="10s")
+    client.cancel(job.id, grace=0, wait_stopped="60s")
 
     assert job.id == refusal.value.job_id
 

@@ -66,7 +66,7 @@ def end_all(home: Path) -> None:
     if jobs := unsettled(home):
         with Client(home=home) as client:
             for job in jobs:
-                client.cancel(job.id, grace=0, wait_stopped="10s")
+                client.cancel(job.id, grace=0, wait_stopped="60s")
     assert make_link(load_settings(home=home)).leave(LEAVE)
 
 

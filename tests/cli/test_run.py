@@ -95,7 +95,7 @@ def test_leftovers_are_not_waited_for(cli: Cli) -> None:
 
     assert (0, b"done\n") == done[:2]
     assert "); 1 background process outlived the command, and is gone\n" in done.talk
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 200
 
 
 def test_stdin_is_passed_on(cli: Cli) -> None:

@@ -13,7 +13,7 @@ from outlast import Client
 from outlast.core.job import Job
 from outlast.shim import system
 
-from ..world import began, eventually, fresh_client, is_alive
+from ..world import PATIENCE_S, began, eventually, fresh_client, is_alive
 
 TRUE_CODE = 37
 
@@ -60,7 +60,7 @@ class Command:
 
 def over(client: Client, job: Job) -> Job:
     """Return *job* once it has ended and its last process is gone."""
-    client.wait(job.id, timeout="30s")
+    client.wait(job.id, timeout=PATIENCE_S)
     return eventually(lambda: now if (now := client.get(job.id)).is_settled else None)
 
 

@@ -180,7 +180,7 @@ def test_a_shim_s_pid_that_is_somebody_else_s_is_not_signalled(
     kill_all_of_ours(client, home)
     rewrite(home, command.job, shim_pid=stranger.pid)
     with fresh_client() as other:
-        after = other.cancel(command.job.id, wait_stopped="20s")
+        after = other.cancel(command.job.id, wait_stopped="60s")
 
     assert after.is_settled
     assert not is_alive(command.pid)

@@ -15,6 +15,7 @@ from outlast.core.job import Job
 
 from ..shim.test_clocks import NAMES, TREE
 from ..world import (
+    PATIENCE_S,
     began,
     eventually,
     fresh_client,
@@ -43,11 +44,11 @@ def test_a_timeout_fires_while_the_supervisor_is_dead(
     client: Client, home: Path, start: Callable[..., Command]
 ) -> None:
     """The shim keeps the clock: on time, with nobody above it."""
-    command = start(timeout="700ms", grace=0)
+    command = start(timeout="3s", grace=0)
     kill(supervisor_of(client))
     eventually(lambda: record_of(home, command.job).ended, "the end at the limit")
 
-    assert 0 <= late_ms(home, command.job, 700) < 5000
+    assert 0 <= late_ms(home, command.job, 3000) < 60_000
     assert TIMED_OUT == fate(command.after())
 
 
@@ -55,12 +56,12 @@ def test_a_deadline_passes_to_the_supervisor_with_its_shim(
     client: Client, home: Path, start: Callable[..., Command]
 ) -> None:
     """The shim killed, the supervisor keeps the same deadline, and it is not early."""
-    command = start(timeout="900ms", grace=0)
+    command = start(timeout="5s", grace=0)
     kill(command.shim)
     after = command.after()
 
     assert (TIMED_OUT, True) == (fate(after), after.nodes[0].degraded)
-    assert late_ms(home, command.job, 900) >= 0
+    assert late_ms(home, command.job, 5000) >= 0
 
 
 @pytest.mark.parametrize("passed", [False, True], ids=["still to come", "passed meanwhile"])
@@ -68,11 +69,11 @@ def test_a_deadline_is_kept_by_the_next_supervisor(
     passed: bool, client: Client, home: Path, start: Callable[..., Command]
 ) -> None:
     """Supervisor and shim killed: whoever comes next enforces what was promised."""
-    command = start(timeout="1s", grace=0)
+    command = start(timeout="5s", grace=0)
     kill(supervisor_of(client), command.shim)
     if passed:
         start_ms = int(command.began["mono_ms"])
-        eventually(lambda: _monotonic_ms() > start_ms + 1100, "the deadline")
+        eventually(lambda: _monotonic_ms() > start_ms + 5100, "the deadline")
     assert is_alive(command.pid)
 
     assert TIMED_OUT == fate(command.after())
@@ -96,7 +97,7 @@ def test_the_grace_is_kept_without_a_shim(
     line = began(home, job)
     eventually(lambda: b"up" in client.output(job.id))
     kill(int(line["shim_pid"]))
-    after = client.cancel(job.id, wait_stopped="15s")
+    after = client.cancel(job.id, wait_stopped=PATIENCE_S)
 
     assert after.is_settled
     assert b"up\nheard\n" == client.output(job.id)
@@ -111,7 +112,7 @@ def test_the_whole_tree_goes(
     job = client.submit(
         [sys.executable, "-I", "-S", "-c", TREE, str(tmp_path)],
         grace=0,
-        timeout="3s" if how == "timeout" else "1h",
+        timeout="8s" if how == "timeout" else "1h",
     )
     line = began(home, job)
     pids = [
@@ -121,7 +122,7 @@ def test_the_whole_tree_goes(
     if dead != "nobody":
         kill(int(line["shim_pid"]), *(launchers_of(home) if "launcher" in dead else []))
     if how == "cancel":
-        client.cancel(job.id, wait_stopped="20s")
+        client.cancel(job.id, wait_stopped=PATIENCE_S)
     after = over(client, job)
 
     assert ("cancelled" if how == "cancel" else "timeout") == after.reason
@@ -158,6 +159,6 @@ def test_what_waits_is_begun_in_the_order_of_its_submission(
         )
         eventually((tmp_path / "order").exists)
         kill(supervisor_of(client))
-        client.wait_all([job.id for job in jobs], timeout="30s")
+        client.wait_all([job.id for job in jobs], timeout=PATIENCE_S)
 
     assert [str(n) for n in range(12)] == (tmp_path / "order").read_text().split()

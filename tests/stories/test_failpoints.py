@@ -13,7 +13,7 @@ import pytest
 from outlast.core.job import Job
 from outlast.shim.failpoint import FAILPOINTS, VARIABLE
 
-from ..world import eventually, fresh_client, kill, supervisor_of
+from ..world import PATIENCE_S, eventually, fresh_client, kill, supervisor_of
 
 pytestmark = pytest.mark.slow  # whole lives, made of what shorter tests cover
 
@@ -51,7 +51,7 @@ def outcome(job: Job) -> tuple[str, str | None, int | None]:
 def ask(job_id: str) -> Job:
     """Return the job once all of it is over, as somebody sees it who comes only now."""
     with fresh_client() as client:
-        client.wait(job_id, timeout="30s")
+        client.wait(job_id, timeout=PATIENCE_S)
         return eventually(lambda: job if (job := client.get(job_id)).is_settled else None)
 
 
@@ -125,7 +125,7 @@ def test_a_supervisor_that_dies_again_and_again_changes_nothing(
     token = arm("supervisor.before_record_end", tmp_path, monkeypatch)
     with fresh_client() as client:
         kill(supervisor_of(client))
-        client.wait(job.id, timeout="30s")
+        client.wait(job.id, timeout=PATIENCE_S)
 
     assert not token.exists()
     assert (("failed", "exit_nonzero", TRUE_CODE), 1) == (outcome(ask(job.id)), starts(tmp_path))

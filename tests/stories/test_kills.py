@@ -126,7 +126,7 @@ def test_a_cancel_ends_everything_whoever_is_dead(
     kill_parts(parts, client, home, command)
 
     with fresh_client() as other:
-        after = other.cancel(command.job.id, wait_stopped="20s")
+        after = other.cancel(command.job.id, wait_stopped="60s")
 
     assert ("cancelled", None) == (after.status, after.nodes[0].exit_code)
     assert after.is_settled

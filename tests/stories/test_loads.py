@@ -95,7 +95,7 @@ def test_a_background_process_of_the_caller_s_kind_is_left_alone(client: Client)
     with subprocess.Popen(["sleep", "1000"], start_new_session=True) as stranger:
         job = client.submit(shell="sleep 1000", grace=0)
         began(Path(client._settings.home), job)
-        client.cancel(job.id, wait_stopped="20s")
+        client.cancel(job.id, wait_stopped="60s")
         assert is_alive(stranger.pid)
         stranger.kill()
 

@@ -48,17 +48,19 @@ def orphaned(
 @pytest.mark.parametrize("dead", DEAD)
 def test_silence_is_ended(dead: str, client: Client, home: Path, tmp_path: Path) -> None:
     """It is counted from the last byte, whoever was there to see it; never early."""
-    spec = {"idle_timeout": "1200ms", "grace": 0}
-    job = orphaned(client, home, tmp_path, "echo out; exec sleep 1000", dead, **spec)
-    printed_ms = (Path(folder_of(home, job)) / "stdout").stat().st_mtime_ns // 1_000_000
+    spec = {"idle_timeout": "2500ms", "grace": 0}
+    shell = "until [ -e go ]; do echo out; sleep 0.05; done; exec sleep 1000"
+    job = orphaned(client, home, tmp_path, shell, dead, **spec)
+    (tmp_path / "go").touch()
     with fresh_client() as after:
         ended = over(after, job)
+    printed_ms = (Path(folder_of(home, job)) / "stdout").stat().st_mtime_ns // 1_000_000
 
     assert (("idle_timeout", -1), True) == (fate(ended), ended.nodes[0].degraded)
-    assert "TimeoutError: No output for 1.2s" == ended.nodes[0].error
+    assert "TimeoutError: No output for 2.5s" == ended.nodes[0].error
     line = record_of(home, job).ended
     assert line is not None
-    assert line["at"] - printed_ms >= 1200
+    assert line["at"] - printed_ms >= 2500
 
 
 @pytest.mark.slow

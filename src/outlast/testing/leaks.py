@@ -15,7 +15,7 @@ from pathlib import Path
 from ..clock import SystemClock
 from ..shim import cgroup, spool, tree
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """How long what was told to go is given to be gone."""
 
 LOOK_S = 0.01

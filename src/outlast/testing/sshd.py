@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -139,11 +140,11 @@ class Farm:
         """Kill the daemons of *hosts* with every connection of theirs; commands are left alone."""
         for host in hosts or tuple(self._daemons):
             daemon = self._daemons.pop(host)
-            for pid in (*sessions(daemon.pid), daemon.pid):
-                try:
+            # Held first: whoever is hung up on connects again at once, and would be let in.
+            hold(daemon.pid)
+            for pid in (*sessions(daemon.pid, hold), daemon.pid):
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
             daemon.wait(PATIENCE_S)
 
 
@@ -154,15 +155,38 @@ def user() -> str:
     return pwd.getpwuid(os.getuid()).pw_name
 
 
-def sessions(daemon: int) -> list[int]:
-    """The processes that serve the connections of a daemon: sshd's own, no command's."""
+def sessions(daemon: int, each: Callable[[int], None] = lambda _: None) -> list[int]:
+    """
+    The processes that serve the connections of a daemon: sshd's own, no command's. *each* is done
+    to every one of them before its children are looked for.
+    """
     found, generation = [], [daemon]
     for _ in range(2):  # the monitor, and below it the one that has the user's rights
         generation = [
             child for parent in generation for child in children(parent) if "sshd" in name_of(child)
         ]
+        for pid in generation:
+            each(pid)
         found += generation
     return found
+
+
+def hold(pid: int) -> None:
+    """Stop a process, and return once it has no child more; silent if it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+    for _ in range(int(PATIENCE_S / LOOK_S)):
+        if state_of(pid) in "TtZX":
+            break
+        time.sleep(LOOK_S)
+
+
+def state_of(pid: int) -> str:
+    """The state of a process (proc(5)); X if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
 
 
 def children(pid: int) -> list[int]:
