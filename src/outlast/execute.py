@@ -67,7 +67,7 @@ def execute_script(
     nothing but *env*. After *timeout_seconds* from its start it is killed; then the exit code is -1
     and the last line of stderr `Execution timeout (300s)`. *memory*, *cpus* and *pids* limit it; None is
     no limit. *container* has what else a job's `container` may have (`mounts`, `user`, ...), *spec* the
-    other keys of a job's spec (`name`, `labels`, `pull_timeout`, ...).
+    other keys of a job's spec (`name`, `labels`, `collect`, ...).
 
     If this process dies meanwhile, the job goes on under its limits.
 

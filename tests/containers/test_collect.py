@@ -210,23 +210,35 @@ def test_faults_of_it_are_told_before_anything_happens(client: Client) -> None:
 
 @pytest.fixture
 def small_disk(engine: Engine) -> Iterator[Path]:
-    """A disk of 16 MiB on which the engine keeps what is written to /out."""
+    """A disk of 16 MiB and 200 files on which the engine keeps what is written to /out."""
     takes_root()
     place = engine.folder / "data" / "volumes"
     place.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", place], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m,nr_inodes=200", "none", place], check=True
+    )
     yield place
     subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def test_who_fills_the_disk_is_killed(run: Run, small_disk: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("head -c 1m /dev/zero > f$i", "left where the engine keeps /out; 1 must stay free"),
+        ("echo > f$i", "there is hardly room for more files where the engine keeps /out"),
+    ],
+    ids=["bytes", "files"],
+)
+def test_who_fills_the_disk_is_killed(run: Run, small_disk: Path, line: str, words: str) -> None:
     """At the floor that others are to be left, and what it wrote is gone with it."""
-    line = "cd /out; for i in $(seq 20); do dd if=/dev/zero of=f$i bs=1M count=1; done; sleep 1000"
-    job = run(line, collect={"globs": ["f1"], "on": "end"})
+    job = run(
+        f"cd /out; for i in $(seq 300); do {line}; done; sleep 1000",
+        collect={"globs": ["f1"], "on": "end"},
+    )
     free = os.statvfs(small_disk)
 
     assert ("failed", "disk_full") == fate(job)[:2]
-    assert "MiB were left where the engine keeps /out; 1 must stay free" in str(job.nodes[0].error)
+    assert words in str(job.nodes[0].error)
     assert free.f_bavail * free.f_frsize > 12 << 20
 
 

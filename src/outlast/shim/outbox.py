@@ -23,6 +23,10 @@ FASTEST_BYTES_PER_MS = 4 << 20
 """No disk is written to faster, 4 GiB/s: so long one look at the room that is left can wait."""
 
 SOONEST_MS, LATEST_MS = 50, 5000
+
+NAMES_IN = 50
+"""One in so many of the files that a disk has room for is left to others."""
+
 ANSWER_S = 10.0
 
 
@@ -120,6 +124,11 @@ class Outbox:
         free = disk.f_bavail * disk.f_frsize
         wait_ms = (free - self._floor) // FASTEST_BYTES_PER_MS
         self._look_at = mono_ms() + max(SOONEST_MS, min(wait_ms, LATEST_MS))
+        if disk.f_files and disk.f_favail * NAMES_IN < disk.f_files:
+            return (
+                "disk_full",
+                f"there is hardly room for more files where the engine keeps /{INSIDE}",
+            )
         if free >= self._floor:
             return None
         return "disk_full", (

@@ -195,10 +195,10 @@ class ContainerExecutor:
 
     async def _close(self) -> None:
         """Let go of all shims: they go on by themselves."""
+        await self._collecting.close()  # first: what ends then is looked at again, by a timer
         for timer in self._timers.values():
             timer.cancel()
         self._shims.close()
-        await self._collecting.close()
 
     # Telling --------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ class Wanted:
     """Of the attempt in *folder*, whose command ended as the line *ended* says."""
 
     def __init__(self, folder: str, collect: Collect, ended: Line) -> None:
-        self._folder = folder
+        self.folder = folder
         self.collect = collect
         self.is_due = not ended.get("unstarted") and collect.is_due(ended["code"], ended["reason"])
 
@@ -33,11 +33,11 @@ class Wanted:
     @property
     def is_under_way(self) -> bool:
         """Whether its end is told once its files are here, and they are not."""
-        return self.is_due and not os.path.exists(f"{self._folder}/{MANIFEST}")
+        return self.is_due and not os.path.exists(f"{self.folder}/{MANIFEST}")
 
     @cached_property
     def _summary(self) -> Summary:
-        known = read(self._folder)
+        known = read(self.folder)
         return Summary() if known is None else known.summary
 
     def told(self, seen: Sight) -> Sight:
