@@ -29,6 +29,12 @@ HOSTS_TABLE: Final = {
     "clean": (f"{HERE}.hosts.clean:clean", "Remove what lies on hosts and nobody needs."),
 }
 
+TOKEN_TABLE: Final = {
+    "create": (f"{HERE}.token.create:create", "Make one, and print it this once."),
+    "list": (f"{HERE}.token.list:list_tokens", "Tell which there are."),
+    "revoke": (f"{HERE}.token.revoke:revoke", "Have one let nobody in any more."),
+}
+
 TABLE: Final = {
     "run": (f"{HERE}.run:run", "Run a command, show its output, stay for a while."),
     "submit": (f"{HERE}.submit:submit", "Start a command and return at once with its id."),
@@ -39,6 +45,7 @@ TABLE: Final = {
     "hosts": (f"{HERE}.app:hosts", "The machines that jobs run on over SSH."),
     "session": (f"{HERE}.app:session", "Commands one after another on one host."),
     "serve": ("outlast.doors.http.command:serve", "Serve the jobs over HTTP."),
+    "token": (f"{HERE}.app:token", "Who is let into a server, and what they may do."),
     "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
     "framework": (f"{HERE}.app:framework", "For whoever writes tools with job commands."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and say what would help."),
@@ -149,6 +156,20 @@ def session() -> None:
     Working directory and exported variables are carried from one to the next, and kept on the
     host alone. One command runs at a time; the others wait in their order.
     """
+
+
+@click.group(
+    "token",
+    cls=Lazy,
+    table=TOKEN_TABLE,
+    epilog="""
+    outlast token create ci --policy ci --expires 30d
+    outlast token list
+    outlast token revoke ci
+    """,
+)
+def token() -> None:
+    """Who is let into a server of this home, and what they may do."""
 
 
 @click.group(

@@ -69,6 +69,18 @@ ROUTES: Final = object_of(
     }
 )
 
+TOKEN: Final = object_of(
+    {
+        **dict.fromkeys(("token_id", "name"), TEXT),
+        "scope": {"enum": ["read", "run", "admin"]},
+        "state": {"enum": ["valid", "expired", "revoked"]},
+        "policy": or_null("string"),
+        "secrets": list_of(TEXT),
+        "created_at": {"type": "string", "format": "date-time"},
+        **dict.fromkeys(("expires_at", "last_used_at", "revoked_at"), jobs.TIME),
+    }
+)
+
 SCHEMAS: Final[Schema] = {
     **jobs.SCHEMAS,
     "check": object_of(
@@ -95,6 +107,9 @@ SCHEMAS: Final[Schema] = {
     ),
     "session": jobs.SESSION,
     "sessions": object_of({"items": list_of(ref("session"))}),
+    "token": TOKEN,
+    "new_token": object_of({**TOKEN["properties"], "token": TEXT}),
+    "tokens": object_of({"items": list_of(ref("token"))}),
     "serving": object_of({"url": TEXT, "pid": WHOLE, "token_file": TEXT}),
     "stopped": object_of({"stopped": YES_NO, "pid": or_null("integer")}),
     "trusted": object_of(
@@ -230,6 +245,9 @@ OF_COMMAND: Final = {
     "session close": "session",
     "session list": "sessions",
     "serve": "serving",
+    "token create": "new_token",
+    "token list": "tokens",
+    "token revoke": "token",
     "supervisor status": "supervisor",
     "supervisor stop": "stopped",
     "supervisor install": "installed",

@@ -1,0 +1,1 @@
+"""`outlast token`: who is let into a server, and what they may do."""
