@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -29,25 +29,28 @@ class LeakFound(AssertionError):
 
 
 @contextmanager
-def no_leaks(home: str | os.PathLike[str] | None = None) -> Iterator[None]:
+def no_leaks(
+    home: str | os.PathLike[str] | None = None, *, below: Collection[int] = ()
+) -> Iterator[None]:
     """
     Raise `LeakFound` where the block leaves something behind that was not there before it.
 
     Looked for are children, threads and descriptors of this process, and what `leftovers` finds
-    of *home*. What is left of processes is killed, so that no other test meets it.
+    of *home*. What is left of processes is killed, so that no other test meets it. Processes
+    *below* these, a browser's say, come and go by themselves, and are nobody's leak.
     """
-    children, threads, descriptors = _children(), set(threading.enumerate()), _descriptors()
+    children, threads, descriptors = _children(below), set(threading.enumerate()), _descriptors()
     yield
     found = _wait_nothing(
         lambda: [
-            *(f"child process {_describe(pid)}" for pid in _children() - children),
+            *(f"child process {_describe(pid)}" for pid in _children(below) - children),
             *(f"thread {t.name}" for t in set(threading.enumerate()) - threads if not t.daemon),
             *_new_descriptors(descriptors),
             *([] if home is None else leftovers(home)),
         ]
     )
     if found:
-        tree.signal_all([*(_children() - children)], signal.SIGKILL)
+        tree.signal_all([*(_children(below) - children)], signal.SIGKILL)
         if home is not None:
             kill_processes(home)
         raise LeakFound("left behind: " + "; ".join(found))
@@ -158,8 +161,9 @@ def _wait_nothing(look: Callable[[], list[str]]) -> list[str]:
     return []
 
 
-def _children() -> set[int]:
-    return set(tree.descendants(os.getpid()))
+def _children(below: Collection[int]) -> set[int]:
+    spared = {pid for root in below for pid in tree.descendants(root)}
+    return set(tree.descendants(os.getpid())) - spared
 
 
 def _descriptors() -> dict[int, str]:

@@ -16,6 +16,7 @@ from ...engine import verbs
 from ...version import __version__
 from . import artifacts, events, jobs, models, output, sessions
 from .answers import json_answer
+from .page import assets, rows
 from .problems import add_problems
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def make_app(there: Served) -> FastAPI:
     )
     app.state.served = there
     add_problems(app)
-    for room in (jobs, output, events, artifacts, sessions):
+    for room in (jobs, output, events, artifacts, sessions, assets, rows):
         app.include_router(room.router)
 
     @app.get("/healthz", operation_id="healthz", tags=["service"], **models.health)

@@ -1,0 +1,24 @@
+// Keys without a modifier, wherever nothing is typed into.
+
+import { useEffect, useRef } from "./vendor/preact.js";
+
+const TYPED = "input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]";
+
+/** Do what `keys` has for a key, while the component is there. */
+export function useKeys(keys) {
+  const current = useRef(keys);
+  current.current = keys;
+  useEffect(() => {
+    const press = (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (document.querySelector("dialog[open]")) return;
+      const isTyping = event.target instanceof Element && event.target.matches(TYPED);
+      if (isTyping && event.key !== "Escape") return;
+      const act = current.current[event.key];
+      if (!act) return;
+      if (act(event) !== false) event.preventDefault();
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, []);
+}

@@ -1,0 +1,119 @@
+// From what is typed into the form to a job's spec; and the command lines that ask for the same.
+
+import { parseDuration } from "./time.js";
+import { shellJoin } from "./words.js";
+
+/** Take a command line apart as a shell does: quotes and backslashes, no variables. */
+export function shellSplit(text) {
+  const words = [];
+  let word = null;
+  let quote = null;
+  for (let i = 0; i < text.length; i += 1) {
+    const char = text[i];
+    if (quote === "'") {
+      if (char === "'") quote = null;
+      else word += char;
+    } else if (quote === '"') {
+      if (char === '"') quote = null;
+      else if (char === "\\" && '"\\$`'.includes(text[i + 1])) word += text[(i += 1)];
+      else word += char;
+    } else if (char === "'" || char === '"') {
+      quote = char;
+      word ??= "";
+    } else if (char === "\\" && i + 1 < text.length) {
+      word = (word ?? "") + text[(i += 1)];
+    } else if (/\s/.test(char)) {
+      if (word !== null) words.push(word);
+      word = null;
+    } else {
+      word = (word ?? "") + char;
+    }
+  }
+  if (quote) throw new Error(`a ${quote} is never closed`);
+  if (word !== null) words.push(word);
+  return words;
+}
+
+const listOf = (text) => text.split(/[\s,]+/).filter(Boolean);
+
+/** Read `name=value` lines. What is none is a fault. */
+function pairs(text, separator, name, faults) {
+  const read = {};
+  for (const line of text.split(separator).map((each) => each.trim()).filter(Boolean)) {
+    const equals = line.indexOf("=");
+    if (equals < 1) faults.push([name, `${line}: write name=value`]);
+    else read[line.slice(0, equals)] = line.slice(equals + 1);
+  }
+  return read;
+}
+
+export const CLOCKS = ["timeout", "idle_timeout", "queue_timeout", "grace"];
+
+/** Read the form. Returns `{spec, faults}`; a fault is `[field, sentence]`. */
+export function readForm(form) {
+  const spec = {};
+  const faults = [];
+  const text = form.text.trim();
+  if (!text) faults.push(["text", "say what is to be run"]);
+  else if (form.kind === "command") {
+    try {
+      spec.command = shellSplit(text);
+    } catch (error) {
+      faults.push(["text", error.message]);
+    }
+  } else spec[form.kind] = form.kind === "script" ? `${form.text.trimStart()}\n`.replace(/\n+$/, "\n") : text;
+  if (form.place === "hosts") {
+    spec.on = listOf(form.on);
+    if (!spec.on.length) faults.push(["on", "name at least one host or group"]);
+  }
+  if (form.place === "container") {
+    if (form.image.trim()) spec.container = { image: form.image.trim() };
+    else faults.push(["container", "name an image"]);
+  }
+  if (form.name.trim()) spec.name = form.name.trim();
+  const labels = pairs(form.labels, /[\s,]+/, "labels", faults);
+  if (Object.keys(labels).length) spec.labels = labels;
+  const env = pairs(form.env, /\n/, "env", faults);
+  if (Object.keys(env).length) spec.env = env;
+  if (form.cwd.trim()) spec.cwd = form.cwd.trim();
+  for (const clock of CLOCKS) {
+    if (!form[clock].trim()) continue;
+    const ms = parseDuration(form[clock]);
+    if (ms === null) faults.push([clock, `${form[clock]}: write seconds, or 90s, 5m, 1h30m`]);
+    else spec[`${clock}_ms`] = ms;
+  }
+  return { spec, faults };
+}
+
+/** The same with `outlast`, for a shell. */
+export function asOutlast(spec) {
+  const words = ["outlast", "submit"];
+  const option = (name, value) => words.push(`--${name}`, String(value));
+  if (spec.name) option("name", spec.name);
+  for (const [name, value] of Object.entries(spec.labels ?? {})) option("label", `${name}=${value}`);
+  if (spec.on) option("on", spec.on.join(","));
+  if (spec.container) option("container", spec.container.image);
+  if (spec.cwd) option("cwd", spec.cwd);
+  for (const [name, value] of Object.entries(spec.env ?? {})) option("env", `${name}=${value}`);
+  for (const clock of CLOCKS) {
+    if (spec[`${clock}_ms`] !== undefined) option(clock.replace("_", "-"), milliseconds(spec[`${clock}_ms`]));
+  }
+  if (spec.shell) return shellJoin([...words, "--shell", spec.shell]);
+  if (spec.script) return `${shellJoin([...words, "--script", "-"])} <<'SCRIPT'\n${spec.script}SCRIPT`;
+  return shellJoin([...words, "--", ...(spec.command ?? [])]);
+}
+
+const milliseconds = (ms) => (ms % 1000 ? `${ms}ms` : `${ms / 1000}s`);
+
+/** The same with curl. The token is a variable: it belongs in no history. */
+export const asCurl = (spec, origin) =>
+  `curl -sS ${origin}/jobs \\\n  -H "Authorization: Bearer $OUTLAST_TOKEN" \\\n  --json ${shellJoin([JSON.stringify(spec)])}`;
+
+/** Which field a sentence of the service's is about; null: none that is here. */
+export function fieldOf(fault) {
+  const found = /^(?:policy \S+: )?([a-z_]+)/.exec(fault.replaceAll("'", ""));
+  const name = found?.[1].replace(/_ms$/, "");
+  const same = { command: "text", shell: "text", script: "text", runtime: "text", host: "on", hosts: "on", group: "on", image: "container", label: "labels" };
+  const field = same[name] ?? name;
+  return ["text", "on", "container", "name", "labels", "env", "cwd", ...CLOCKS].includes(field) ? field : null;
+}
