@@ -118,10 +118,10 @@ function Page() {
   `;
 }
 
-/** A link of `outlast serve` ends with `#CODE`, which works once: it becomes a cookie, and is gone. */
+/** A link of `outlast serve` ends with `#once=CODE`: it becomes a cookie, and is gone. */
 async function logIn() {
-  const code = location.hash.slice(1);
-  if (!code || code.startsWith("/")) return;
+  const [, code] = /^#once=(.+)$/.exec(location.hash) ?? [];
+  if (!code) return;
   history.replaceState(null, "", "#/");
   try {
     await send("POST", "login", { once: code });
