@@ -95,7 +95,6 @@ def test_what_is_wrong_is_told(container: Any, word: str) -> None:
     ("more", "word"),
     [
         ({"on": ["h"]}, "exclude each other"),
-        ({"stdin": "/x"}, "mount a file"),
         ({"clean_env": True}, "goes anyway"),
         ({"collect": ["/etc/*"]}, "not below /out"),
         ({"leftovers": "wait"}, "ends with its command"),

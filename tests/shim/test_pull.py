@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from outlast.shim.container import NotBegun
 from outlast.shim.engine import Stream
 from outlast.shim.pull import Pull
 
+PATIENCE_S = 60
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 
 
@@ -22,7 +24,7 @@ def engine() -> Iterator[tuple[socket.socket, Stream]]:
     """The engine's end of a connection, and ours."""
     theirs, ours = socket.socketpair()
     theirs.sendall(HEAD)
-    stream = Stream(ours)
+    stream = Stream(ours, time.monotonic() + PATIENCE_S)
     yield theirs, stream
     theirs.close()
     stream.close()

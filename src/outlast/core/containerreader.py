@@ -161,7 +161,6 @@ def settle_container(given: dict[str, Any], faults: list[str], asked: Mapping[st
 
 NOT_INSIDE: Final = {
     "on": "on and container exclude each other: give one",
-    "stdin": "nothing can be read from in a container yet: mount a file",
     "clean_env": "to a container nothing of this environment goes anyway",
 }
 

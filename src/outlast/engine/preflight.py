@@ -75,7 +75,9 @@ def anchored(spec: JobSpec, captured: Captured) -> JobSpec:
         hosts = {name: _anchored_host(host, captured.cwd) for name, host in spec.hosts.items()}
         return replace(spec, stdin=stdin, hosts=hosts)
     if spec.container is not None:
-        return replace(spec, container=_anchored_container(spec.container, captured.cwd))
+        return replace(
+            spec, stdin=stdin, container=_anchored_container(spec.container, captured.cwd)
+        )
     cwd = os.path.join(captured.cwd, os.path.expanduser(spec.cwd or ""))
     return replace(spec, cwd=os.path.normpath(cwd), stdin=stdin)
 
@@ -138,7 +140,10 @@ def _container_faults(
     """Return what keeps *spec* from being given to an engine; what that lacks, it tells itself."""
     absence = capabilities(CONTAINER, captured.env).absence
     faults = [] if absence is None else [f"container: {absence}"]
-    return faults + _mount_faults(container) + _limit_faults(spec, captured, capabilities)
+    stdin = _stdin_faults(spec, "/")
+    if not stdin and spec.stdin is not None and not os.path.isfile(spec.stdin):
+        stdin = [f"stdin {spec.stdin} is no file: a container is given only what has an end"]
+    return faults + _mount_faults(container) + stdin + _limit_faults(spec, captured, capabilities)
 
 
 def _mount_faults(container: Container) -> list[str]:

@@ -151,13 +151,24 @@ class Container:
         Raises:
             NotBegun: The engine does not let us have it.
         """
-        stream = self.engine.send("POST", f"{self._path}/attach?stream=1&stdout=1&stderr=1")
+        return self._attach("stdout=1&stderr=1", "the engine does not tell what it prints")
+
+    def attach_input(self) -> Stream:
+        """
+        Return what takes its input, to be sent as it is; nobody else has any for it.
+
+        Raises:
+            NotBegun: The engine does not take it.
+        """
+        return self._attach("stdin=1", "the engine does not take its input")
+
+    def _attach(self, streams: str, refused: str) -> Stream:
+        stream = self.engine.send("POST", f"{self._path}/attach?stream=1&{streams}")
         try:
             stream.read_head()
         except EngineError as error:
             stream.close()
-            words = f"the engine does not tell what it prints: {error}"
-            raise NotBegun("engine_error", words) from None
+            raise NotBegun("engine_error", f"{refused}: {error}") from None
         except BaseException:
             stream.close()
             raise

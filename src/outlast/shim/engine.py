@@ -23,6 +23,7 @@ ANSWER_S = 60.0
 NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
 _RECV_BYTES = 1 << 18
+_MAX_DROPS = 16
 _MAX_HEAD_BYTES = 1 << 16
 _MAX_ANSWER_BYTES = 1 << 26
 """Of an answer that is read as a whole: the longest is a list of all containers."""
@@ -165,6 +166,21 @@ class Stream:
     def fileno(self) -> int:
         """Return what to poll for more."""
         return self._peer.fileno()
+
+    def discard(self) -> bool:
+        """Drop what has come, without waiting; False once the engine has closed its end."""
+        self._peer.setblocking(False)
+        try:
+            for _ in range(_MAX_DROPS):
+                if not self._peer.recv(_RECV_BYTES):
+                    return False
+        except BlockingIOError:
+            pass
+        return True
+
+    def shut_down(self) -> None:
+        """Say that nothing more will be sent."""
+        self._peer.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Take no more of it."""

@@ -12,7 +12,6 @@ the record. So a crash anywhere in between starts nothing twice.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,24 +20,17 @@ from . import spool, survival, system
 from .container import ENDED, Container, NotBegun, Removed, epoch_ms
 from .engine import EngineError, Stream
 from .failpoint import reach
+from .feed import CUT, Feed
 from .journal import Journal
 from .memory import Memory
 from .nudge import nudge
 from .outbox import Outbox
+from .prepare import ORDER, prepare
 from .pull import Pull
 from .running import Running
 from .sleep import Backoff, Sleeper, mono_ms, now_ms
 
 T = TypeVar("T")
-
-ORDER = "container"
-"""The file with what whoever takes over has to know: all of the order but what starts it."""
-
-FOR_A_START = ("body", "files", "pull", "login_env", "no_engine")
-"""What of an order is for its start alone; environment and secrets are in it."""
-
-INSIDE = "in"
-"""The folder of an attempt that its container sees, read-only, as /in."""
 
 ENGINE_PATIENCE_MS = 10_000
 """For how long an engine that does not answer is tried again before anything was started."""
@@ -72,6 +64,7 @@ class Keeper:
         self._container = Container(order)
         self._container.may_exist = os.path.exists(f"{self._folder}/{ORDER}")
         self._outbox = Outbox.of(order, self._container.engine)
+        self._feed = Feed.of(order)
         self._sleeper = Sleeper()
         self._boot = system.boot_id()
         self._journal: Journal
@@ -116,7 +109,7 @@ class Keeper:
         self._refuse_if_unwanted()
         if (words := self._order["no_engine"]) is not None:
             raise NotBegun("engine_unavailable", words)
-        self._prepare()
+        prepare(self._order, self._journal.fd)
         self._make()
         reach("keeper.after_make")
         image = self._patiently(self._container.image)
@@ -129,28 +122,6 @@ class Keeper:
         reach("keeper.after_began")
         if not self._start():
             self._adopt(began)
-
-    def _prepare(self) -> None:
-        """Put what it needs on disk, if there is room."""
-        floor = self._order["floor_bytes"]
-        if (free := system.free_bytes(self._journal.fd)) < floor:
-            words = f"only {free >> 20} MiB are free where output goes; {floor >> 20} must stay so"
-            raise NotBegun("disk_full", words)
-        kept = {key: value for key, value in self._order.items() if key not in FOR_A_START}
-        try:
-            _write(f"{self._folder}/{ORDER}", json.dumps(kept).encode())
-            for stream in (spool.STDOUT, spool.STDERR):
-                open(f"{self._folder}/{stream}", "ab").close()  # there for whoever follows
-            if files := self._order["files"]:
-                inside = f"{self._folder}/{INSIDE}"
-                os.makedirs(inside, exist_ok=True)
-                # For the container's user, whoever that is; on this side nobody else gets here.
-                os.chmod(inside, 0o755)  # noqa: S103 the folder around it is 0700
-                for name, text in files.items():
-                    _write(f"{inside}/{name}", text.encode("utf-8", "surrogateescape"), 0o755)
-        except OSError as error:
-            words = f"could not prepare the start: {error.strerror}"
-            raise NotBegun("disk_full", words) from None
 
     def _make(self) -> None:
         """Have the engine make the container, and pull its image first if that is to be."""
@@ -236,6 +207,8 @@ class Keeper:
         try:
             # Before it starts: its log has all of it as well, but that takes the engine longer.
             output = self._container.attach()
+            if self._feed is not None:
+                self._feed.attach(self._container)
             if self._container.engine.is_podman:  # which has a cgroup for it by then
                 memory = self._container.memory()
             self._container.start()
@@ -243,6 +216,8 @@ class Keeper:
             for each in (output, memory):
                 if each is not None:
                     each.close()
+            if self._feed is not None:
+                self._feed.lose_engine()
             if isinstance(error, NotBegun):
                 raise
             return False
@@ -297,7 +272,14 @@ class Keeper:
         """
         if self._outbox is not None:
             self._outbox.find()
-        running = Running(self._order, self._container, self._sleeper, memory, self._outbox)
+        running = Running(
+            self._order,
+            self._container,
+            self._sleeper,
+            memory=memory,
+            outbox=self._outbox,
+            feed=self._feed,
+        )
         try:
             running.follow(since_ms, output)
             backoff = Backoff()
@@ -330,6 +312,8 @@ class Keeper:
             if reason == "timeout" and error is not None:
                 running.say(error)
             self._end(None if code == KILLED_CODE else code, reason, error)
+        elif self._feed is not None and self._feed.is_cut:
+            self._end(None, "lost", CUT)
         elif state is None:
             self._end(None, "lost", REMOVED)
         elif state.get("OOMKilled") and code == KILLED_CODE:
@@ -386,15 +370,3 @@ class Keeper:
 
     def _nudge(self) -> None:
         nudge(self._order["home"], self._order["key"])
-
-
-def _write(path: str, data: bytes, mode: int = 0o600) -> None:
-    fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        os.fchmod(fd, mode)
-        while data:
-            data = data[os.write(fd, data) :]
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.rename(f"{path}.new", path)

@@ -8,6 +8,7 @@ from typing import Any
 from . import spool
 from .container import CONFLICT, NOT_FOUND, Container
 from .engine import EngineError, Stream
+from .feed import CUT, Feed
 from .memory import Memory
 from .muxed import Muxed
 from .outbox import Outbox
@@ -44,11 +45,14 @@ class Running:
         order: dict[str, Any],
         container: Container,
         sleeper: Sleeper,
+        *,
         memory: Memory | None = None,
         outbox: Outbox | None = None,
+        feed: Feed | None = None,
     ) -> None:
         self._order = order
         self._outbox = outbox
+        self._feed = feed
         self._container = container
         self._sleeper = sleeper
         self._folder: str = order["folder"]
@@ -98,14 +102,24 @@ class Running:
                 self._obey(signals)
                 if self._is_due("connect"):
                     self._connect()
-                streams = [each for each in (self._log, self._end, self._asked) if each is not None]
-                signals, ready = self._sleeper.sleep(self._next_ms(), *streams)
+                signals, ready = self._rest()
                 self._take_in(ready)
                 if self._is_over(ready):
                     return
         finally:
             self._hang_up()
             self._output.close()
+
+    def _rest(self) -> tuple[bytes, list[Any]]:
+        """Sleep until there is something to do; return what the signals were, and what is ready."""
+        streams: list[Any] = [self._log, self._end, self._asked]
+        writer = None
+        if self._feed is not None and self._feed.has_more:
+            writer = self._feed
+        elif self._feed is not None and self._feed.is_open:
+            streams.append(self._feed)
+        there = [each for each in streams if each is not None]
+        return self._sleeper.sleep(self._next_ms(), *there, writer=writer)
 
     @property
     def was_short_of_memory(self) -> bool:
@@ -131,6 +145,8 @@ class Running:
     def close(self) -> None:
         """Write no more of its output."""
         self._muxed.close()
+        if self._feed is not None:
+            self._feed.close()
         if self._memory is not None:
             self._memory.close()
 
@@ -149,6 +165,8 @@ class Running:
             del self._deadlines["connect"]
 
     def _take_in(self, ready: list[Any]) -> None:
+        if self._feed is not None and self._feed in ready:
+            self._feed.go_on()
         if self._asked is not None and self._asked in ready:
             self._hear(self._asked)
         try:
@@ -169,6 +187,8 @@ class Running:
         self._hang_up()
         self.was_away = True
         self._deadlines["connect"] = self._backoff.next_ms()
+        if self._feed is not None:
+            self._feed.lose_engine()
 
     def _hang_up(self) -> None:
         self._drop_answer()
@@ -222,6 +242,8 @@ class Running:
             seconds = self._order["timeout_ms"] / 1000
             words = f"Execution timeout ({seconds:.12g}s)"
             self._stop("timeout", self._order["grace_ms"], words)
+        if self._feed is not None and self._feed.is_cut and self._cause is None:
+            self._stop("lost", 0, CUT)
         if self._is_due("kill"):
             self._kill()
         was_told = signal.SIGIO in signals

@@ -26,16 +26,22 @@ class Sleeper:
     def __init__(self) -> None:
         self._wakes = deafen()
 
-    def sleep(self, until_ms: int, *streams: HasDescriptor) -> tuple[bytes, list[HasDescriptor]]:
+    def sleep(
+        self, until_ms: int, *streams: HasDescriptor, writer: HasDescriptor | None = None
+    ) -> tuple[bytes, list[HasDescriptor]]:
         """
-        Sleep until a signal comes, one of *streams* can be read, or until that time on the
-        monotonic clock; a day at most. Return the signals' numbers, and which can be read.
+        Sleep until a signal comes, one of *streams* can be read, *writer* can be written to or
+        read, or until that time on the monotonic clock; a day at most. Return the signals'
+        numbers, and which of those can be.
         """
         poll = select.poll()
         poll.register(self._wakes, select.POLLIN)
         by_fd = {stream.fileno(): stream for stream in streams}
         for fd in by_fd:
             poll.register(fd, select.POLLIN)
+        if writer is not None:
+            by_fd[writer.fileno()] = writer
+            poll.register(writer.fileno(), select.POLLIN | select.POLLOUT)
         signals, ready = b"", []
         for fd, _ in poll.poll(max(0, min(until_ms - mono_ms(), LONGEST_MS))):
             if fd == self._wakes:

@@ -65,6 +65,7 @@ def order_of(launch: Launch, home: str, floor_bytes: int) -> dict[str, Any]:
         "on_output_limit": spec.on_output_limit,
         "floor_bytes": floor_bytes,
         "files": files,
+        "stdin": spec.stdin,
         "body": _body(launch, container, labels, f"{folder}/in" if files else None),
     }
     if spec.collect is not None:
@@ -93,7 +94,8 @@ def _body(
         "WorkingDir": spec.cwd or "",
         "Labels": labels,
         "Tty": False,
-        "OpenStdin": False,
+        "OpenStdin": spec.stdin is not None,
+        "StdinOnce": spec.stdin is not None,  # it has an end
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {
             "NetworkMode": container.network,
