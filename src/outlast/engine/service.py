@@ -277,6 +277,7 @@ class Service:
             specs=(spec,),
             captured=request.captured,
             secrets=request.secrets,
+            keys=(request.key,),
             principal=request.principal,
         )
         return self.submit(again)[0]

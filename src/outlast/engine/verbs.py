@@ -139,6 +139,8 @@ class Retry(NamedTuple):
     captured: Captured | None = None
     secrets: Mapping[str, str] = {}
     principal: str = "local"
+    key: str | None = None
+    """The idempotency key of the new job."""
 
     def __repr__(self) -> str:
         return f"Retry({self.job_id})"

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from ...core.job import Job
+from .view import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from starlette.requests import Request
 
     from .served import Served
 
@@ -24,8 +27,8 @@ def as_json(data: Any) -> bytes:
 
 def json_answer(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return *data* as a whole answer, which nobody keeps."""
-    told = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(as_json(data), status, told, "application/json")
+    sent = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(as_json(data), status, sent, "application/json")
 
 
 def etag_of(job: Job) -> str:
@@ -42,13 +45,14 @@ def etag_of(job: Job) -> str:
 
 def job_answer(
     there: Served,
+    request: Request,
     job: Job,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a job as an answer: `ETag`, and `Retry-After` while it has not ended."""
-    public = there.service.public(job)
-    told = {"ETag": etag_of(job), "Cache-Control": "no-cache", **(headers or {})}
+    public = told(there, request, job)
+    sent = {"ETag": etag_of(job), "Cache-Control": "no-cache", **(headers or {})}
     if not job.is_terminal:
-        told["Retry-After"] = str(max(1, math.ceil(public["poll_interval_ms"] / 1000)))
-    return Response(as_json(public), status, told, "application/json")
+        sent["Retry-After"] = str(max(1, math.ceil(public["poll_interval_ms"] / 1000)))
+    return Response(as_json(public), status, sent, "application/json")

@@ -16,7 +16,7 @@ from ...core.principal import Scope
 from ...engine import verbs
 from . import models
 from .answers import json_answer
-from .output import PLAIN
+from .output import PIECE_BYTES, PLAIN
 from .served import Served, needs, served
 
 router: Final = APIRouter(tags=["artifacts"])
@@ -56,18 +56,24 @@ async def download_of_node(request: Request, job_id: str, index: int) -> Respons
 )
 async def read_artifact(
     request: Request,
+    *,
     job_id: str,
     index: int,
     path: str,
     offset: Annotated[int, Query(ge=0, le=1 << 62)] = 0,
+    limit: Annotated[
+        int | None, Query(ge=0, le=1 << 62, description="At most so many bytes.")
+    ] = None,
 ) -> Response:
     """Return one file that was collected, from byte *offset* on."""
     there = served(request)
     needs(request, Scope.READ)
     verb = verbs.ReadArtifact(JobId(job_id), path, node=index, offset=offset)
+    end = None if limit is None else offset + limit
+    verb = _next(verb, offset, end)
     first = await asyncio.to_thread(there.service.read_artifact, verb)
     name = path.rpartition("/")[2]
-    return _file(_pieces(there, verb, first), name, "application/octet-stream")
+    return _file(_pieces(there, verb, first, end), name, "application/octet-stream")
 
 
 async def _zip(request: Request, verb: verbs.ZipArtifacts, name: str) -> Response:
@@ -84,9 +90,17 @@ def _file(pieces: Iterator[bytes], name: str, media_type: str) -> Response:
     return StreamingResponse(pieces, 200, headers, media_type)
 
 
-def _pieces(there: Served, verb: verbs.ReadArtifact, data: bytes) -> Iterator[bytes]:
+def _pieces(
+    there: Served, verb: verbs.ReadArtifact, data: bytes, end: int | None
+) -> Iterator[bytes]:
     offset = verb.offset
     while data:
         yield data
         offset += len(data)
-        data = there.service.read_artifact(verb._replace(offset=offset))
+        data = there.service.read_artifact(_next(verb, offset, end))
+
+
+def _next(verb: verbs.ReadArtifact, offset: int, end: int | None) -> verbs.ReadArtifact:
+    """Return what reads the next piece, and not beyond *end*."""
+    limit = PIECE_BYTES if end is None else min(PIECE_BYTES, end - offset)
+    return verb._replace(offset=offset, limit=limit)

@@ -9,6 +9,7 @@ from ...errors import InvalidRequest
 
 MAX_WAIT_S: Final = 60
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
+_VIEW: Final = re.compile(r"(?:^|[,;])\s*view\s*=\s*\"?full\"?\s*(?=$|[,;])", re.IGNORECASE)
 _RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))", re.ASCII)
 MAX_KEY_CHARACTERS: Final = 255
 
@@ -17,6 +18,11 @@ def wanted_wait(prefer: str | None) -> int | None:
     """Return how many seconds the caller would wait (RFC 7240, 4.3), at most 60; None: not said."""
     found = _WAIT.search(prefer) if prefer else None
     return None if found is None else min(int(found[1]), MAX_WAIT_S)
+
+
+def wants_all(prefer: str | None) -> bool:
+    """Whether the caller would have all there is of a job, its spec included."""
+    return prefer is not None and _VIEW.search(prefer) is not None
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:

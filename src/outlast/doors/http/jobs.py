@@ -24,6 +24,7 @@ from .conditional import matches, read_key, wanted_wait
 from .problems import request_id_of
 from .served import Served, began, needs, note, served
 from .submission import repetition, submission
+from .view import told
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -57,13 +58,13 @@ async def submit(request: Request) -> Response:
         headers["Idempotency-Replayed"] = "true"
     stayed = await _stay(there, request, jobs, headers)
     if is_batch:
-        items = [there.service.public(job, with_result=False) for job in stayed]
+        items = [told(there, request, job, with_result=False) for job in stayed]
         status = 200 if all(job.is_terminal for job in stayed) else 202
         return json_answer({"items": items}, status, headers)
     (job,) = stayed
     headers["Location"] = f"/jobs/{job.id}"
     waited = "Preference-Applied" in headers
-    return job_answer(there, job, 200 if waited and job.is_terminal else 202, headers)
+    return job_answer(there, request, job, 200 if waited and job.is_terminal else 202, headers)
 
 
 @router.get("/jobs", operation_id="list", **models.page)
@@ -75,6 +76,9 @@ async def list_jobs(
     since: Annotated[
         str | None, Query(description="Created since: a time (ISO 8601), or an age such as `2h`.")
     ] = None,
+    ended_before: Annotated[
+        str | None, Query(description="Ended before: a time, or an age as above.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
 ) -> Response:
@@ -84,12 +88,13 @@ async def list_jobs(
     query = verbs.List(
         statuses=frozenset(status or ()),
         labels=_labels(label or []),
-        since=None if since is None else _since(since),
+        since=None if since is None else _moment("since", since),
+        ended_before=None if ended_before is None else _moment("ended_before", ended_before),
         limit=limit,
         cursor=cursor,
     )
     page = await asyncio.to_thread(there.service.list, query)
-    items = [there.service.public(job, with_result=False) for job in page]
+    items = [told(there, request, job, with_result=False) for job in page]
     return json_answer({"items": items, "next_cursor": page.next_cursor})
 
 
@@ -105,7 +110,7 @@ async def get(request: Request) -> Response:
         (job,) = await _stay(there, request, (job,), headers)
     if matches(request.headers.get("if-none-match"), etag := etag_of(job)):
         return Response(status_code=304, headers={"ETag": etag, **headers})
-    return job_answer(there, job, headers=headers)
+    return job_answer(there, request, job, headers=headers)
 
 
 @router.post("/jobs/{job_id}/cancel", operation_id="cancel", **models.cancel)
@@ -157,16 +162,17 @@ async def delete(request: Request, job_id: str) -> Response:
 async def retry(request: Request, job_id: str) -> Response:
     """Submit the spec of an ended job again, as a new job that names the old one."""
     there, asker = served(request), needs(request, Scope.RUN)
+    key = read_key(request.headers.get("idempotency-key"))
     await read_object(request, may_be_empty=True)
     old = await there.get(JobId(job_id))
 
     def again() -> Job:
-        return there.service.retry(repetition(there, asker, old))
+        return there.service.retry(repetition(there, asker, old, key))
 
     job = await asyncio.to_thread(again)
     note(request, **began([job]), retry_of=old.id)
     there.hub.need()
-    return job_answer(there, job, 202, {"Location": f"/jobs/{job.id}"})
+    return job_answer(there, request, job, 202, {"Location": f"/jobs/{job.id}"})
 
 
 async def _stay(
@@ -203,14 +209,14 @@ def _labels(given: list[str]) -> dict[str, str]:
     return labels
 
 
-def _since(said: str) -> datetime:
+def _moment(name: str, said: str) -> datetime:
     try:
         at = datetime.fromisoformat(said)
     except ValueError:
         try:
             return SystemClock().now() - parse_duration(said)
         except (ValueError, OverflowError):
-            raise InvalidRequest(f"since: {said!r:.80} is neither a time nor an age") from None
+            raise InvalidRequest(f"{name}: {said!r:.80} is neither a time nor an age") from None
     if at.tzinfo is None:
-        raise InvalidRequest(f"since: {said!r:.80} has no time zone: write Z behind it")
+        raise InvalidRequest(f"{name}: {said!r:.80} has no time zone: write Z behind it")
     return at

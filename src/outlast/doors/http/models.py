@@ -33,6 +33,11 @@ def _ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+def _with(schema: Schema, more: Schema) -> Schema:
+    """Return the schema of an object that may have *more* keys: those of `view=full`."""
+    return {**schema, "properties": schema["properties"] | more}
+
+
 MAPPING: Final[Schema] = {"type": "object", "additionalProperties": TEXT}
 COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 FREE: Final[Schema] = {"type": "object", "additionalProperties": True}
@@ -73,8 +78,10 @@ _STDIN: Final[Schema] = {
 SCHEMAS: Final[Schema] = {
     **{
         name: of_jobs.SCHEMAS[name]
-        for name in ("job", "node", "result", "page", "artifact", "artifacts", "deleted")
+        for name in ("result", "page", "artifact", "artifacts", "deleted")
     },
+    "job": _with(of_jobs.SCHEMAS["job"], {"spec": FREE, "version": COUNT}),
+    "node": _with(of_jobs.SCHEMAS["node"], {"attempt": COUNT, "progress_pct": or_null("number")}),
     "spec": object_of({}, _SPEC_KEYS),
     "submission": {
         "anyOf": [
@@ -186,7 +193,15 @@ def _doc(
 
 
 _PREFER: Final = header(
-    "Prefer", "`wait=N`: answer when it has ended, or after N (at most 60) seconds."
+    "Prefer",
+    "`wait=N`: answer when it has ended, or after N (at most 60) seconds."
+    " `view=full`: with its spec.",
+)
+_KEY: Final = header(
+    "Idempotency-Key",
+    "What makes this request itself: again with the same key, it is the same job,"
+    " until that is forgotten 30 days after its retention.",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 )
 _WAITED: Final = {"Retry_After": "Seconds.", "Preference_Applied": "The wait in force."}
 _JOB_ID: Final = {"name": "job_id", "in": "path", "required": True, "schema": TEXT}
@@ -210,15 +225,10 @@ submit: Final = _doc(
     body="submission",
     parameters=(
         _PREFER,
-        header(
-            "Idempotency-Key",
-            "What makes this request itself: again with the same key, it is the same job,"
-            " until that is forgotten 30 days after its retention.",
-            {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        ),
+        _KEY,
     ),
 )  # fmt: skip
-page: Final = _doc({200: _json("page", "A page.")})
+page: Final = _doc({200: _json("page", "A page.")}, parameters=(_PREFER,))
 get: Final = _doc(
     {200: _json("job", "The job.", _TAGGED), 304: {"description": "As the caller has it."}},
     404, 410,
@@ -231,7 +241,11 @@ cancel: Final = _doc(
     needs_body=False,
 )  # fmt: skip
 delete: Final = _doc({200: _json("deleted", "Gone.")}, 404, 409, 410)
-retry: Final = _doc({202: _json("job", "The new job.")}, 404, 409, 410, 415)
+retry: Final = _doc(
+    {202: _json("job", "The new job.")},
+    404, 409, 410, 415,
+    parameters=(_PREFER, _KEY),
+)  # fmt: skip
 output: Final = _doc(
     {
         200: _bytes(

@@ -74,7 +74,7 @@ def submission(
     )
 
 
-def repetition(there: Served, asker: Principal, old: Job) -> verbs.Retry:
+def repetition(there: Served, asker: Principal, old: Job, key: str | None) -> verbs.Retry:
     """Return the verb that submits the spec of *old* again. Raises as `submission` does."""
     held = f"{Home(there.settings.home).files(old.id)}/stdin"
     spec = replace(old.spec, stdin=None) if old.spec.stdin == held else old.spec
@@ -85,6 +85,7 @@ def repetition(there: Served, asker: Principal, old: Job) -> verbs.Retry:
         captured=with_ssh_config(there.inherited.for_jobs([places]), there.settings),
         secrets=resolve_secrets([spec], named=there.settings.secrets),
         principal=asker.name,
+        key=key,
     )
 
 
