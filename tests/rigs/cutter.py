@@ -16,13 +16,16 @@ RESET = struct.pack("ii", 1, 0)
 class Cutter:
     """
     Passes on what comes to *address* to *to*, and back; each of *times* connections until so many
-    bytes have come back.
+    bytes have come back. With *swallows* the last of those do not arrive.
     """
 
-    def __init__(self, to: tuple[str, int], after_bytes: int = 0, times: int = 0) -> None:
+    def __init__(
+        self, to: tuple[str, int], after_bytes: int = 0, times: int = 0, *, swallows: bool = False
+    ) -> None:
         self._to = to
         self._after_bytes = after_bytes
         self._times = times
+        self._swallows = swallows
         self.cuts = 0
         """How many connections were cut so far."""
 
@@ -75,8 +78,10 @@ class Cutter:
                         source = client if key.fileobj is client else host
                         if not (data := source.recv(1 << 14)):
                             return
-                        other[source].sendall(data)
                         told += len(data) * (source is host)
+                        is_last = told > self._after_bytes and self.cuts < self._times
+                        if not (is_last and self._swallows):
+                            other[source].sendall(data)
                     if told > self._after_bytes and self.cuts < self._times:
                         self.cuts += 1
                         for each in other:

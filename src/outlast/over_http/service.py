@@ -124,6 +124,8 @@ class HttpService:
         """Return a page of jobs, newest first."""
         from ..ports.store import Page
 
+        if request.limit < 1:
+            raise InvalidRequest(f"limit is at least 1, not {request.limit}")
         query = [("status", str(status)) for status in sorted(request.statuses)]
         query += [("label", f"{name}={value}") for name, value in request.labels.items()]
         for name, at in (("since", request.since), ("ended_before", request.ended_before)):

@@ -246,7 +246,11 @@ class Following:
         self._marks[node, stream] = end
         return Piece(stream, offset, data, node)
 
-    def _what_is_there(self, job: Job) -> Iterator[Piece]:
+    def _what_is_there(self, job: RemoteJob) -> Iterator[Piece]:
+        """Yield all that was printed by now, and not what comes meanwhile."""
+        if job.spec.on_output_limit == "discard":
+            yield from self._what_was_kept(job)
+            return
         for (node, stream), offset in self._marks.items():
             path = ["jobs", job.id, "output"]
             at = offset
@@ -260,6 +264,25 @@ class Following:
                 yield Piece(stream, at, answer.body, node)
                 at += len(answer.body)
             self._marks[node, stream] = at
+
+    def _what_was_kept(self, job: RemoteJob) -> Iterator[Piece]:
+        """As events tell it: they leave the hole out that was discarded, which bytes do not."""
+        stay = Stay(self._transport, ["jobs", job.id, "events"], Deadline(self._clock, None))
+        sizes = {
+            (node.index, stream): size
+            for node in job.nodes
+            for stream, size in zip(STREAMS, (node.stdout_bytes, node.stderr_bytes), strict=True)
+        }
+        if all(at >= sizes[place] for place, at in self._marks.items()):
+            return
+        for event in stay.events(self._query, lambda: None):
+            if event is not None and event.name == "output":
+                if (piece := self._piece(event.data)) is not None:
+                    yield piece
+                if all(at >= sizes[place] for place, at in self._marks.items()):
+                    return
+            elif event is not None and event.name == "end":
+                return
 
     def _tick_s(self) -> float | None:
         """Return how long to wait for an event before it is looked at what there is to do."""
