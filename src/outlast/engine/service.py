@@ -272,9 +272,8 @@ class Service:
             raise NotTerminal(
                 f"{old.id} is {old.status}: only what has ended can be tried again", job_id=old.id
             )
-        spec = replace(old.spec, retry_of=old.id)
         again = verbs.Submit(
-            specs=(spec,),
+            specs=(replace(old.spec, retry_of=old.id),),
             captured=request.captured,
             secrets=request.secrets,
             keys=(request.key,),
