@@ -27,7 +27,7 @@ from outlast.store import open_store
 from outlast.testing.executor import Watch
 from outlast.testing.sshd import Farm
 
-from ..world import eventually, is_alive, supervisor_of
+from ..world import eventually, is_alive, kill, supervisor_of
 
 PATIENCE_S = 90.0
 
@@ -98,7 +98,7 @@ def test_what_is_lost_is_still_cleaned_up_when_its_host_is_back(
     with pytest.raises(Expired):
         client.get(forgotten.id)
 
-    os.kill(supervisor_of(client) or 0, signal.SIGKILL)
+    kill(supervisor_of(client))
     farm.start(*hosts[:3])
     back = (ended, orphaned, cancelled)
     eventually(lambda: all(client.get(job.id).is_settled for job in back), within_s=PATIENCE_S)

@@ -19,7 +19,7 @@ from outlast import Client
 from outlast.core.job import Job, Node
 from outlast.testing.sshd import Farm
 
-from ..world import eventually, is_alive, supervisor_of, takes_root
+from ..world import eventually, is_alive, kill, supervisor_of, takes_root
 
 PATIENCE_S = 120.0
 
@@ -210,7 +210,7 @@ def test_hosts_that_cannot_or_lie_are_told_and_harm_no_other(
         del farm.options[host]
         farm.start(host)
     # Who was given up is visited ever more rarely; by who comes new, at once.
-    os.kill(supervisor_of(client) or 0, signal.SIGKILL)
+    kill(supervisor_of(client))
     settled(client, *jobs)
     assert [b"out\n"] * 5 == [client.output(job.id) for job in (jobs[0], *jobs[4:-1])]
     assert 2 * MIB < len(client.output(jobs[-1].id)) <= 3 * MIB
