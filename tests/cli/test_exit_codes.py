@@ -24,7 +24,7 @@ FATES = [
 def test_each_fate_has_its_code(cli: Cli, spec: list[str], code: int, own: int) -> None:
     """`run`, `job status`, `job wait` and `job result` agree; `--exit-status` gives the command's."""
     (cli.folder / "gone").write_text("#!/nonexistent/interpreter\n")
-    ran = cli("run", "--wait", "20s", *spec)
+    ran = cli("run", "--wait", "60s", *spec)
     job_id = cli("job", "list", "--output", "id").text.strip()
     asked = [
         cli("job", verb, *extra, job_id).code
@@ -33,7 +33,7 @@ def test_each_fate_has_its_code(cli: Cli, spec: list[str], code: int, own: int) 
     ]
 
     assert [code, code, code, code, own, own, own] == [ran.code, *asked]
-    assert own == cli("run", "--exit-status", "--wait", "20s", *spec).code
+    assert own == cli("run", "--exit-status", "--wait", "60s", *spec).code
 
 
 def test_a_job_that_runs_is_3(cli: Cli) -> None:

@@ -98,6 +98,17 @@ def test_leftovers_are_not_waited_for(cli: Cli) -> None:
     assert time.monotonic() - begun < 200
 
 
+def test_a_cancel_of_what_has_ended_ends_what_it_left(cli: Cli) -> None:
+    """That is said; and once nothing is left, that nothing was."""
+    job_id = cli.submit("--leftovers", "wait", "--grace", "0", "--shell", "sleep 1000 & exit 0")
+    assert 0 == cli("job", "wait", job_id).code
+    ended = cli("job", "cancel", "--text", "--wait-stopped", "60s", job_id)
+    again = cli("job", "cancel", "--text", job_id)
+
+    assert f"{job_id} is complete: what it left running was ended\n" == ended.text
+    assert f"{job_id} is complete: nothing was left to cancel\n" == again.text
+
+
 def test_stdin_is_passed_on(cli: Cli) -> None:
     """From a file, or our own by -."""
     (cli.folder / "input").write_bytes(b"from a file\0\n")

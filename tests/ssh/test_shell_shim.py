@@ -127,7 +127,8 @@ def test_an_order_cut_on_its_way_is_not_obeyed(host: Host, tmp_path: Path) -> No
     [
         pytest.param({"shell": "true", "cwd": "/not/there"}, "directory", id="no such directory"),
         pytest.param({"command": ("no-such-program",)}, "program", id="no such program"),
-        pytest.param({"command": ("/etc/passwd",)}, "program", id="no program at all"),
+        pytest.param({"command": ("/etc",)}, "program", id="a directory"),
+        pytest.param({"command": ("/etc/passwd",)}, "executable", id="no program at all"),
         pytest.param({"shell": "true", "stdin": "never sent"}, "stdin", id="nothing to read"),
     ],
 )

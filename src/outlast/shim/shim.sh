@@ -364,11 +364,16 @@ enter() { # KEEPER START CONTAINMENT: becomes the command
   (
     environment
     case $program in
-    */*) [ -f "$program" ] && [ -x "$program" ] ;;
+    */*) [ -f "$program" ] && { [ -x "$program" ] || exit 2; } ;;
     '') true ;;
     *) command -v "$program" >/dev/null ;;
     esac
-  ) || { void spawn_failed program; exit 0; }
+  )
+  case $? in
+  0) ;;
+  2) void spawn_failed executable; exit 0 ;;
+  *) void spawn_failed program; exit 0 ;;
+  esac
   input=/dev/null
   if [ "$has_stdin" = yes ]; then input=$dir/stdin; fi
   [ -r "$input" ] || { void spawn_failed stdin; exit 0; }

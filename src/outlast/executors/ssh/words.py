@@ -21,7 +21,8 @@ REBOOTED: Final = "the host was started anew while it ran"
 
 DETAILS: Final = {
     "directory": "there is no such directory on the host, or it may not be entered: {cwd}",
-    "program": "there is no such program on the host, or it may not be executed: {program}",
+    "program": "there is no such program on the host: {program}",
+    "executable": "the program is there, and may not be executed: {program}",
     "session": "the session's directory is not there any more, or may not be entered: begin in"
     " another one, with cwd",
     "stdin": "what it is to read did not come to the host whole",

@@ -12,6 +12,8 @@ from ..patience import duration
 from .logs import node_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ...core.job import Job, JobId
     from ..caller import Caller
 
@@ -43,8 +45,10 @@ def cancel(
     A job is cancelled, finally, when this returns: exit code 0. `stopped_at` tells when its last
     process was gone. One that has ended is left as it is, and `cancelled` is false.
     """
+    from ...clock import SystemClock
     from ...engine.verbs import Cancel, Get
 
+    since = SystemClock().now()
     within, stay = duration("--grace", grace), duration("--wait-stopped", wait_stopped)
     wanted = read_ids(ids)
     changed: dict[JobId, bool] = {}
@@ -68,7 +72,7 @@ def cancel(
         caller,
         jobs,
         wanted,
-        lambda job: _told(job, changed[job.id]),
+        lambda job: _told(job, since, changed=changed[job.id]),
         error=error,
         warnings=warnings,
         more=lambda job: {"cancelled": changed[job.id]},
@@ -80,7 +84,15 @@ def _why_not(job: Job) -> str | None:
     return next((node.stop_error for node in job.nodes if node.stop_error), None)
 
 
-def _told(job: Job, changed: bool) -> str:
+def _told(job: Job, since: datetime, *, changed: bool) -> str:
     from ..text import fate
 
-    return f"{job.id} is {fate(job)}" + ("" if changed else ": nothing was left to cancel")
+    if changed:
+        rest = ""
+    elif not job.is_settled:
+        rest = ": what it left running is being ended"
+    elif any(node.stopped_at is not None and node.stopped_at >= since for node in job.nodes):
+        rest = ": what it left running was ended"
+    else:
+        rest = ": nothing was left to cancel"
+    return f"{job.id} is {fate(job)}{rest}"
