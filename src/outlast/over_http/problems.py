@@ -33,7 +33,10 @@ BY_STATUS: Final[Mapping[int, type[ClientError]]] = {
 }
 """What a code that we do not know is a kind of."""
 
-TOKEN: Final = "Give its token: OUTLAST_TOKEN, or OUTLAST_TOKEN_FILE=PATH"
+TOKEN: Final = (
+    "Give its token: OUTLAST_TOKEN, or OUTLAST_TOKEN_FILE=PATH."
+    " To make one there: outlast token create NAME"
+)
 
 
 def error_of(server: str, status: int, headers: Mapping[str, str], body: bytes) -> ClientError:
@@ -44,8 +47,8 @@ def error_of(server: str, status: int, headers: Mapping[str, str], body: bytes) 
     code, detail = told["code"], str(told.get("detail") or told["code"])
     kind = _kinds().get(code) or _other(code, status, retryable=told.get("retryable") is True)
     job_id, suggestion = _text(told.get("job_id")), _text(told.get("suggestion"))
-    if kind.http_status == HTTPStatus.UNAUTHORIZED and suggestion is None:
-        suggestion = TOKEN
+    if kind.http_status == HTTPStatus.UNAUTHORIZED:
+        suggestion = TOKEN  # the server speaks of headers, which are ours to write
     if issubclass(kind, InvalidRequest):
         faults = told.get("faults")
         words = [str(each) for each in faults] if isinstance(faults, list) and faults else [detail]
