@@ -66,6 +66,17 @@ class Connection:
             with self._transaction(connection, "BEGIN IMMEDIATE"):
                 yield connection
 
+    def version(self) -> tuple[int, int] | None:
+        """
+        Return what is another one as soon as another connection has committed anything, without a
+        transaction (https://www.sqlite.org/pragma.html#pragma_data_version); None: no database.
+        """
+        with self._lock, self._told():
+            connection = self._open()
+            if connection is None:
+                return None
+            return id(connection), connection.execute("PRAGMA data_version").fetchone()[0]
+
     def close(self) -> None:
         """Let go of the database. Idempotent."""
         with self._lock, self._told():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from json import dumps, loads
-from typing import Any
+from typing import Any, Final
 
 from ..core.limits import from_epoch_ms, to_epoch_ms
 from ..core.principal import SCOPES
@@ -14,12 +14,20 @@ from ..errors import Conflict, NotFound
 from .sql import sqlite_tokens as sql
 from .sqlite_connection import Connection
 
+MOST: Final = 1000
+"""So many are remembered between two writes."""
+
 
 class SqliteTokens:
     """The `Tokens` of the file at *path*. May be shared by threads."""
 
     def __init__(self, path: str) -> None:
         self._database = Connection(path)
+        self._writes = 0
+        """By this very connection: of its own the database does not tell."""
+
+        self._known: tuple[object, dict[bytes, Token]] = (None, {})
+        """What was found last, as long as nobody has written since: every request asks."""
 
     def add(self, token: Token) -> None:
         with self._database.write() as database:
@@ -44,8 +52,20 @@ class SqliteTokens:
                     ),
                 ),
             )
+        self._writes += 1
 
     def by_digest(self, digest: bytes) -> Token | None:
+        mark = (self._database.version(), self._writes)
+        known = self._known
+        if known[0] != mark or len(known[1]) > MOST:
+            # Another one, and not this one emptied: somebody may be about to put into it what was
+            # found before the write.
+            known = self._known = (mark, {})
+        if digest not in known[1] and (found := self._find(digest)) is not None:
+            known[1][digest] = found
+        return known[1].get(digest)
+
+    def _find(self, digest: bytes) -> Token | None:
         with self._database.read() as database:
             if database is None:
                 return None
@@ -67,11 +87,13 @@ class SqliteTokens:
                 )
             token = replace(_token(row), revoked_at=at)
             database.execute(sql.REVOKE, (to_epoch_ms(at), token.id))
-            return token
+        self._writes += 1
+        return token
 
     def used(self, token_id: str, *, at: datetime) -> None:
         with self._database.write() as database:
             database.execute(sql.USED, (to_epoch_ms(at), token_id))
+        self._writes += 1
 
     def close(self) -> None:
         self._database.close()

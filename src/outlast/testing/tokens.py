@@ -105,6 +105,19 @@ class TokensContract:
         with raises(NotFound):
             tokens.revoke("nobody", at=clock.now())
 
+    def test_what_was_asked_before_is_not_believed_for_ever(self, open_tokens: OpenTokens) -> None:
+        """A token that was found good is not, as soon as it was revoked, here or elsewhere."""
+        clock, tokens, elsewhere = FakeClock(), open_tokens(), open_tokens()
+        for revoking in (tokens, elsewhere):
+            token = a_token(clock)
+            assert None is tokens.by_digest(token.digest)
+            revoking.add(token)
+            assert [token, token] == [tokens.by_digest(token.digest) for _ in range(2)]
+            revoking.revoke("ci", at=clock.now())
+            found = tokens.by_digest(token.digest)
+            assert found is not None
+            assert not found.is_good(clock.now())
+
     def test_a_use_is_noted(self, open_tokens: OpenTokens) -> None:
         """For every other process, and of no other token."""
         clock, tokens = FakeClock(), open_tokens()

@@ -44,15 +44,17 @@ MARK: Final = b"x-outlast"
 LOOK_S: Final = 0.5
 """How often it is looked whether a token of somebody who has a stream open is still good."""
 
-ALWAYS: Final = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self';"
-    " connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
+_PAGE: Final = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    b" img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+ALWAYS: Final = (
+    (b"content-security-policy", _PAGE),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 """With every answer."""
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -336,13 +338,13 @@ class _Visit:
     def _head(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         given = list(headers)
         there = {name.lower() for name, _ in given}
-        more = {**ALWAYS, "x-request-id": self.request_id}
-        more["cache-control"] = "no-cache" if self._public else "no-store"
-        return given + [
-            (name.encode(), value.encode())
-            for name, value in more.items()
-            if name.encode() not in there
-        ]
+        kept = b"no-cache" if self._public else b"no-store"
+        more = (
+            *ALWAYS,
+            (b"x-request-id", self.request_id.encode()),
+            (b"cache-control", kept),
+        )
+        return given + [each for each in more if each[0] not in there]
 
     # Refusing -------------------------------------------------------------------------------
 

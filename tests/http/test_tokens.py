@@ -1,0 +1,142 @@
+"""What a token may ask a real service for, from the command that makes it to the job that runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ..world import eventually
+from .conftest import PROGRAM, Caller, Service, refused
+
+pytestmark = pytest.mark.slow  # real processes, for seconds
+
+POLICY = """
+[ci]
+executors = ["local"]
+commands = ["/bin/sh -c"]
+env = ["KEY", "STAGE"]
+
+[ci.most]
+timeout = "1m"
+"""
+
+
+def outlast(*arguments: str) -> str:
+    """Call the command line, and return what it prints for people."""
+    done = subprocess.run([PROGRAM, *arguments, "--text"], capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+@pytest.fixture
+def ci(service: Service, home: Path) -> httpx.Client:
+    """Somebody with a token that is under a policy and may use one secret, on a service anew."""
+    (home / "policy.toml").write_text(POLICY)
+    (home / "key").write_text("hunter2\n")
+    (home / "config.toml").write_text(
+        f'[secrets]\nKEY = "file:{home}/key"\nOTHER = "file:{home}/key"\n'
+    )
+    token = outlast("token", "create", "ci", "--policy", "ci", "--secret", "KEY")
+    service.stop()
+    service.start()
+    return service.client(token=token)
+
+
+def test_a_token_runs_what_its_policy_names(ci: httpx.Client, caller: Caller, home: Path) -> None:
+    """With the secret that it was given, which no answer and no log has; and nothing else."""
+    prints = {"command": ["/bin/sh", "-c", "test ${#KEY} = 7"], "timeout_ms": 60_000}
+    allowed = Caller(ci).submit(**prints, secret_env={"KEY": "secret:KEY"})
+    ended = Caller(ci).ended(allowed["job_id"])
+    refusals = [
+        ci.post("/jobs", json={**prints, **more})
+        for more in (
+            {"command": ["id"]},
+            {"command": None, "shell": "id"},
+            {"timeout_ms": 60_001},
+            {"env": {"LD_PRELOAD": "x"}},
+            {"secret_env": {"KEY": "secret:OTHER"}},
+            {"secret_env": {"KEY": f"file:{home}/token"}},
+            {"secret_env": {"KEY": "file:/nowhere"}},
+            {"stdin": "/etc/passwd"},
+        )
+    ]
+
+    assert ("complete", 0) == (ended["status"], ended["exit_code"])
+    assert [(403, "forbidden")] * 8 == [
+        (each.status_code, each.json()["code"]) for each in refusals
+    ]
+    assert [allowed["job_id"]] == [job["job_id"] for job in ci.get("/jobs").json()["items"]]
+    lines = [json.loads(line) for line in (home / "audit.log").read_text().splitlines()]
+    began = [line for line in lines if line.get("job_id") == allowed["job_id"]]
+    assert [("job.submit", "ci", ["/bin/sh"])] == [
+        (line["event"], line["principal"], line["programs"]) for line in began
+    ]
+    kept = b"".join(
+        each.read_bytes() for each in home.rglob("*") if each.is_file() and each.name != "key"
+    )
+    assert b"hunter2" not in kept
+
+
+def test_a_job_of_somebody_else_is_no_way_round(ci: httpx.Client, caller: Caller) -> None:
+    """To repeat it takes what to submit it would; what one may submit, one may repeat."""
+    theirs = caller.submit(command=["true"])
+    within = caller.submit(command=["/bin/sh", "-c", "exit 0"], timeout="1m")
+    for job in (theirs, within):
+        caller.ended(job["job_id"])
+
+    assert 403 == ci.post(f"/jobs/{theirs['job_id']}/retry").status_code
+    again = ci.post(f"/jobs/{within['job_id']}/retry")
+    assert 202 == again.status_code
+    caller.ended(again.json()["job_id"])
+
+
+def test_a_token_that_is_revoked_elsewhere_ends_its_stream(
+    ci: httpx.Client, caller: Caller
+) -> None:
+    """By another process, in the middle of it; the job goes on."""
+    job = Caller(ci).submit(command=["/bin/sh", "-c", "sleep 600"], timeout="1m")
+    caller.running(job["job_id"])
+    with ci.stream("GET", f"/jobs/{job['job_id']}/events") as stream:
+        lines = stream.iter_lines()
+        assert "" != next(lines)
+        outlast("token", "revoke", "ci")
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(lines)
+
+    assert 401 == ci.get("/jobs").status_code
+    assert "running" == caller.client.get(f"/jobs/{job['job_id']}").json()["status"]
+
+
+def test_a_faulty_policy_starts_no_service(home: Path) -> None:
+    """All its faults are told, and nobody listens."""
+    home.mkdir(mode=0o700)
+    (home / "policy.toml").write_text("[a]\n[b]\nexecutors = ['x']\n")
+    code, error = refused("--port", "0")
+
+    assert (2, 2) == (code, len(error["faults"]))
+
+
+def test_an_address_for_others_takes_a_token_for_others(home: Path) -> None:
+    """The home's own is not for them."""
+    code, error = refused("--port", "0", "--host", "0.0.0.0")
+
+    assert (2, "invalid_request") == (code, error["code"])
+    assert "outlast token create" in error["suggestion"]
+
+
+def test_a_proxy_is_believed_when_it_is_named(service: Service, home: Path) -> None:
+    """Of who asks, and that it was by TLS; somebody who is not is not."""
+    forwarded = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+    origin = {"Origin": service.url.replace("http:", "https:")}
+
+    assert 403 == service.client().get("/jobs", headers=forwarded | origin).status_code
+    service.stop()
+    service.start("--port", "0", "--forwarded-allow", "127.0.0.1")
+    origin = {"Origin": service.url.replace("http:", "https:")}
+    assert 200 == service.client().get("/jobs", headers=forwarded | origin).status_code
+    assert 401 == service.client(token="").get("/jobs", headers=forwarded).status_code
+    last = eventually(lambda: (home / "audit.log").read_text().splitlines())[-1]
+    assert "192.0.2.7" == json.loads(last)["address"]
