@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from ..core.job import JobSpec
 from ..core.sight import Alive, Emptied, Exited, Gone, Sight
@@ -78,8 +78,16 @@ class ExecutorContract:
                 return lambda: MyExecutor(tmp_path)
 
     A world whose commands are no real ones, or where no real time passes, says in `starts`,
-    `let_go` and `pass_time` how things are there.
+    `let_go` and `pass_time` how things are there. One that knows less, or begins in another way,
+    declares that in `tells_signals` and `unstartable`.
     """
+
+    tells_signals: ClassVar[bool] = True
+    """Whether a command that dies of a signal is told as that. Else its code is 128 and the
+    signal's number, as a shell's would be, and as that of one that exits with it."""
+
+    many: ClassVar[int] = 20
+    """How many commands are run at once, of which each is quick to start."""
 
     def launch(self, folder: Path, shell: str, *, key: str = "", **spec: Any) -> Launch:
         """Return the order to run a line of shell in *folder*: a new attempt, if *key* names none."""
@@ -95,6 +103,10 @@ class ExecutorContract:
     def let_go(self, folder: Path) -> None:
         """Have the command go on that waits for it in *folder*."""
         (folder / "go").touch()
+
+    def unstartable(self, folder: Path) -> tuple[Launch, Reason]:
+        """Return an order that nothing comes of, and why: a directory that is not there."""
+        return self.launch(folder / "nowhere", "echo never"), Reason.SPAWN_FAILED
 
     def pass_time(self, by: timedelta) -> None:
         """Let time pass where the commands run. Real time passes by itself."""
@@ -113,14 +125,15 @@ class ExecutorContract:
     def test_a_signal_is_told_apart_from_a_code(
         self, make_executor: MakeExecutor, tmp_path: Path
     ) -> None:
-        """A command that dies of a signal has no exit code."""
+        """A command that dies of a signal has no exit code, where signals are told."""
 
         async def story(watch: Watch) -> list[Sight]:
             await watch.start(self.launch(tmp_path, "kill -9 $$"))
             return await watch.over()
 
         end = exited(drive(make_executor, story))
-        assert (None, 9, None) == (end.exit_code, end.signal, end.reason)
+        told = (None, 9, None) if self.tells_signals else (128 + 9, None, None)
+        assert told == (end.exit_code, end.signal, end.reason)
 
     def test_a_second_launch_starts_nothing(
         self, make_executor: MakeExecutor, tmp_path: Path
@@ -242,15 +255,15 @@ class ExecutorContract:
     def test_what_cannot_start_is_told_as_an_end(
         self, make_executor: MakeExecutor, tmp_path: Path
     ) -> None:
-        """A directory that is not there: never started, with a reason and words."""
+        """Such as for want of its directory: never started, with a reason and words."""
+        order, reason = self.unstartable(tmp_path)
 
         async def story(watch: Watch) -> list[Sight]:
-            order = self.launch(tmp_path / "nowhere", "echo never")
             await watch.start(order)
             return await watch.over()
 
         end = exited(drive(make_executor, story))
-        assert (None, Reason.SPAWN_FAILED) == (end.started_at, end.reason)
+        assert (None, reason) == (end.started_at, end.reason)
         assert end.error
 
     def test_releasing_is_done_once_or_often(
@@ -268,7 +281,7 @@ class ExecutorContract:
 
     def test_many_are_watched_at_once(self, make_executor: MakeExecutor, tmp_path: Path) -> None:
         """The news of each of them comes under its own key."""
-        keys = [new_key() for _ in range(20)]
+        keys = [new_key() for _ in range(self.many)]
 
         async def story(watch: Watch) -> dict[str, int | None]:
             for number, key in enumerate(keys):

@@ -33,7 +33,7 @@ KEPT: Final = "container"
 """The file in which a shim leaves what another one needs to go on."""
 
 LOOK_AGAIN_S: Final = 1.0
-"""Between two looks at an attempt whose shim is no child of ours."""
+"""Between two looks at an attempt whose shim is no child of ours, or has told nothing yet."""
 
 AGAIN_S: Final = 0.1
 LONGEST_AGAIN_S: Final = 10.0
@@ -133,7 +133,11 @@ class ContainerExecutor:
         for line in (began, *ends):
             if line is not None:
                 self._tell(key, line, record.began, wanted)
-        if record.emptied is not None or key in self._shims:
+        if record.emptied is not None:
+            return
+        if key in self._shims:
+            # It nudges whoever supervises. What a busy supervisor misses is seen all the same.
+            self._read_later(key, LONGEST_AGAIN_S if self._told.get(key) else LOOK_AGAIN_S)
             return
         order = self._order(key, folder)
         if held:
@@ -177,6 +181,8 @@ class ContainerExecutor:
         return wait
 
     def _read_later(self, key: str, seconds: float) -> None:
+        if (timer := self._timers.get(key)) is not None:
+            timer.cancel()
         loop = asyncio.get_running_loop()
         self._timers[key] = loop.call_later(seconds, self._read, key)
 
