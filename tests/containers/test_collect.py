@@ -105,6 +105,7 @@ def test_hostile_names_lead_nowhere(client: Client, run: Run, home: Path) -> Non
         for name, state, error in listed(client, job.id, "name", "state", "error")
         if state == "skipped"
     }
+    names = {name for (name,) in listed(client, job.id, "name")}
     found = here(client, job.id)
     numbers = {each.name for each in (home / "jobs" / job.id / "0" / "1" / "artifacts").iterdir()}
 
@@ -114,6 +115,7 @@ def test_hostile_names_lead_nowhere(client: Client, run: Run, home: Path) -> Non
     assert sorted(b"in deep long 1 2 3 4 5 6 7 8".split()) == sorted(
         map(bytes.strip, found.values())
     )
+    assert {"new\nline\\xff", "a%b", "~1", "back\\slash", ".../..x", "l" * 255} < names
     assert all(name.isdigit() for name in numbers)
     assert "4 files were left out" == client.describe(job)["nodes"][0]["message"]
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import glob
 import os
+from pathlib import Path
 from unicodedata import normalize
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from outlast.core.artifact import Paths, is_pattern, matches, parts_of, safe_path
+from outlast.core.artifact import (
+    Paths,
+    below,
+    is_pattern,
+    matches,
+    parts_of,
+    safe_path,
+    stands_for,
+)
 
 NASTY = st.sampled_from(
     [
@@ -118,3 +128,62 @@ def test_a_pattern_stands_for_names(part: str, name: bytes, expected: bool) -> N
     """As in a shell, case and hidden names included; a name need not be text."""
     assert is_pattern(part)
     assert expected == matches(part, name)
+
+
+FILES = [
+    *("a", "b.txt", ".h", "a.txt", "d/a", "d/.h", "d/e/a", "d/e/b.txt", "d/e/f/a.txt"),
+    *(".k/a", ".k/e/a", "d/.k/a", "e/d/e/a"),
+]
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("tree")
+    for each in FILES:
+        (root / each).parent.mkdir(parents=True, exist_ok=True)
+        (root / each).touch()
+    return root
+
+
+@given(
+    st.lists(
+        st.sampled_from(["**", "*", "a", "d", "e", ".k", ".*", "*.txt", "[de]", "?", "x"]),
+        min_size=1,
+        max_size=5,
+    )
+)
+@example(["**", "e", "**", "a"])
+@example(["**", "**"])
+def test_a_glob_stands_for_the_files_that_python_finds(tree: Path, parts: list[str]) -> None:
+    """Any number of directories for `**`, none as well, and no hidden ones."""
+    pattern = "/".join(parts)
+    found = glob.glob(pattern, root_dir=tree, recursive=True)
+    files = {each for each in found if os.path.isfile(tree / each) and not each.endswith("/")}
+
+    assert files == {
+        each for each in FILES if stands_for(parts_of(pattern), each.encode().split(b"/"))
+    }
+
+
+def test_nothing_is_everything() -> None:
+    """The folder itself stands for all that is in it, hidden files included."""
+    assert all(stands_for((), each.encode().split(b"/")) for each in FILES)
+    assert not stands_for(("*",), [])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "parts"),
+    [
+        ("a/*", ("a", "*")),
+        ("/out/a", ("a",)),
+        ("/out", ()),
+        ("/out/**", ("**", "*")),
+        ("/outer/a", None),
+        ("/etc/passwd", None),
+        ("/*/a", None),
+        ("/", None),
+    ],
+)
+def test_what_leads_below_a_folder(pattern: str, parts: tuple[str, ...] | None) -> None:
+    """What is relative does, and what is absolute where it says so letter by letter."""
+    assert parts == below("/out", pattern)

@@ -87,5 +87,32 @@ def test_on_this_machine_there_is_nothing_to_fetch() -> None:
     _, faults = read_spec({"shell": "x", "collect": "y"})
 
     assert [
-        "collect is for hosts, and on names none: what a command leaves on this machine is there already, in its cwd"
+        "collect is for hosts and containers, and there is neither: what a command leaves on this machine is there already, in its cwd"
     ] == faults
+
+
+@pytest.mark.parametrize(
+    ("on", "code", "reason", "due"),
+    [
+        ("complete", 0, None, True),
+        ("complete", 1, None, False),
+        ("complete", None, "timeout", False),
+        ("end", 1, None, True),
+        ("end", None, "timeout", True),
+        ("end", None, "cancelled", False),
+    ],
+)
+def test_when_there_is_anything_to_fetch(
+    on: str, code: int | None, reason: str | None, due: bool
+) -> None:
+    """After a good end; or after every end but a cancel."""
+    assert due == Collect(globs=("x",), on=on).is_due(code, reason)
+
+
+def test_the_limits_are_in_force_to_the_last_byte() -> None:
+    """As many files and bytes as they say, and no more."""
+    collect = Collect(globs=("x",), max_files=2, max_bytes=1024)
+
+    assert collect.excess(2, 1024) is None
+    assert "over the limit of 2 files" == collect.excess(3, 0)
+    assert "over the limit of 1k in all" == collect.excess(1, 1025)

@@ -125,8 +125,8 @@ def settle_hosts(given: dict[str, Any], faults: list[str], *, said: bool) -> Non
     elif not given["on"]:
         if given["collect"] is not None and not said and given["container"] is None:
             faults.append(
-                "collect is for hosts, and on names none: what a command leaves on this machine"
-                " is there already, in its cwd"
+                "collect is for hosts and containers, and there is neither: what a command leaves on"
+                " this machine is there already, in its cwd"
             )
         faults += [
             f"{name} is a host's, and on names none"
