@@ -90,7 +90,7 @@ def test_a_changed_input_ends_the_job_that_still_writes(folder: Folder) -> None:
     folder.write(a="2")
     folder.copy("--wait", "0", line=SLOW)
     (folder.path / "go").touch()
-    folder.batch("collect", "--wait", "30s", str(folder.file))
+    folder.batch("collect", "--wait", "60s", str(folder.file))
 
     assert "cancelled" == folder.cli("job", "status", old).data["status"]
     assert "2" == (folder.out / "a.txt").read_text()
@@ -110,7 +110,7 @@ def test_what_still_runs_is_no_failure(folder: Folder) -> None:
     assert all(folder.column("job_id").values())
 
     (folder.path / "go").touch()
-    collected = folder.batch("collect", "--wait", "30s", str(folder.file))
+    collected = folder.batch("collect", "--wait", "60s", str(folder.file))
     assert (0, True) == (collected.code, collected.data["terminal"])
     assert {"a.txt": "a.txt", "b.txt": "b.txt"} == folder.column("output_path")
 
@@ -122,7 +122,7 @@ def test_no_more_than_the_width_run_at_once(folder: Folder) -> None:
     os.mkdir(count)
     line = f"mkdir {count}/$$; ls {count} | wc -l > {{output}}; sleep 0.2; rmdir {count}/$$"
     folder.copy("--wait", "0", "--max-parallel", "2", line=line)
-    folder.batch("collect", "--wait", "30s", str(folder.file))
+    folder.batch("collect", "--wait", "60s", str(folder.file))
 
     widths = {int(path.read_text()) for path in folder.out.glob("*.txt")}
     assert 6 == len(list(folder.out.glob("*.txt")))
@@ -211,7 +211,7 @@ def test_cancel_ends_what_has_not_ended(folder: Folder) -> None:
     folder.copy()
     folder.write(b="2")
     folder.copy("--wait", "0", line="cat {input} > {output}")
-    folder.batch("collect", "--wait", "30s", str(folder.file))
+    folder.batch("collect", "--wait", "60s", str(folder.file))
     folder.write(c="3", d="4")
     folder.copy("--wait", "0", "--max-parallel", "1", line="sleep 60; cat {input} > {output}")
     done = folder.batch("cancel", str(folder.file))
@@ -280,7 +280,7 @@ def test_a_caller_that_is_ended_loses_nothing(folder: Folder, number: signal.Sig
 
     assert {"job_timeout"} == set(folder.column("error_code").values())
     (folder.path / "go").touch()
-    assert 3 == folder.batch("collect", "--wait", "30s", str(folder.file)).data["complete"]
+    assert 3 == folder.batch("collect", "--wait", "60s", str(folder.file)).data["complete"]
     again = folder.copy(line=SLOW)
     assert (0, 3) == (again.data["submitted"], again.data["attached"])
 

@@ -75,7 +75,7 @@ def test_faults_for_people_are_lines(cli: Cli) -> None:
 def test_a_commands_own_options_are_its_own(cli: Cli) -> None:
     """With -- and without it; behind the command nothing is ours any more."""
     for separator in ((), ("--",)):
-        done = cli("run", "--wait", "20s", *separator, "echo", "--json", "-n", "--", "--home", "x")
+        done = cli("run", "--wait", "60s", *separator, "echo", "--json", "-n", "--", "--home", "x")
         assert (0, "--json -n -- --home x\n") == (done.code, done.text)
 
 

@@ -55,7 +55,7 @@ def test_a_start_is_answered_at_once_and_to_the_letter(example: Program) -> None
     assert ("queued", False, 600_000) == tuple(
         done.data[name] for name in ("status", "terminal", "timeout_ms")
     )
-    cancel = ("job", "cancel", "--grace", "0", "--wait-stopped", "20s")
+    cancel = ("job", "cancel", "--grace", "0", "--wait-stopped", "60s")
     assert 0 == example(*cancel, done.data["job_id"]).code
 
 
@@ -96,7 +96,7 @@ def test_a_wait_ends_with_the_jobs_fate(
     """0 complete, 3 still running, 4 failed; 2 is wrong usage, and starts nothing."""
     done = example(*arguments)
     if code == 3:
-        example("job", "cancel", "--grace", "0", "--wait-stopped", "20s", done.data["job_id"])
+        example("job", "cancel", "--grace", "0", "--wait-stopped", "60s", done.data["job_id"])
     if code == 2:
         assert [] == example("job", "list").data["items"]
 
@@ -121,7 +121,7 @@ attach(app)
     )
     timed_out = tool("slow", "--wait", "50s")
     cancelled = tool("ever").data["job_id"]
-    tool("job", "cancel", "--wait-stopped", "20s", cancelled)
+    tool("job", "cancel", "--wait-stopped", "60s", cancelled)
 
     assert (7, "timeout") == (timed_out.code, timed_out.data["reason"])
     assert 7 == tool("job", "status", timed_out.data["job_id"]).code
@@ -402,7 +402,7 @@ def test_text_is_for_people(example: Program) -> None:
     assert example("deploy", "staging", "--json", "--key", "k").envelope["ok"]
     listed = example("job", "list", "--json").data["items"]
     for job in listed:
-        example("job", "cancel", "--grace", "0", "--wait-stopped", "20s", job["job_id"])
+        example("job", "cancel", "--grace", "0", "--wait-stopped", "60s", job["job_id"])
 
 
 def test_help_speaks_of_the_tool(example: Program) -> None:

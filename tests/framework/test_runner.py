@@ -223,7 +223,7 @@ command(work, grace="0s")
     assert (60, "copying", "running", False) == tuple(
         job[name] for name in ("progress_pct", "message", "status", "terminal")
     )
-    assert 0 == tool("job", "cancel", "--wait-stopped", "20s", job_id).code
+    assert 0 == tool("job", "cancel", "--wait-stopped", "60s", job_id).code
 
 
 CLEANED = (

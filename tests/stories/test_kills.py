@@ -84,11 +84,10 @@ def test_a_command_that_ends_while_we_are_dead_is_told_true_or_not_at_all(
 
     if {"launcher", "shim"} - {*parts}:
         expected = [TRUE]
-    elif "supervisor" in parts:
-        # Some machines' init leaves the dead lying for a second: then the kernel still knows.
-        expected = [LOST, TRUE] if kernel_tells else [LOST]
     else:
-        expected = [TRUE if kernel_tells else LOST]
+        # The kernel knows for as long as init leaves the dead lying, and to a supervisor that
+        # lives it tells if that looked before the end.
+        expected = [LOST, TRUE] if kernel_tells else [LOST]
     assert fate(after) in expected
     assert 1 == command.count_starts()
 
