@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -143,14 +144,16 @@ def test_a_stream_ends_when_its_token_is_revoked(served: Served) -> None:
             assert not other.is_closed
 
 
-def test_a_stream_ends_when_its_token_expires(served: Served) -> None:
+def test_a_stream_ends_when_its_token_expires(served: Served, home: Path) -> None:
     """By itself, without anybody revoking it."""
-    token = served.token("short", expires=timedelta(seconds=2))
+    token = served.token("short", expires=timedelta(days=1))
     with httpx.Client(base_url=served.url, timeout=PATIENCE_S, trust_env=False) as client:
         headers = {"Authorization": f"Bearer {token}"}
         with client.stream("GET", "/jobs/x/events", headers=headers) as stream:
             read = stream.iter_raw()
             assert b"data: first\n\n" == next(read)
+            with closing(sqlite3.connect(home / "outlast.db", isolation_level=None)) as database:
+                database.execute("UPDATE tokens SET expires_ms = created_ms")
             with pytest.raises(httpx.RemoteProtocolError):
                 next(read)
 
@@ -382,9 +385,11 @@ def test_a_head_that_does_not_end_is_not_waited_for(
             with served.connected() as connection:
                 connection.sendall(begun)
                 assert said(connection).startswith(b"HTTP/1.1 408 ")
+        monkeypatch.setattr(Patience, "head_s", PATIENCE_S)
         with served.connected() as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            monkeypatch.setattr(Patience, "head_s", 0.3)
             connection.sendall(b"GET /hea")
             assert b"HTTP/1.1 408 " in said(connection)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ..world import eventually
+from ..world import PATIENCE_S, eventually
 from .conftest import PROGRAM, Caller, Service, refused
 
 pytestmark = pytest.mark.slow  # real processes, for seconds
@@ -140,3 +140,28 @@ def test_a_proxy_is_believed_when_it_is_named(service: Service, home: Path) -> N
     assert 401 == service.client(token="").get("/jobs", headers=forwarded).status_code
     last = eventually(lambda: (home / "audit.log").read_text().splitlines())[-1]
     assert "192.0.2.7" == json.loads(last)["address"]
+
+
+def test_a_person_is_given_a_link(home: Path) -> None:
+    """On a terminal: it opens the page once; a further name is one by which it may be asked for."""
+    with subprocess.Popen(
+        [PROGRAM, "serve", "--port", "0", "--allow-host", "jobs.example", "--text"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            url = process.stdout.readline().split()[2].rstrip(";")
+            link = process.stdout.readline().split()[-1]
+            code = link.removeprefix(f"{url}/#once=")
+            with httpx.Client(base_url=url, timeout=PATIENCE_S) as browser:
+                names = ("jobs.example", "evil.example")
+                lives = [browser.get("/healthz", headers={"Host": name}) for name in names]
+                first, second = (browser.post("/login", json={"once": code}) for _ in range(2))
+                listed = browser.get("/jobs")
+        finally:
+            process.terminate()
+
+    assert [200, 421] == [each.status_code for each in lives]
+    assert ["admin", "read", "run"] == first.json()["scopes"]
+    assert (401, 200) == (second.status_code, listed.status_code)
