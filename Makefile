@@ -5,6 +5,7 @@
 #
 #   make check    the checks alone: lint, format, types, which way the imports point
 #   make chaos    the long chaos run; `make chaos SEED=...` runs one again
+#   make flood    a gigabyte of output from a container of each engine: minutes, and 3 GB of disk
 #   make rig-systemd   the stories under a real systemd, on an emulated machine: minutes, and root
 #   make cover    the tests, with the branches of core, engine and shim that none of them took
 #   make bench    our figures beside our peers'
@@ -16,7 +17,7 @@
 # is how many tests run side by side: four of them where all are run, one where ARGS chooses.
 
 .DEFAULT_GOAL := help
-.PHONY: help run venv test check suite chaos rig-systemd cover bench docs lock clean
+.PHONY: help run venv test check suite chaos flood rig-systemd cover bench docs lock clean
 .DELETE_ON_ERROR:
 
 VENV ?= .venv
@@ -93,6 +94,9 @@ test: check
 
 chaos: venv
 	OUTLAST_CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos -m long --capture=no $(ARGS)
+
+flood: venv
+	$(BIN)/python -m pytest tests/containers -m long --durations=4 $(ARGS)
 
 rig-systemd: venv
 	$(BIN)/python -m pytest tests/stories/test_systemd.py -m long $(ARGS)

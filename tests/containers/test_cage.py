@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 
@@ -11,6 +10,7 @@ import pytest
 from outlast import Client
 
 from ..rigs.engine import Engine
+from . import conftest
 from .conftest import Run, fate, over
 
 pytestmark = pytest.mark.slow  # each has a container made
@@ -103,19 +103,33 @@ def test_a_cancel_during_the_pull(client: Client, submit: Run) -> None:
         assert "cancelled" == over(client, job).status
 
 
-def test_a_flood_is_taken_whole(client: Client, run: Run) -> None:
-    """Both streams, to the last byte; more of it where nobody is in a hurry."""
-    size = (1 << 30) - 1 if os.environ.get("OUTLAST_LONG") else 24 << 20
-    job = run(f"head -c {size} /dev/zero; echo end >&2", timeout="30m")
-
-    assert ("complete", None, 0) == fate(job)
+def flood(client: Client, run: Run, size: int) -> tuple[object, ...]:
+    """Have a container print so many bytes, and a few apart; return its end and what came."""
+    line = f"head -c {size} /dev/zero | tr '\\0' x; echo end >&2"
+    job = run(line, timeout="30m", limits={"output_bytes": "2g"})
     node = client.get(job.id).nodes[0]
-    assert (size, 4) == (node.stdout_bytes, node.stderr_bytes)
+    return *fate(job), node.stdout_bytes, node.stderr_bytes
 
 
-def test_many_at_once(client: Client, engine: Engine, submit: Run) -> None:
-    """Each has its own output and code; more of them where nobody is in a hurry."""
-    count = 50 if os.environ.get("OUTLAST_LONG") else 10
+def test_a_flood_is_taken_whole(client: Client, run: Run) -> None:
+    """Both streams, to the last byte."""
+    assert ("complete", None, 0, 24 << 20, 4) == flood(client, run, 24 << 20)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2000)
+def test_a_gigabyte_is_taken_whole(
+    client: Client, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a smaller flood is; its engine has it on the disk as well until it is over."""
+    monkeypatch.setattr(conftest, "PATIENCE_S", 1800.0)
+
+    assert ("complete", None, 0, 1 << 30, 4) == flood(client, run, 1 << 30)
+
+
+def test_fifty_at_once(client: Client, engine: Engine, submit: Run) -> None:
+    """Each has its own output and code, and nothing is left of any."""
+    count = 50
     jobs = [submit(f"echo {number}; exit {number}") for number in range(count)]
     ended = [over(client, job) for job in jobs]
 
