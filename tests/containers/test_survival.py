@@ -135,6 +135,23 @@ def test_an_engine_that_is_killed_and_started_again(
     assert (1, b"out\nmore\n") == (starts.count(), client.output(job.id))
 
 
+def test_a_255_after_the_engine_was_away(
+    submit: Run, client: Client, mended: Engine, starts: Starts
+) -> None:
+    """The command's own verdict, once the engine has said that it knows the container to run."""
+    waits = "while ! test -e /starts/{}; do sleep 0.1; done; "
+    line = f"{SAYS} {waits.format('back')} echo back; {waits.format('go')} exit 255"
+    job = running(client, submit(line, container=starts.container))
+    mended.kill()
+    mended.start()
+    (starts.folder / "back").touch()
+    eventually(lambda: b"back" in client.output(job.id), "what only this engine can have told")
+    starts.let_go()
+    job = over(client, job)
+
+    assert ("failed", "exit_nonzero", 255) == fate(job)
+
+
 def test_an_engine_that_is_dead_at_the_deadline(
     submit: Run, client: Client, mended: Engine
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -33,6 +35,21 @@ def test_what_was_seen_stays(tmp_path: Path) -> None:
         memory.look()
 
     assert memory.was_short
+
+
+def test_it_is_looked_at_when_the_first_process_ends(tmp_path: Path) -> None:
+    """At once: its end can be waited for, and is told once."""
+    (tmp_path / "events").write_text(EVENTS.format(1))
+    with (
+        subprocess.Popen(["cat"], stdin=subprocess.PIPE) as first,
+        closing(Memory(str(tmp_path / "events"), first.pid)) as memory,
+    ):
+        was_open = memory.is_open
+        first.communicate()
+        select.select([memory], [], [])
+        memory.look_last()
+
+        assert (True, False, True) == (was_open, memory.is_open, memory.was_short)
 
 
 def test_of_a_cgroup_that_is_gone_nothing_is_known() -> None:

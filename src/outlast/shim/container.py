@@ -199,6 +199,13 @@ class Container:
         except (OSError, EngineError, Removed):
             return False
 
+    def is_running(self) -> bool:
+        """Whether the engine knows it to run."""
+        try:
+            return bool(self.state().get("Running"))
+        except (EngineError, Removed):
+            return False
+
     def memory(self) -> Memory | None:
         """Return the kernel's own count of what it did for want of memory, where it can be seen."""
         try:

@@ -224,7 +224,7 @@ class Keeper:
         reach("keeper.after_start")
         since = mono_ms()
         self._nudge()
-        self._follow(since, output, memory)
+        self._follow(since, output, memory or self._container.memory())
         return True
 
     # Going on -------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ class Running:
         """The engine has passed a signal on: what ends then, ends by it. None: nobody knows."""
 
         self.was_away = False
-        """Whether the engine was out of reach at some time."""
+        """Whether the engine was out of reach, and has not said since that it runs."""
 
     def cause(self, code: int | None) -> tuple[str, str | None] | None:
         """Return why we ended it, and words; None where it ended by itself, with *code*."""
@@ -113,6 +113,8 @@ class Running:
     def _rest(self) -> tuple[bytes, list[Any]]:
         """Sleep until there is something to do; return what the signals were, and what is ready."""
         streams: list[Any] = [self._log, self._end, self._asked]
+        if self._memory is not None and self._memory.is_open:
+            streams.append(self._memory)
         writer = None
         if self._feed is not None and self._feed.has_more:
             writer = self._feed
@@ -159,12 +161,17 @@ class Running:
                 self._muxed.begin_anew()
                 self._log = self._container.log()
             self._end = self._container.end()
+            if self.was_away:
+                # One that it knows to run by now it will know the end of, too.
+                self.was_away = not self._container.is_running()
         except OSError:
             self._lose()
         else:
             del self._deadlines["connect"]
 
     def _take_in(self, ready: list[Any]) -> None:
+        if self._memory is not None and self._memory in ready:
+            self._memory.look_last()
         if self._feed is not None and self._feed in ready:
             self._feed.go_on()
         if self._asked is not None and self._asked in ready:
