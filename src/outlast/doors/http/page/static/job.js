@@ -158,7 +158,7 @@ function JobFacts({ job, spec }) {
     <${Fact} name="labels">${labels.length > 0 && labels.map(([name, value]) => html`<span class="chip">${name}=${value}</span> `)}</${Fact}>
     <${Fact} name="grace">${spec?.clocks?.grace_ms !== undefined && duration(spec.clocks.grace_ms)}</${Fact}>
     <${Fact} name="env">${spec?.env && Object.entries(spec.env).map(([name, value]) => html`<code>${name}=${value}</code> `)}</${Fact}>
-    <${Fact} name="from a shell"><code class="line">${job.status_command}</code> <${Copy} text=${job.status_command} label="Copy the status command" /></${Fact}>
+    <${Fact} name="from a shell"><code class="invocation">${job.status_command}</code> <${Copy} text=${job.status_command} label="Copy the status command" /></${Fact}>
   </dl></section>`;
 }
 
