@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from outlast.core.job import Job, JobId, JobSpec, Node
-from outlast.engine.capture import SECRET_MARK, read_capture, write_capture
+from outlast.engine.capture import SECRET_MARK, read_capture, share_capture, write_capture
 from outlast.engine.captures import Captures
 from outlast.home import Home
 from outlast.ports.executor import Captured
@@ -154,3 +154,19 @@ def test_submissions_that_come_and_go_meanwhile_disturb_nobody(home: Home) -> No
         submitting.join()
 
     assert [] == files(home)
+
+
+def test_what_all_are_given_is_held_once(home: Home) -> None:
+    """Under a name of its content; it stays for the next, however old it is and whoever is done."""
+    given = replace(CAPTURED, env={"A": "1"})
+    names = [share_capture(home.capture(""), given) for _ in range(2)]
+    other = share_capture(home.capture(""), replace(given, env={"A": "2"}))
+    captures = Captures(home)
+    captures.hold((JOB.id, 0), names[0])
+    captures.let_go((JOB.id, 0), names[0])
+    captures.sweep()
+    captures.sweep_forgotten(FakeClock().now() + timedelta(days=36500))
+
+    assert names[0] == names[1] != other
+    assert sorted([names[0], other]) == files(home)
+    assert given == read_capture(home.capture(names[0]))

@@ -56,7 +56,7 @@ class Service:
         if token is None:
             token = (self.home / "token").read_text().strip()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        path = self.url.removeprefix("unix:") if self.url.startswith("unix:") else None
+        path = self.url.removeprefix("unix://") if self.url.startswith("unix:") else None
         client = httpx.Client(
             base_url="http://localhost" if path else self.url,
             transport=httpx.HTTPTransport(uds=path),

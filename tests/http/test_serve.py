@@ -41,7 +41,7 @@ def test_it_listens_at_a_socket(service: Service, tmp_path: Path) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     answer = service.client().get("/jobs")
 
-    assert (0o600, 200, f"unix:{path}") == (mode, answer.status_code, service.url)
+    assert (0o600, 200, f"unix://{path}") == (mode, answer.status_code, service.url)
     assert (0, False) == (service.stop(), path.exists())
 
 

@@ -11,7 +11,7 @@ from ..core.job import Job, JobId, JobSpec, nodes_of
 from ..errors import InvalidRequest
 from ..ports.executor import Captured
 from ..ports.store import Entry
-from .capture import SECRET_MARK, drop_capture, sync_folder, write_capture
+from .capture import SECRET_MARK, drop_capture, share_capture, sync_folder, write_capture
 
 if TYPE_CHECKING:
     from ..home import Home
@@ -55,9 +55,13 @@ class Admission:
         """Put what the jobs need on disk, and return them as the store takes them. Raises OSError."""
         request = self._request
         if request.captured is not None:
-            self._capture = self._clock.new_token()
-            held = _with_secrets(self._passed_on(request.captured), request)
-            write_capture(self._home.capture(self._capture), held)
+            passed_on = self._passed_on(request.captured)
+            held = _with_secrets(passed_on, request)
+            if request.captured_for_all and held is passed_on:
+                self._capture = share_capture(self._home.capture(""), held)
+            else:
+                self._capture = self._clock.new_token()
+                write_capture(self._home.capture(self._capture), held)
         keys = request.keys or (None,) * len(self._specs)
         now = self._clock.now()
         for spec, key in zip(self._specs, keys, strict=True):

@@ -59,6 +59,9 @@ def _tails(node: Node, folder: str, most: int) -> tuple[dict[str, str], bool]:
     """Return the end of each stream, and whether there is more of one."""
     tails, truncated = {}, False
     for stream, recorded in zip(STREAMS, (node.stdout_bytes, node.stderr_bytes), strict=True):
+        if node.is_settled and not recorded:
+            tails[stream] = ""  # and it is not to be looked for
+            continue
         size = spool.output_size(folder, stream)
         start = max(0, size - most)
         # Less on the disk than was recorded: lost by a power cut, and told.

@@ -33,6 +33,9 @@ class Submit(NamedTuple):
     captured: Captured | None = None
     """What the commands inherit from a local caller; None inherits nothing."""
 
+    captured_for_all: bool = False
+    """The same is given to many submissions, and without secrets held once for all of them."""
+
     secrets: Mapping[str, str] = {}
     """The values of `env:` and `file:` references, by reference. Never stored with the job."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
 
 from ...core.job import Job
+from .conditional import wants_all
 from .view import told
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from .served import Served
+
+
+MOST_SETTLED: Final = 512
+"""Answers that are kept, the oldest of which goes first: of some 2 KiB each, and 12 KiB at most."""
 
 
 def as_json(data: Any) -> bytes:
@@ -51,8 +56,23 @@ def job_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a job as an answer: `ETag`, and `Retry-After` while it has not ended."""
-    public = told(there, request, job)
     sent = {"ETag": etag_of(job), "Cache-Control": "no-cache", **(headers or {})}
+    if job.is_settled and not wants_all(request.headers.get("prefer")):
+        return Response(_settled_body(there, request, job), status, sent, "application/json")
+    public = told(there, request, job)
     if not job.is_terminal:
         sent["Retry-After"] = str(max(1, math.ceil(public["poll_interval_ms"] / 1000)))
     return Response(as_json(public), status, sent, "application/json")
+
+
+def _settled_body(there: Served, request: Request, job: Job) -> bytes:
+    """
+    Return what is said of a job that changes no more, which is put together only once. Not where
+    all is wanted: what that is depends on who asks.
+    """
+    key = (job.id, job.version)
+    if (body := there.settled.get(key)) is None:
+        body = there.settled[key] = as_json(told(there, request, job))
+        if len(there.settled) > MOST_SETTLED:
+            del there.settled[next(iter(there.settled))]
+    return body

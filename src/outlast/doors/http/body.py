@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MEDIA_TYPE: Final = "application/json"
+EXACT: Final = 2**53
+"""Below it, each whole number is one that a float can be (RFC 8259, 6)."""
 
 
 class UnsupportedMediaType(InvalidRequest):
@@ -36,12 +39,20 @@ async def read_object(request: Request, *, may_be_empty: bool = False) -> dict[s
     if kind != MEDIA_TYPE:
         raise UnsupportedMediaType(f"the body is {MEDIA_TYPE}, not {kind or 'of no type'!r:.80}")
     try:
-        data = json.loads(raw, parse_constant=_refuse)
+        data = json.loads(raw, parse_constant=_refuse, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the body is not JSON: {error}") from None
     if not isinstance(data, dict):
         raise InvalidRequest(f"the body is a JSON object, not {type(data).__name__}")
     return data
+
+
+def _number(text: str) -> float:
+    """Read a number that is written with a point or an exponent: 2.0 is a whole one all the same."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text:.80} is no number that a computer has")
+    return int(number) if number.is_integer() and abs(number) < EXACT else number
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -50,8 +61,11 @@ def _refuse(constant: str) -> NoReturn:
 
 def take(data: dict[str, Any], key: str, read: Callable[[Any], Any], faults: list[str]) -> Any:
     """Take *key* out of *data* and read it; what is wrong goes to *faults*. None: not given."""
-    value = data.pop(key, None)
+    if key not in data:
+        return None
+    value = data.pop(key)
     if value is None:
+        faults.append(f"{key} is null: leave it out")
         return None
     try:
         return read(value)

@@ -69,7 +69,7 @@ async def events(
     job = await there.get(JobId(job_id))
     streams = STREAMS if stream is None else (stream,)
     marks = _marks(job, node, streams, tail)
-    if (last := request.headers.get("last-event-id") or after) is not None:
+    if last := request.headers.get("last-event-id") or after:
         _resume(marks, last)
     tailing = Tailing(there.service, there.hub, job.id, marks)
     return _stream(_job_events(there, tailing))

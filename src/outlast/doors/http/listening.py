@@ -80,9 +80,9 @@ def names_of(listening: socket.socket, url: str, allowed: Iterable[str]) -> list
 
 
 def url_of(listening: socket.socket) -> str:
-    """Return where callers reach it: `http://HOST:PORT`, or `unix:PATH`."""
+    """Return where callers reach it: `http://HOST:PORT`, or `unix:///PATH`."""
     name = listening.getsockname()
     if listening.family == socket.AF_UNIX:
-        return f"unix:{os.path.abspath(name)}"
+        return f"unix://{os.path.abspath(name)}"
     host = f"[{name[0]}]" if listening.family == socket.AF_INET6 else name[0]
     return f"http://{host}:{name[1]}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
 
+from ...core.limits import LONGEST, to_ms
 from ...core.spec import CLOCKS
 from ...framework import schemas as of_jobs
 from ...framework.schemas import (
@@ -38,8 +39,14 @@ def _with(schema: Schema, more: Schema) -> Schema:
     return {**schema, "properties": schema["properties"] | more}
 
 
+def _may_be_null(keys: Schema) -> Schema:
+    """Return *keys*, each of which may be null as well, and is not given then."""
+    return {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in keys.items()}
+
+
 MAPPING: Final[Schema] = {"type": "object", "additionalProperties": TEXT}
 COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+MILLISECONDS: Final[Schema] = {**COUNT, "maximum": to_ms(LONGEST)}
 FREE: Final[Schema] = {"type": "object", "additionalProperties": True}
 
 _SPEC_KEYS: Final[Schema] = {
@@ -57,7 +64,7 @@ _SPEC_KEYS: Final[Schema] = {
     "clean_env": YES_NO,
     "cwd": TEXT,
     "stdin": {**TEXT, "description": "A file of the server's to read from."},
-    **{f"{name}_ms": {"type": "integer", "minimum": 0} for name in CLOCKS},
+    **{f"{name}_ms": MILLISECONDS for name in CLOCKS},
     **{name: {"type": ["string", "number"]} for name in CLOCKS},
     "limits": FREE,
     "on_output_limit": {"enum": ["stop", "discard"]},
@@ -82,13 +89,13 @@ SCHEMAS: Final[Schema] = {
     },
     "job": _with(of_jobs.SCHEMAS["job"], {"spec": FREE, "version": COUNT}),
     "node": _with(of_jobs.SCHEMAS["node"], {"attempt": COUNT, "progress_pct": or_null("number")}),
-    "spec": object_of({}, _SPEC_KEYS),
+    "spec": object_of({}, _may_be_null(_SPEC_KEYS)),
     "submission": {
         "anyOf": [
-            object_of({}, _SPEC_KEYS | _STDIN),
+            object_of({}, _may_be_null(_SPEC_KEYS | _STDIN)),
             object_of(
                 {"jobs": {**list_of(_ref("spec")), "minItems": 1}},
-                {"keys": list_of(or_null("string")), **_STDIN},
+                _may_be_null({"keys": list_of(or_null("string")), **_STDIN}),
             ),
         ]
     },
@@ -105,7 +112,13 @@ SCHEMAS: Final[Schema] = {
     "cancel": object_of({}, {"nodes": list_of(COUNT), "grace_ms": COUNT, "wait_stopped_ms": COUNT}),
     "session": of_jobs.SESSION,
     "sessions": object_of({"items": list_of(_ref("session"))}),
-    "open_session": object_of({"name": TEXT, "on": TEXT}, {"hosts": FREE}),
+    "open_session": object_of(
+        {
+            "name": {**TEXT, "pattern": "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"},
+            "on": {**TEXT, "minLength": 1},
+        },
+        {"hosts": FREE},
+    ),
     "close_session": object_of({}, {"cancel": YES_NO}),
     "health": object_of({"status": TEXT}),
     "problem": {
@@ -157,12 +170,17 @@ def _json(name: str, says: str, headers: Doc | None = None) -> Doc:
 
 
 def _bytes(says: str, media_type: str, headers: Doc | None = None) -> Doc:
-    schema = {"type": "string"} if media_type.startswith("text/") else {"format": "binary"}
-    told: Doc = {
-        "description": says,
-        "content": {media_type: {"schema": {"type": "string", **schema}}},
-    }
+    schema = {"type": "string", "format": "binary"}
+    told: Doc = {"description": says, "content": {media_type: {"schema": schema}}}
     return told | ({"headers": headers} if headers else {})
+
+
+def _events(*names: str) -> Doc:
+    event = object_of(
+        {"event": {"enum": [*names, "restart"]}, "data": TEXT}, {"id": TEXT, "retry": WHOLE}
+    )
+    content = {"text/event-stream": {"schema": event}}
+    return {"description": "Server-sent events; `data` is JSON.", "content": content}
 
 
 def _doc(
@@ -170,7 +188,9 @@ def _doc(
     *problems: int,
     body: str | None = None,
     needs_body: bool = True,
+    example: Doc | None = None,
     parameters: tuple[Doc, ...] = (),
+    open_to_all: bool = False,
 ) -> Doc:
     """Return what FastAPI is told of one route."""
     refusals = {
@@ -181,8 +201,12 @@ def _doc(
         for status in sorted({*ALWAYS, *problems})
     }
     extra: Doc = {"parameters": list(parameters)} if parameters else {}
+    if open_to_all:
+        extra["security"] = []
     if body is not None:
-        content = {"application/json": {"schema": _ref(body)}}
+        content: Doc = {"application/json": {"schema": _ref(body)}}
+        if example is not None:
+            content["application/json"]["example"] = example
         extra["requestBody"] = {"content": content, "required": needs_body}
     return {
         "response_class": Response,
@@ -207,6 +231,15 @@ _WAITED: Final = {"Retry_After": "Seconds.", "Preference_Applied": "The wait in 
 _JOB_ID: Final = {"name": "job_id", "in": "path", "required": True, "schema": TEXT}
 _TAGGED: Final = _sends(ETag="Of this state of the job.", **_WAITED)
 
+_LINKS: Final = {
+    name: {"operationId": name, "parameters": {"job_id": "$response.body#/job_id"}}
+    for name in (
+        *("get", "cancel", "read_output", "follow", "delete", "retry"),
+        *("list_artifacts", "zip_artifacts", "zip_artifacts_of_node", "read_artifact"),
+    )
+}
+"""Where to go on with a job that was just submitted."""
+
 submit: Final = _doc(
     {
         202: {
@@ -215,14 +248,17 @@ submit: Final = _doc(
             "headers": _sends(
                 Location="Where to ask.", Idempotency_Replayed="Known already.", **_WAITED
             ),
+            "links": _LINKS,
         },
         200: {
             "description": "It has ended within the wait.",
             "content": {"application/json": {"schema": {"anyOf": [_ref("job"), _ref("batch")]}}},
+            "links": _LINKS,
         },
     },
     404, 410, 415,
     body="submission",
+    example={"command": ["true"]},
     parameters=(
         _PREFER,
         _KEY,
@@ -260,18 +296,18 @@ artifacts: Final = _doc({200: _json("artifacts", "What was collected.")}, 404, 4
 artifact: Final = _doc({200: _bytes("The file.", "application/octet-stream")}, 404, 410)
 zipped: Final = _doc({200: _bytes("The zip.", "application/zip")}, 404, 410)
 events: Final = _doc(
-    {200: _bytes("Server-sent events.", "text/event-stream")},
+    {200: _events("status", "output", "end")},
     404, 410,
     parameters=(header("Last-Event-ID", "The `id` to go on from."),),
 )  # fmt: skip
-all_events: Final = _doc({200: _bytes("Server-sent events.", "text/event-stream")}, 404, 410)
+all_events: Final = _doc({200: _events("ready", "job", "gone", "reset", "end")}, 404, 410)
 opened: Final = _doc({201: _json("session", "Open.")}, 409, 415, body="open_session")
 session: Final = _doc({200: _json("session", "The session.")}, 404)
 sessions: Final = _doc({200: _json("sessions", "The sessions.")})
 closed: Final = _doc(
     {200: _json("session", "Closed.")}, 404, 409, 415, body="close_session", needs_body=False
 )
-health: Final = _doc({200: _json("health", "So it is.")})
+health: Final = _doc({200: _json("health", "So it is.")}, open_to_all=True)
 
 
 def document(app: FastAPI) -> Doc:
@@ -284,7 +320,9 @@ def document(app: FastAPI) -> Doc:
         )
         components = made.setdefault("components", {})
         schemas = json.loads(json.dumps(SCHEMAS).replace('"#/schemas/', '"#/components/schemas/'))
-        components["schemas"] = schemas
+        components["schemas"] = {**components.get("schemas", {}), **schemas}
+        components["schemas"].pop("HTTPValidationError", None)
+        components["schemas"].pop("ValidationError", None)
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         made["security"] = [{"token": []}]
         app.openapi_schema = made

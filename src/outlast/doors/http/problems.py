@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -79,9 +80,10 @@ def add_problems(app: FastAPI) -> None:
 
     async def http(request: Request, error: HTTPException) -> Response:
         told = _of_status(error.status_code, request)
-        return problem(
-            told, request_id_of(request), status=error.status_code, headers=error.headers
-        )
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(allowed_methods(app, request.url.path))
+        return problem(told, request_id_of(request), status=error.status_code, headers=headers)
 
     async def broken(request: Request, error: Exception) -> Response:
         # The server logs the trace; whoever asked is told where to find it, and nothing of it.
@@ -93,6 +95,16 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)  # type: ignore[arg-type]  # as above
     app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]  # as above
     app.add_exception_handler(Exception, broken)
+
+
+def allowed_methods(app: FastAPI, path: str) -> list[str]:
+    """Return what may be asked of *path*: all routes of it together, as RFC 9110 (10.2.1) wants."""
+    found = {"GET"} if path == "/openapi.json" else set()
+    for template, methods in app.openapi()["paths"].items():
+        pattern = re.sub(r"\\\{path\\\}", ".+", re.escape(template))
+        if re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", pattern), path):
+            found |= {method.upper() for method in methods}
+    return sorted(found)
 
 
 def _fault(error: Mapping[str, Any]) -> str:

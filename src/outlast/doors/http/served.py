@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...access import Access
@@ -32,6 +32,9 @@ class Served:
 
     url: str
     """Where callers reach it."""
+
+    settled: dict[tuple[JobId, int], bytes] = field(default_factory=dict)
+    """The answers about jobs that change no more, by version. Whether there is such a job is asked."""
 
     async def get(self, job_id: JobId) -> Job:
         """Return a job as it stands. Raises `NotFound`, or `Expired`."""

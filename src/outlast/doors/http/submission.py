@@ -67,6 +67,7 @@ def submission(
     return verbs.Submit(
         specs=specs,
         captured=captured,
+        captured_for_all=True,
         secrets=secrets,
         stdin=stdin,
         keys=tuple(keys),
