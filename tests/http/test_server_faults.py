@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from outlast import Client
+from outlast.engine.follow import Follow, Piece
 from outlast.errors import Forbidden, InvalidRequest, Unauthorized, WaitTimeout
 
 from ..rigs.cutter import Cutter
@@ -80,10 +80,8 @@ def test_what_may_happen_twice_is_done(service: Service, client: Client) -> None
 @pytest.mark.slow
 def test_a_server_that_starts_again_is_waited_for(service: Service, tmp_path: Path) -> None:
     """Mid-wait and mid-follow: the job's end is told, and its output byte for byte."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
     service.stop()
-    service.start("--port", port)
+    service.start("--unix", str(tmp_path / "s"))  # a port could be another's by then
     go = tmp_path / "go"
     line = f"echo begun; while [ ! -e {go} ]; do sleep 0.05; done; seq 20000; echo err >&2"
     with Client(service.url, token=token_of(service)) as there:
@@ -94,8 +92,6 @@ def test_a_server_that_starts_again_is_waited_for(service: Service, tmp_path: Pa
             told["ended"] = there.wait(job.id, timeout=PATIENCE_S)
 
         def follow() -> None:
-            from outlast.engine.follow import Follow, Piece
-
             output: dict[str, bytes] = {"stdout": b"", "stderr": b""}
             for event in there._service.follow(Follow(job.id)):
                 if isinstance(event, Piece):
@@ -109,7 +105,7 @@ def test_a_server_that_starts_again_is_waited_for(service: Service, tmp_path: Pa
         eventually(lambda: told.get("begun"), "the first line")
         service.kill()
         go.touch()
-        service.start("--port", port)
+        service.start()
         for each in threads:
             each.join(PATIENCE_S)
 
