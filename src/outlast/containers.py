@@ -15,6 +15,9 @@ from .shim.engine import Engine, EngineError
 ANSWER_S = 10.0
 """How long an engine may take that is only asked what it is."""
 
+PODMAN = "Podman Engine"
+"""The part that says so; for its platform Podman names the machine's."""
+
 HOME, JOB, ATTEMPT = LABELS
 CONTAINER, VOLUME = "container", "volume"
 
@@ -49,8 +52,9 @@ def engine() -> Version:
     """
     found = _engine()
     told = _ask(found, "GET", "/version")
-    platform = told.get("Platform") or {}
-    return Version(found.address, platform.get("Name") or "Docker", str(told.get("Version")))
+    parts = [each.get("Name") for each in told.get("Components") or ()]
+    name = "Podman" if PODMAN in parts else (told.get("Platform") or {}).get("Name")
+    return Version(found.address, name or "Docker", str(told.get("Version")))
 
 
 def survey() -> tuple[Left, ...]:

@@ -135,6 +135,7 @@ def test_doctor_tells_which_engine_there_is(
         return dict(found)
 
     assert ("ok", True) == (check()["status"], engine.address in check()["message"])
+    assert type(engine).__name__ in check()["message"]
     monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", f"unix://{tmp_path}/none")
     there_is_none = check()
     assert "warn" == there_is_none["status"]
