@@ -112,11 +112,11 @@ def test_a_host_that_says_nothing_is_not_waited_for(cli: Cli, farm: Farm) -> Non
     farm.options[mute] = {"ForceCommand": "sleep 20"}
     farm.options[stuck] = {"ForceCommand": f"case $SSH_ORIGINAL_COMMAND in {stop_at_serve} esac"}
     farm.start()
-    cli.env["JOB_CONNECT_TIMEOUT_SEC"] = "2"
+    cli.env["JOB_CONNECT_TIMEOUT_SEC"] = "6"
     done = cli("hosts", "clean", "--all", "--yes", mute, stuck)
 
     assert 1 == done.code
-    assert 2 == done.error["message"].count("no answer for 2s")
+    assert 2 == done.error["message"].count("no answer for 6s")
     assert 1 == len(list(folder.iterdir()))
 
 
