@@ -225,7 +225,7 @@ _KEY: Final = header(
     "Idempotency-Key",
     "What makes this request itself: again with the same key, it is the same job,"
     " until that is forgotten 30 days after its retention.",
-    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 )
 _WAITED: Final = {"Retry_After": "Seconds.", "Preference_Applied": "The wait in force."}
 _JOB_ID: Final = {"name": "job_id", "in": "path", "required": True, "schema": TEXT}
