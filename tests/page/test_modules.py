@@ -219,3 +219,25 @@ def test_what_looks_like_more_certainty_is_not_shown(page: Page) -> None:
         "cancelled",
         "timed out",
     ] == module(page, "words.js", brief, rows)
+
+
+def test_an_answer_that_an_event_has_overtaken_changes_nothing(page: Page) -> None:
+    """A list is read while a job begins, and comes after the news of it: a job never goes back."""
+    begun = {"job_id": "job_1", "status": "running", "title": "", "stopped_at": None}
+    told = module(
+        page,
+        "jobs.js",
+        """(() => {
+            const jobs = new it.Jobs(() => {});
+            return arg.map((row) => { jobs.put(row); return jobs.rows.get('job_1').status; });
+        })()""",
+        [
+            begun,
+            begun | {"status": "queued"},
+            begun | {"status": "complete", "stopped_at": "2026-01-01T00:00:00.000Z"},
+            begun,
+            begun | {"status": "complete"},
+        ],
+    )
+
+    assert ["running", "running", "complete", "complete", "complete"] == told

@@ -9,7 +9,7 @@ import { Nodes } from "./nodes.js";
 import { Output } from "./output.js";
 import { Confirm, Copy, Icon, Status, Time, Trouble } from "./parts.js";
 import { duration, now } from "./time.js";
-import { brief, containment, isLive, isStopping, many, reasonOf, shellJoin, size, spoken } from "./words.js";
+import { brief, containment, isLive, isOlder, isStopping, many, reasonOf, shellJoin, size, spoken } from "./words.js";
 
 const LOOK_MS = 3000; // how often a running job is asked for its progress and sizes
 
@@ -26,6 +26,7 @@ export function JobView({ id, query, me, announce }) {
 
   function take(told) {
     const before = last.current;
+    if (before && isOlder(told, before)) return;
     last.current = told;
     setJob(told);
     document.title = `${told.name || told.job_id} · ${brief(told)} · Outlast`;

@@ -2,7 +2,7 @@
 
 import { follow, get } from "./api.js";
 import { at, now } from "./time.js";
-import { isLive, spoken } from "./words.js";
+import { isLive, isOlder, spoken } from "./words.js";
 
 const FIRST = 200;
 const PAGE = 500;
@@ -145,6 +145,7 @@ export class Jobs {
 
   put(row, isNews = false) {
     const before = this.rows.get(row.job_id);
+    if (before && isOlder(row, before)) return;
     if (!before) insert(this.order, row.job_id);
     this.rows.set(row.job_id, before ? { ...before, ...row } : row);
     if (row.title === undefined) this.entitle(row.job_id);

@@ -105,6 +105,15 @@ export const containment = (word) => CONTAINMENT[word] ?? word;
 
 export const isLive = (it) => !TERMINAL.has(it.status);
 
+const rank = (it) => (TERMINAL.has(it.status) ? 2 : it.status === "running" ? 1 : 0);
+
+/**
+ * Whether what was told of a job is from before what is known of it: an answer may be overtaken by
+ * an event. A job only ever goes on.
+ */
+export const isOlder = (told, known) =>
+  rank(told) < rank(known) || Boolean(known.stopped_at && !told.stopped_at);
+
 /** How long it ran, or has run so far, in milliseconds; null where it never began. */
 export function ranFor(it) {
   const began = at(it.started_at);
