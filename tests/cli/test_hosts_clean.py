@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,13 +109,15 @@ def test_a_host_that_says_nothing_is_not_waited_for(cli: Cli, farm: Farm) -> Non
     folder = lying(farm, stuck) / "jobs"
     (folder / f"job_{'0' * 26}.0.1").mkdir(parents=True)
     farm.stop()
-    stop_at_serve = '*serve) sleep 20 ;; *) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;'
-    farm.options[mute] = {"ForceCommand": "sleep 20"}
+    stop_at_serve = '*serve) sleep 200 ;; *) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;'
+    farm.options[mute] = {"ForceCommand": "sleep 200"}
     farm.options[stuck] = {"ForceCommand": f"case $SSH_ORIGINAL_COMMAND in {stop_at_serve} esac"}
     farm.start()
     cli.env["JOB_CONNECT_TIMEOUT_SEC"] = "6"
+    begun = time.monotonic()
     done = cli("hosts", "clean", "--all", "--yes", mute, stuck)
 
+    assert time.monotonic() < begun + 150  # and not the 200 s that it takes them to say something
     assert 1 == done.code
     assert 2 == done.error["message"].count("no answer for 6s")
     assert 1 == len(list(folder.iterdir()))

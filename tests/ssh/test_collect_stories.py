@@ -20,7 +20,7 @@ from outlast.testing.sshd import Farm
 
 from .test_collect import listed, over
 
-BIG = 50 << 20
+BIG = 150 << 20
 PATIENCE_S = 90
 
 

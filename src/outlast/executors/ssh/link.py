@@ -19,6 +19,9 @@ from .shell import ANSWER_S, MAX_NOISE_BYTES, Shell
 if TYPE_CHECKING:
     import asyncssh
 
+CLOSE_S: Final = 1.0
+"""How long a host is given to say good-bye."""
+
 FOLDER: Final = ".outlast"
 NO_SHELL: Final = (
     "the host gives us no POSIX shell: it does not do what a shell is asked;"
@@ -230,7 +233,7 @@ class Link:
         if self._connection is not None:
             self._connection.close()
             try:
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(CLOSE_S):
                     await self._connection.wait_closed()
             except TimeoutError:
                 self._connection.abort()
@@ -251,7 +254,9 @@ async def _said_to(connection: asyncssh.SSHClientConnection, text: bytes, most: 
         return await _read(process.stdout, most)
     finally:
         process.close()
-        await process.wait_closed()
+        with contextlib.suppress(TimeoutError):  # who is mute does not say when it has closed, either
+            async with asyncio.timeout(CLOSE_S):
+                await process.wait_closed()
 
 
 async def _read(stream: asyncssh.SSHReader[bytes], most: int) -> bytes:

@@ -62,7 +62,6 @@ class Shell:
             said += part
             if not part or len(said) > MAX_NOISE_BYTES:
                 process.close()
-                await process.wait_closed()
                 return None
         return cls(process, on_news)
 
