@@ -254,7 +254,8 @@ async def _said_to(connection: asyncssh.SSHClientConnection, text: bytes, most: 
         return await _read(process.stdout, most)
     finally:
         process.close()
-        with contextlib.suppress(TimeoutError):  # who is mute does not say when it has closed, either
+        # Who is mute does not say when it has closed, either.
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await process.wait_closed()
 
