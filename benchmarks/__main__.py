@@ -25,6 +25,7 @@ from . import (
     cancel,
     containers,
     deadlines,
+    http,
     idle,
     latency,
     machine,
@@ -54,6 +55,7 @@ MEASURES: Mapping[str, Callable[[Plan], Figure]] = {
         scale,
         ssh,
         containers,
+        http,
     )
 }
 HERE = Path(__file__).resolve().parent

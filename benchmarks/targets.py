@@ -83,6 +83,19 @@ TARGETS = (
     Target("container_crowd_cli", "containers", "the same, `outlast run --container`", 1.2),
     Target("container_deadline_ms", "containers", "a container's limit, late by p99", 250, "ms"),
     Target("ssh_known", "ssh", "a command of seconds ends → its waiter returns, p50", 1000, "ms"),
+    Target(
+        "http_fastapi",
+        "http",
+        "`GET /jobs/ID`: requests/s ÷ a bare route of FastAPI",
+        0.7,
+        TIMES,
+        True,
+    ),
+    Target("http_starlette", "http", "the same ÷ a bare route of Starlette", 0.4, TIMES, True),
+    Target("http_post", "http", "`POST /jobs` on disk, 16 clients", 300, "/s", True),
+    Target("http_event", "http", "a line is printed → an SSE client has it, p50", 20, "ms"),
+    Target("http_streams", "http", "1,000 idle streams: memory over none", 60, "MiB"),
+    Target("http_streams_cpu", "http", "the same: CPU of the server", 2, "% of a core"),
 )
 
 AIMS: Mapping[str, float] = {"rate": 0.47}
