@@ -24,6 +24,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .engine.hub import Hub
+    from .engine.timed import Told
     from .ports.executor import Capabilities, Executor
     from .ports.store import Store
     from .ports.supervision import Supervision
@@ -62,21 +63,26 @@ def make_service(settings: Settings, address: Address | None = None) -> Service:
     return _service(store, link, home, address or make_address(settings))
 
 
-def make_hub(settings: Settings, address: Address) -> tuple[Service, Hub]:
+def make_hub(
+    settings: Settings, address: Address, *, timed: Told | None = None
+) -> tuple[Service, Hub]:
     """
     Return the verbs for a process that serves many at once from an event loop, and the hub by
-    which they wait there.
+    which they wait there. *timed* is told how long the store takes.
 
     Raises:
         HomeRefused: The home or its database cannot be used from here, and why.
     """
     from .engine.hub import Hub, Supervised
+    from .engine.timed import TimedStore
     from .ports.store import Query
 
     home = Home(settings.home)
     home.check()
     link = make_link(settings)
     store = open_for_use(home, link)
+    if timed is not None:
+        store = TimedStore(store, SystemClock(), timed)
     hub = Hub(link, home.path, lambda: bool(store.find(Query(unsettled=True, limit=1)).jobs))
     return _service(store, Supervised(link, hub), home, address), hub
 

@@ -13,12 +13,15 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ...core.principal import Scope
 from ...engine import verbs
 from ...version import __version__
 from . import artifacts, events, jobs, models, output, sessions
 from .answers import json_answer
+from .metrics import MEDIA_TYPE
 from .page import assets, rows
 from .problems import add_problems
+from .served import needs
 
 if TYPE_CHECKING:
     from .served import Served
@@ -31,7 +34,7 @@ def make_app(there: Served) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        keeping = asyncio.create_task(there.hub.run())
+        keeping = asyncio.gather(there.hub.run(), there.tally.run())
         try:
             yield
         finally:
@@ -69,6 +72,13 @@ def make_app(there: Served) -> FastAPI:
         """Tell that jobs can be read and stored: 503 otherwise."""
         await asyncio.to_thread(there.service.list, verbs.List(limit=1))
         return json_answer({"status": "ready"})
+
+    @app.get("/metrics", operation_id="metrics", tags=["service"], **models.metrics)
+    async def metrics(request: Request) -> Response:
+        """Tell Prometheus how the service does, and its jobs."""
+        needs(request, Scope.READ)
+        body = there.metrics.scrape(there.tally.open_jobs(), is_supervised=there.hub.is_current)
+        return Response(body, 200, {"Cache-Control": "no-store", "Content-Type": MEDIA_TYPE})
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi(_: Request) -> Response:

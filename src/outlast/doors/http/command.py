@@ -58,7 +58,10 @@ def serve(
 
     from ...errors import Unavailable
 
-    if any(importlib.util.find_spec(each) is None for each in ("fastapi", "uvicorn")):
+    if any(
+        importlib.util.find_spec(each) is None
+        for each in ("fastapi", "prometheus_client", "uvicorn")
+    ):
         raise Unavailable(MISSING)
     from ...clock import SystemClock
     from ...engine.public import Address
@@ -69,8 +72,10 @@ def serve(
     from .app import make_app
     from .guard import Guard
     from .listening import bind, bind_unix, names_of, url_of
+    from .metrics import Metrics
     from .served import Served
     from .server import Server
+    from .visits import Visits
 
     gc.enable()  # off for short commands; this is none
     inherited = ServersOwn()  # before our own limits are another
@@ -79,7 +84,9 @@ def serve(
     access.check_address(None if unix else host)
     listening = bind_unix(unix) if unix else bind(host, port)
     there = url or url_of(listening)
-    service, hub = make_hub(caller.settings, Address(("outlast",), ("--server", there)))
+    metrics = Metrics()
+    address = Address(("outlast",), ("--server", there))
+    service, hub = make_hub(caller.settings, address, timed=metrics.stored)
     home = Home(caller.settings.home)
     home.prepare()
     owner = access.authenticate(access.local_token().encode())
@@ -91,16 +98,19 @@ def serve(
             settings=caller.settings,
             inherited=inherited,
             url=there,
+            metrics=metrics,
         )
     )
     guard = Guard(app, access, SystemClock(), names=names_of(listening, there, allowed))
+
+    visits = Visits(guard, app.routes, SystemClock(), metrics)
 
     def ready() -> None:
         told = {"url": there, "pid": os.getpid(), "token_file": f"{home.path}/token"}
         caller.answer(lambda: told, lambda: "\n".join(_words(told, guard, owner)))
 
     try:
-        Server(guard, hub, ready, forwarded_allow=forwarded_allow).run([listening])
+        Server(visits, hub, ready, forwarded_allow=forwarded_allow).run([listening])
     finally:
         service.close()
         access.close()

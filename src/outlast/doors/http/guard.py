@@ -237,6 +237,7 @@ class _Visit:
         known = given.decode() if _REQUEST_ID.fullmatch(given) else guard.new_request_id()
         self.state: MutableMapping[str, Any] = {**scope.get("state", {}), "request_id": known}
         self.asgi["state"] = self.state
+        scope["visit"] = self.asgi  # for whoever stands before us, and cannot see behind
         self.request_id = known
         client = scope.get("client")
         self.address: str = client[0] if client and client[0] else "unix"

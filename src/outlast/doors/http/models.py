@@ -307,6 +307,7 @@ sessions: Final = _doc({200: _json("sessions", "The sessions.")})
 closed: Final = _doc(
     {200: _json("session", "Closed.")}, 404, 409, 415, body="close_session", needs_body=False
 )
+metrics: Final = _doc({200: _bytes("As Prometheus reads it.", "text/plain")})
 health: Final = _doc({200: _json("health", "So it is.")}, open_to_all=True)
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ...access import Access
+from ...clock import SystemClock
 from ...core.principal import Principal, Scope
 from ...engine.hub import Hub
 from ...engine.service import Service
 from ...errors import Forbidden, Unauthorized
 from ...settings import ServersOwn, Settings
+from .metrics import Metrics
+from .tally import Tally
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -35,6 +39,13 @@ class Served:
 
     settled: dict[tuple[JobId, int], bytes] = field(default_factory=dict)
     """The answers about jobs that change no more, by version. Whether there is such a job is asked."""
+
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @cached_property
+    def tally(self) -> Tally:
+        """What keeps the metrics of jobs, from when it is first asked for."""
+        return Tally(self.service, self.hub, SystemClock(), self.metrics)
 
     async def get(self, job_id: JobId) -> Job:
         """Return a job as it stands. Raises `NotFound`, or `Expired`."""
