@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .guard import Guard
 
 PORT: Final = 8642
+FORMATS: Final = ("text", "json")
+"""Of the log on stderr."""
+
 MISSING: Final = "serve needs an extra that is not installed: pip install 'outlast[http]'"
 
 
@@ -36,6 +39,8 @@ MISSING: Final = "serve needs an extra that is not installed: pip install 'outla
               help="A name by which it may be asked for, besides its address; may be repeated.")  # fmt: skip
 @click.option("--forwarded-allow", metavar="ADDRESS,..",
               help="Proxies that are believed when they say who asks, and whether by TLS.")  # fmt: skip
+@click.option("--log-format", type=click.Choice(FORMATS),
+              help="Log each request to stderr; without it, only what is wrong is told there.")  # fmt: skip
 def serve(
     caller: Caller,
     *,
@@ -45,6 +50,7 @@ def serve(
     url: str | None,
     allowed: tuple[str, ...],
     forwarded_allow: str | None,
+    log_format: str | None,
 ) -> int:
     """
     Serve the jobs over HTTP, in the foreground, until SIGTERM or Ctrl-C. No job is touched by that.
@@ -69,6 +75,7 @@ def serve(
     from ...network import make_access
     from ...settings import ServersOwn
     from ...wiring import make_hub, raise_limits
+    from . import logs
     from .app import make_app
     from .guard import Guard
     from .listening import bind, bind_unix, names_of, url_of
@@ -77,6 +84,8 @@ def serve(
     from .server import Server
     from .visits import Visits
 
+    if log_format is not None:
+        logs.begin(log_format)
     gc.enable()  # off for short commands; this is none
     inherited = ServersOwn()  # before our own limits are another
     raise_limits()

@@ -45,6 +45,7 @@ class Server(uvicorn.Server):
                 app,
                 http=Patience,
                 log_config=None,
+                log_level="info",  # of its loggers; with none it would trace each connection
                 access_log=False,
                 server_header=False,
                 backlog=BACKLOG,

@@ -1,5 +1,5 @@
 """
-What became of each request, refused ones included: for the meters.
+What became of each request, refused ones included: for the meters, and for the log.
 
 Plain ASGI, and before the guard. What only those behind it know (whose request, which route) is in
 the scope that the guard leaves here as `visit`.
@@ -7,10 +7,13 @@ the scope that the guard leaves here as `visit`.
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from . import logs
 from .login import LOGIN
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 NO_ROUTE: Final = "none"
 """What was refused before it reached one, or is not there."""
+
+_JOB_ID: Final = re.compile(r"job_[0-9A-Z]{26}", re.ASCII)
 
 OF_THE_GUARD: Final = frozenset({LOGIN, f"{LOGIN}/links"})
 
@@ -65,6 +70,7 @@ class Visits:
             return
         began = self._clock.monotonic()
         visit: Visit | None = None
+        location = ""
 
         def seen(status: int, kind: bytes = b"") -> Visit:
             is_stream = kind.startswith(b"text/event-stream")
@@ -74,10 +80,11 @@ class Visits:
             return visit
 
         async def sending(message: Message) -> None:
-            nonlocal visit
+            nonlocal visit, location
             if message["type"] == "http.response.start" and visit is None:
                 headers = dict(message.get("headers", ()))
                 visit = seen(message["status"], headers.get(b"content-type", b""))
+                location = headers.get(b"location", b"").decode("latin-1")
             await send(message)
 
         try:
@@ -86,6 +93,27 @@ class Visits:
             visit = visit or seen(0)
             if visit.is_stream:
                 self._metrics.ended_stream()
+            if logs.requests.isEnabledFor(logging.INFO):
+                self._log(scope, visit, location, self._clock.monotonic() - began)
+
+    def _log(self, scope: Asgi, visit: Visit, location: str, took_s: float) -> None:
+        inside = scope.get("visit", scope)
+        state = inside.get("state", {})
+        principal = state.get("principal")
+        job_id = inside.get("path_params", {}).get("job_id") or location.removeprefix("/jobs/")
+        facts = {
+            "event": "request",
+            "request_id": state.get("request_id"),
+            "principal": None if principal is None else principal.name,
+            # What has not the form of an id is whatever somebody put there: not for a log.
+            "job_id": job_id if _JOB_ID.fullmatch(job_id) else None,
+            "method": visit.method,
+            "route": visit.route,
+            "status": visit.status or None,
+            "duration_ms": round(took_s * 1000, 3),
+        }
+        level = logging.ERROR if visit.status >= 500 else logging.INFO
+        logs.requests.log(level, "request", extra={"facts": facts})
 
     def _route(self, scope: Asgi) -> str:
         inside = scope.get("visit", scope)
