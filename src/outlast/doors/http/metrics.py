@@ -104,18 +104,26 @@ class Metrics:
             __version__
         ).set(1)
         ProcessCollector(registry=here)
-        for status in (JobStatus.QUEUED, JobStatus.RUNNING):
-            self._jobs.labels(status)
+        # Finding a meter by its labels takes longer than to count: each is looked up once.
+        self._of_route: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._of_operation: dict[str, Histogram] = {}
 
     def stored(self, operation: str, seconds: float) -> None:
         """The store was asked. May be told by any thread."""
-        self._store.labels(operation).observe(seconds)
+        if (found := self._of_operation.get(operation)) is None:
+            found = self._of_operation[operation] = self._store.labels(operation)
+        found.observe(seconds)
 
     def answered(self, visit: Visit) -> None:
         """A request's answer has begun, or never will."""
         method = visit.method if visit.method in METHODS else "other"
-        self._requests.labels(method, visit.route, visit.status).inc()
-        self._request.labels(method, visit.route).observe(visit.until_answer_s)
+        key = (method, visit.route, visit.status)
+        if (found := self._of_route.get(key)) is None:
+            labels = self._requests.labels(*key), self._request.labels(method, visit.route)
+            found = self._of_route[key] = labels
+        count, took = found
+        count.inc()
+        took.observe(visit.until_answer_s)
         if visit.is_stream:
             self._streams.inc()
 

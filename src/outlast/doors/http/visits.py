@@ -82,9 +82,13 @@ class Visits:
         async def sending(message: Message) -> None:
             nonlocal visit, location
             if message["type"] == "http.response.start" and visit is None:
-                headers = dict(message.get("headers", ()))
-                visit = seen(message["status"], headers.get(b"content-type", b""))
-                location = headers.get(b"location", b"").decode("latin-1")
+                kind = b""
+                for name, text in message.get("headers", ()):
+                    if name == b"content-type":
+                        kind = text
+                    elif name == b"location":
+                        location = text.decode("latin-1")
+                visit = seen(message["status"], kind)
             await send(message)
 
         try:
