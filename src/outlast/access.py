@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from .core.inventory import Inventory
+from .core.policy import nothing
 from .core.policyreader import DEFAULT
 from .core.principal import Principal, Scope
 from .core.token import LOCAL, SECRET_BYTES, Token, check_token, digest_of, is_token, write_token
@@ -108,8 +109,6 @@ class Access:
         )
 
     def _principal(self, token: Token) -> Principal:
-        from .core.policy import nothing
-
         policy = None
         if token.scope is Scope.RUN:
             if token.policy is not None:

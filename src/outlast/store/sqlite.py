@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from json import dumps
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..core.job import Job, JobId, Node
 from ..core.limits import to_epoch_ms
@@ -18,6 +18,9 @@ from .sqlite_connection import Connection
 if TYPE_CHECKING:
     from ..ports.store import Entry, Page, Query
 
+MOST: Final = 1000
+"""So many jobs are remembered between two writes."""
+
 
 class SqliteStore:
     """
@@ -28,6 +31,11 @@ class SqliteStore:
 
     def __init__(self, path: str, *, migrate: bool = False) -> None:
         self._database = Connection(path, migrate=migrate)
+        self._writes = 0
+        """By this very connection: of its own the database does not tell."""
+
+        self._known: tuple[object, dict[JobId, Job]] = (None, {})
+        """What was read last, as long as nobody has written since: a server is asked again."""
 
     def add(self, entries: Sequence[Entry]) -> tuple[Job, ...]:
         # Encoded before anybody has to wait for us.
@@ -77,13 +85,22 @@ class SqliteStore:
                 from .sqlite_sessions import add_jobs
 
                 add_jobs(database, in_sessions, closes)
+        self._writes += 1
         return tuple(jobs)
 
     def get(self, job_id: JobId) -> Job:
-        with self._database.read() as database:
-            if database is None or not _is_text(job_id):
-                raise _not_found(job_id)
-            return _job(database, job_id)
+        mark = (self._database.version(), self._writes)
+        known = self._known
+        if known[0] != mark or len(known[1]) > MOST:
+            # Another one, and not this one emptied: somebody may be about to put into it what was
+            # read before the write.
+            known = self._known = (mark, {})
+        if (job := known[1].get(job_id)) is None:
+            with self._database.read() as database:
+                if database is None or not _is_text(job_id):
+                    raise _not_found(job_id)
+                job = known[1][job_id] = _job(database, job_id)
+        return job
 
     def find(self, query: Query) -> Page:
         # Here, since `job status` finds nothing and would pay for it.
@@ -121,6 +138,7 @@ class SqliteStore:
                         if new != old
                     ],
                 )
+        self._writes += 1
         return frozenset(stale)
 
     def expire(self, job_ids: Iterable[JobId], *, at: datetime, forget_before: datetime) -> None:
@@ -129,6 +147,7 @@ class SqliteStore:
             database.executemany(sql.ADD_TOMBSTONE, [(to_epoch_ms(at), job_id) for job_id in ids])
             database.executemany(sql.DELETE_JOB, [(job_id,) for job_id in ids])
             database.execute(sql.FORGET, (to_epoch_ms(forget_before),))
+        self._writes += 1
 
     def close(self) -> None:
         self._database.close()

@@ -57,6 +57,8 @@ ALWAYS: Final = (
 )
 """With every answer."""
 
+_OURS: Final = frozenset({name for name, _ in ALWAYS} | {b"x-request-id", b"cache-control"})
+
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -332,20 +334,19 @@ class _Visit:
             return  # the service's own answer to what it could not read: ours is the better one
         if message["type"] == "http.response.start":
             self._started = True
-            self._trail.answered(message["status"], dict(message.get("headers", ())))
-            message = {**message, "headers": self._head(message.get("headers", ()))}
+            headers = message.get("headers", ())
+            self._trail.answered(message["status"], headers)
+            message = {**message, "headers": self._head(headers)}
         await self._send(message)
 
     def _head(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         given = list(headers)
         there = {name.lower() for name, _ in given}
         kept = b"no-cache" if self._public else b"no-store"
-        more = (
-            *ALWAYS,
-            (b"x-request-id", self.request_id.encode()),
-            (b"cache-control", kept),
-        )
-        return given + [each for each in more if each[0] not in there]
+        more = [(b"x-request-id", self.request_id.encode()), (b"cache-control", kept), *ALWAYS]
+        if not there.isdisjoint(_OURS):
+            more = [each for each in more if each[0] not in there]
+        return given + more
 
     # Refusing -------------------------------------------------------------------------------
 

@@ -67,6 +67,14 @@ def request_id_of(request: Request) -> str:
     return known
 
 
+def broken(request: Request, error: Exception) -> Response:
+    """Return the answer where something of ours went wrong."""
+    # The server logs the trace; whoever asked is told where to find it, and nothing of it.
+    request_id = request_id_of(request)
+    log.error("%s: %s: %s", request_id, type(error).__name__, error)
+    return problem(Internal("This is a fault of the service's own"), request_id)
+
+
 def add_problems(app: FastAPI) -> None:
     """Have every error that reaches *app* answered as a problem."""
     from fastapi.exceptions import RequestValidationError
@@ -85,16 +93,13 @@ def add_problems(app: FastAPI) -> None:
             headers["Allow"] = ", ".join(allowed_methods(app, request.url.path))
         return problem(told, request_id_of(request), status=error.status_code, headers=headers)
 
-    async def broken(request: Request, error: Exception) -> Response:
-        # The server logs the trace; whoever asked is told where to find it, and nothing of it.
-        request_id = request_id_of(request)
-        log.error("%s: %s: %s", request_id, type(error).__name__, error)
-        return problem(Internal("This is a fault of the service's own"), request_id)
+    async def fault(request: Request, error: Exception) -> Response:
+        return broken(request, error)
 
     app.add_exception_handler(ClientError, client_error)  # type: ignore[arg-type]  # starlette types all as Exception
     app.add_exception_handler(RequestValidationError, invalid)  # type: ignore[arg-type]  # as above
     app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]  # as above
-    app.add_exception_handler(Exception, broken)
+    app.add_exception_handler(Exception, fault)
 
 
 def allowed_methods(app: FastAPI, path: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -48,10 +48,12 @@ class Trail:
         self._written = False
         state["audit"] = {}
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes]) -> None:
+    def answered(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Write it: the service has begun to answer."""
+        if self._reads:
+            return
         facts: dict[str, Any] = {}
-        location = headers.get(b"location", b"").decode("latin-1")
+        location = dict(headers).get(b"location", b"").decode("latin-1")
         if location.startswith("/jobs/"):
             facts["job_id"] = location.removeprefix("/jobs/")
         self._write(status=status, **facts)
