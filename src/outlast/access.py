@@ -59,6 +59,7 @@ class Access:
         self._inventory = inventory
         self._chance = chance
         self._noted: dict[str, datetime] = {}
+        self._principals: dict[str, tuple[Token, Principal]] = {}
         self.audit = audit
 
     def close(self) -> None:
@@ -109,19 +110,24 @@ class Access:
         )
 
     def _principal(self, token: Token) -> Principal:
+        known = self._principals.get(token.id)
+        if known is not None and known[0] is token:
+            return known[1]  # what was read of it is the very same still
         policy = None
         if token.scope is Scope.RUN:
             if token.policy is not None:
                 policy = self._policies.get(token.policy) or nothing(token.policy)
             else:
                 policy = self._policies.get(DEFAULT)
-        return Principal(
+        principal = Principal(
             name=token.name,
             scope=token.scope,
             token_id=token.id,
             policy=policy,
             secrets=token.secrets,
         )
+        self._principals[token.id] = token, principal
+        return principal
 
     # What -----------------------------------------------------------------------------------
 

@@ -56,6 +56,23 @@ def test_a_job_lives_its_life_over_http(service: Service, caller: Caller) -> Non
     assert (404, "not_found") == told(ask.get("/jobs/job_nobody"))
 
 
+def test_each_view_has_a_tag_of_its_own(caller: Caller) -> None:
+    """Who has the plain answer is given the full one, and the other way round; each knows its own."""
+    ask = caller.client
+    job_id = ask.post("/jobs", json={"command": ["true"]}).json()["job_id"]
+    caller.ended(job_id)
+    full = {"Prefer": "view=full"}
+    plain_tag, full_tag = (
+        ask.get(f"/jobs/{job_id}", headers=wanted).headers["etag"] for wanted in ({}, full)
+    )
+
+    def asked(tag: str, wanted: dict[str, str]) -> int:
+        return ask.get(f"/jobs/{job_id}", headers={"If-None-Match": tag, **wanted}).status_code
+
+    assert (304, 200) == (asked(plain_tag, {}), asked(plain_tag, full))
+    assert (200, 304) == (asked(full_tag, {}), asked(full_tag, full))
+
+
 def test_a_preference_to_wait_is_kept(caller: Caller) -> None:
     """What ends in time is answered with 200, what does not with 202 and where to ask."""
     ask = caller.client

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.responses import Response
 
 from ...core.job import Job
+from ...core.principal import Scope
 from .conditional import wants_all
+from .served import principal_of
 from .view import told
 
 if TYPE_CHECKING:
@@ -36,16 +38,22 @@ def json_answer(data: Any, status: int = 200, headers: Mapping[str, str] | None 
     return Response(as_json(data), status, sent, "application/json")
 
 
-def etag_of(job: Job) -> str:
-    """Return what tells one state of a job from another. Weak: not by how old the answer is."""
+def etag_of(request: Request, job: Job) -> str:
+    """
+    Return what tells one answer about a job from another: by its state, and by how much is told of
+    it. Weak: not by how old the answer is.
+    """
+    view = ""
+    if wants_all(request.headers.get("prefer")):
+        view = "-all" if principal_of(request).may(Scope.ADMIN) else "-full"
     if job.is_settled:
-        return f'W/"{job.version}"'
+        return f'W/"{job.version}{view}"'
     live = [
         (node.stdout_bytes, node.stderr_bytes, node.progress_pct, node.message, node.phase)
         for node in job.nodes
     ]
     digest = blake2b(repr((job.version, live)).encode("utf-8", "replace"), digest_size=12)
-    return f'W/"{digest.hexdigest()}"'
+    return f'W/"{digest.hexdigest()}{view}"'
 
 
 def job_answer(
@@ -56,7 +64,7 @@ def job_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a job as an answer: `ETag`, and `Retry-After` while it has not ended."""
-    sent = {"ETag": etag_of(job), "Cache-Control": "no-cache", **(headers or {})}
+    sent = {"ETag": etag_of(request, job), "Cache-Control": "no-cache", **(headers or {})}
     if job.is_settled and not wants_all(request.headers.get("prefer")):
         return Response(_settled_body(there, request, job), status, sent, "application/json")
     public = told(there, request, job)

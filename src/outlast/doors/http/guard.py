@@ -7,6 +7,7 @@ Plain ASGI, since what wraps an answer to look at it would hold streams back.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, MutableMapping
@@ -101,6 +102,9 @@ class Guard:
         self._clock = clock
         self._names = Names(names)
         self.bounds = bounds or Bounds()
+        # Told apart from those of any other server, and not to be kept secret: no chance for each.
+        self._series = f"req_{clock.new_token()}"
+        self._numbers = itertools.count(1)
         self.logins = Logins(clock.monotonic, chance)
         self._rate = Buckets(self.bounds.per_s, self.bounds.burst)
         self._failures = Buckets(self.bounds.failures_per_s, self.bounds.failure_burst)
@@ -209,7 +213,7 @@ class Guard:
 
     def new_request_id(self) -> str:
         """Return a name for a request that brought none."""
-        return f"req_{self._clock.new_token()}"
+        return f"{self._series}{next(self._numbers):06X}"
 
 
 class TooMany(TooManyRequests):

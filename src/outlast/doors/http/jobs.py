@@ -49,8 +49,12 @@ async def submit(request: Request) -> Response:
     body = await read_object(request)
     is_batch = "jobs" in body
     begun = SystemClock().now()
-    verb = await asyncio.to_thread(submission, there, asker, body, key)
-    jobs = await asyncio.to_thread(there.service.submit, verb)
+
+    def store() -> tuple[verbs.Submit, tuple[Job, ...]]:
+        verb = submission(there, asker, body, key)
+        return verb, there.service.submit(verb)
+
+    verb, jobs = await asyncio.to_thread(store)
     note(request, **began(jobs))
     there.hub.need()
     headers = {}
@@ -108,7 +112,7 @@ async def get(request: Request) -> Response:
     headers = dict(VARY)
     if not job.is_terminal:
         (job,) = await _stay(there, request, (job,), headers)
-    if matches(request.headers.get("if-none-match"), etag := etag_of(job)):
+    if matches(request.headers.get("if-none-match"), etag := etag_of(request, job)):
         return Response(status_code=304, headers={"ETag": etag, **headers})
     return job_answer(there, request, job, headers=headers)
 
