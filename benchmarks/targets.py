@@ -86,7 +86,7 @@ TARGETS = (
     Target(
         "http_fastapi",
         "http",
-        "`GET /jobs/ID`: requests/s ÷ a bare route of FastAPI",
+        "`GET /jobs/ID`: requests in a second of its processor ÷ a bare route of FastAPI",
         0.7,
         TIMES,
         True,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.requests import Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Receive, Send
 from starlette.types import Scope as Asgi
 
@@ -29,7 +29,8 @@ from .served import needs
 if TYPE_CHECKING:
     from .served import Served
 
-_GET: Final = re.compile(r"/jobs/([^/]+)")
+_GET: Final = Route("/jobs/{job_id}", jobs.get, methods=["GET"])
+_SUBMIT: Final = Route("/jobs", jobs.submit, methods=["POST"])
 
 DESCRIPTION: Final = "Runs work that takes longer than its caller is willing to wait."
 
@@ -44,24 +45,24 @@ class Shortened(FastAPI):
         """Answer a request, by the short way where there is one."""
         if scope["type"] == "http":
             call = scope["method"], scope["path"]
-            if call == ("POST", "/jobs"):
-                return await self._answer(jobs.submit, {}, scope, receive, send)
-            if call[0] == "GET" and (found := _GET.fullmatch(call[1])):
-                return await self._answer(jobs.get, {"job_id": found[1]}, scope, receive, send)
+            if call == ("POST", _SUBMIT.path):
+                return await self._answer(_SUBMIT, {}, scope, receive, send)
+            if call[0] == "GET" and (found := _GET.path_regex.fullmatch(call[1])):
+                return await self._answer(_GET, found.groupdict(), scope, receive, send)
         return await super().__call__(scope, receive, send)
 
     async def _answer(
         self,
-        answer: Callable[[Request], Awaitable[Response]],
+        route: Route,
         parameters: dict[str, str],
         scope: Asgi,
         receive: Receive,
         send: Send,
     ) -> None:
-        scope["app"], scope["path_params"] = self, parameters
+        scope["app"], scope["route"], scope["path_params"] = self, route, parameters
         request = Request(scope, receive, send)
         try:
-            answered = await answer(request)
+            answered = await route.endpoint(request)
         except ClientError as error:
             answered = problem(error, request_id_of(request))
         except Exception as error:
