@@ -108,6 +108,10 @@ def test_each_setting_is_shown_with_where_it_comes_from(cli: Cli) -> None:
         "job_connect_timeout_sec": ("30", "default"),
         "ssh_config": (None, "default"),
         "inventory": (None, "default"),
+        "server": (None, "default"),
+        "token_file": (None, "default"),
+        "allow_plain_http": ("no", "default"),
+        "policy": (None, "default"),
     } == {each["setting"]: (each["value"], each["source"]) for each in done.data["settings"]}
     assert "      max_running 3  (config.toml)\n" in cli("doctor", "--text").text
 

@@ -39,11 +39,11 @@ class Seen(NamedTuple):
 
     @property
     def main(self) -> str:
-        return self.words[3]
+        return self.words[3] if self.words else "none"
 
     @property
     def keeper(self) -> str:
-        return self.words[4]
+        return self.words[4] if self.words else "none"
 
     @property
     def reason(self) -> str:

@@ -9,6 +9,8 @@ const MOST_LINES = 3000; // in the document at once
 const MOST_BYTES = 768 * 1024;
 const NEAR_PX = 900; // so close to an edge, more is fetched
 const FLOOD = 256 * 1024; // of what came between two frames, so much is drawn
+const BY_HAND = ["wheel", "touchmove", "pointerdown", "keydown"]; // what may mean "let me look there"
+const BY_HAND_MS = 1500; // so long after it, a scroll is taken for its effect
 
 export class Viewer {
   /** `read(first, end)` gives bytes; `onChange()` is called when what can be told has changed. */
@@ -27,11 +29,16 @@ export class Viewer {
     this.empty(0);
     this.onScroll = () => this.scrolled();
     scroller.addEventListener("scroll", this.onScroll, { passive: true });
+    this.onHand = () => {
+      this.movedAt = performance.now();
+    };
+    for (const name of BY_HAND) scroller.addEventListener(name, this.onHand, { passive: true });
   }
 
   close() {
     this.isClosed = true;
     this.scroller.removeEventListener("scroll", this.onScroll);
+    for (const name of BY_HAND) this.scroller.removeEventListener(name, this.onHand);
     cancelAnimationFrame(this.frame);
   }
 
@@ -211,11 +218,12 @@ export class Viewer {
   }
 
   toBottom() {
-    this.isSettling = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
-    requestAnimationFrame(() => {
-      this.isSettling = false;
-    });
+  }
+
+  /** Whether somebody, and not what came in, may have moved the window just now. */
+  get isByHand() {
+    return performance.now() - (this.movedAt ?? -BY_HAND_MS) < BY_HAND_MS;
   }
 
   /** Show what is around byte `at`: at the top of the window, at its middle, or at its end. */
@@ -273,9 +281,16 @@ export class Viewer {
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const isBottom = scrollHeight - scrollTop - clientHeight < 6;
-    if (!this.isSettling) {
-      if (this.isFollowing && !isBottom) this.isFollowing = false;
-      else if (!this.isFollowing && isBottom && this.isAtEnd && this.isLive) this.isFollowing = true;
+    if (this.isFollowing && !isBottom) {
+      // What comes in moves the bottom as well: only who scrolls by hand wants to look elsewhere.
+      if (this.isByHand || !this.isLive) this.isFollowing = false;
+      else this.toBottom();
+    } else if (!this.isFollowing && isBottom && this.isAtEnd && this.isLive) {
+      this.isFollowing = true;
+    }
+    if (this.isFollowing) {
+      this.soon();
+      return;
     }
     if (scrollTop < NEAR_PX && this.first > 0) this.back();
     else if (scrollHeight - scrollTop - clientHeight < NEAR_PX && !this.isAtEnd) this.forth();
