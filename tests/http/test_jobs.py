@@ -42,6 +42,8 @@ def test_a_job_lives_its_life_over_http(service: Service, caller: Caller) -> Non
     tag = ended.headers["etag"]
     again = ask.get(f"/jobs/{job_id}", headers={"If-None-Match": tag})
     assert (304, b"", tag) == (again.status_code, again.content, again.headers["etag"])
+    head = ask.head(f"/jobs/{job_id}")
+    assert (200, b"", tag) == (head.status_code, head.content, head.headers["etag"])
     found = ask.get("/jobs", params={"status": "failed", "label": "a=b", "since": "1h"}).json()
     assert [job_id] == [each["job_id"] for each in found["items"]]
     none = ask.get("/jobs", params={"label": "a=c"}).json()

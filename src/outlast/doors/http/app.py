@@ -47,7 +47,7 @@ class Shortened(FastAPI):
             call = scope["method"], scope["path"]
             if call == ("POST", _SUBMIT.path):
                 return await self._answer(_SUBMIT, {}, scope, receive, send)
-            if call[0] == "GET" and (found := _GET.path_regex.fullmatch(call[1])):
+            if call[0] in ("GET", "HEAD") and (found := _GET.path_regex.fullmatch(call[1])):
                 return await self._answer(_GET, found.groupdict(), scope, receive, send)
         return await super().__call__(scope, receive, send)
 

@@ -112,7 +112,7 @@ def serve(
     )
     guard = Guard(app, access, SystemClock(), names=names_of(listening, there, allowed))
 
-    visits = Visits(guard, app.routes, SystemClock(), metrics)
+    visits = Visits(guard, SystemClock(), metrics)
 
     def ready() -> None:
         told = {"url": there, "pid": os.getpid(), "token_file": f"{home.path}/token"}

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from . import logs
 from .login import LOGIN
 
 if TYPE_CHECKING:
-    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Send
     from starlette.types import Scope as Asgi
 
@@ -48,20 +46,12 @@ class Visit:
 
 
 class Visits:
-    """Has *app* answer, and tells of it. *routes* are those of the application behind it."""
+    """Has *app* answer, and tells of it. The application behind it leaves its route in the scope."""
 
-    def __init__(
-        self, app: ASGIApp, routes: Iterable[BaseRoute], clock: SystemClock, metrics: Metrics
-    ) -> None:
+    def __init__(self, app: ASGIApp, clock: SystemClock, metrics: Metrics) -> None:
         self._app = app
         self._clock = clock
         self._metrics = metrics
-        # FastAPI leaves its route in the scope; of those that go past it there is the function.
-        self._templates: dict[Callable[..., Any], str] = {
-            route.endpoint: route.path
-            for route in routes
-            if hasattr(route, "endpoint") and hasattr(route, "path")
-        }
 
     async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
         """Have one request answered."""
@@ -123,6 +113,4 @@ class Visits:
         inside = scope.get("visit", scope)
         if (route := inside.get("route")) is not None:
             return str(route.path)
-        if (template := self._templates.get(inside.get("endpoint"))) is not None:
-            return template
         return scope["path"] if scope["path"] in OF_THE_GUARD else NO_ROUTE
