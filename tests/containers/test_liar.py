@@ -66,10 +66,8 @@ def test_a_container_that_nobody_made_never_began(
     """It is told as no engine, once that was tried for a while."""
 
     def answer(method: str, _: str) -> bytes:
-        is_asked_to_remove = method == "DELETE"
-        return (
-            said({"message": "no such container"}, "404 No") if is_asked_to_remove else LIES[name]
-        )
+        is_to_make = method == "POST"
+        return LIES[name] if is_to_make else said({"message": "no such container"}, "404 No")
 
     with lying(tmp_path / "s", answer) as address:
         monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", address)

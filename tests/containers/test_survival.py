@@ -164,18 +164,6 @@ def test_an_engine_that_is_dead_at_the_deadline(
     assert ("failed", "timeout", -1) == fate(over(client, job))
 
 
-@pytest.mark.parametrize("after_s", [0, 0.05, 0.2, 0.5])
-def test_a_cancel_at_any_time_leaves_nothing(
-    after_s: float, submit: Run, client: Client, engine: Engine
-) -> None:
-    """Before it is made, while it is, while it starts, and while it runs."""
-    job = submit("exec sleep 1000")
-    time.sleep(after_s)
-    client.cancel(job.id)
-
-    assert "cancelled" == over(client, job).status
-
-
 def test_a_second_wish_and_a_grace(submit: Run, client: Client) -> None:
     """With a grace it is asked first, and may end well."""
     job = submit("trap 'echo bye; exit 0' TERM; echo out; while :; do sleep 0.1; done", grace="30s")

@@ -60,7 +60,10 @@ class Exited:
 
     error: str | None = None
     may_run: bool = False
-    """It was given up because nobody can see it: whether it ran, or runs, is not known."""
+    """
+    It is not over for want of a start: it was given up because nobody can see whether it ran, or
+    runs; or what was made for it is still to be removed.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,9 @@ class Container:
         self.may_exist = False
         """Whether an engine may have been asked to make it."""
 
+        self._is_ours = False
+        """The one that has its name is known to be of our attempt."""
+
     def make(self) -> str | None:
         """
         Make it; the one that is there already, if it is ours. Return the engine's words where
@@ -74,6 +77,7 @@ class Container:
             self._take_ours(words)
             return None
         pick(made, str, "Id")
+        self._is_ours = True
         warnings = made.get("Warnings")
         told = warnings if isinstance(warnings, list) else []
         ignored = [str(each) for each in told if "discarded" in str(each).lower()]
@@ -90,15 +94,20 @@ class Container:
         """
         refusal = NotBegun("engine_error", f"the engine does not make it: {words}")
         try:
-            told = self.engine.ask("GET", f"{self._path}/json")
+            self._is_ours = self._has_our_labels()
         except EngineError:
             raise refusal from None
+        if not self._is_ours:
+            self.may_exist = False
+            raise refusal
+
+    def _has_our_labels(self) -> bool:
+        """Whether the one that has its name is of our attempt. Raises EngineError if none has."""
+        told = self.engine.ask("GET", f"{self._path}/json")
         labels = pick(told, dict, "Config").get("Labels")
         labels = labels if isinstance(labels, dict) else {}
         wanted = self._order["labels"]
-        if any(labels.get(label) != wanted[label] for label in LABELS):
-            self.may_exist = False
-            raise refusal
+        return all(labels.get(label) == wanted[label] for label in LABELS)
 
     def pull(self, login: dict[str, str]) -> Stream:
         """Have the engine begin to pull its image, with a *login*; return what it says of that."""
@@ -233,6 +242,8 @@ class Container:
     def remove(self) -> None:
         """Have nothing left of it, if it is ours. Idempotent."""
         try:
+            if not (self._is_ours or self._has_our_labels()):
+                return
             self.engine.ask("DELETE", f"{self._path}?force=1&v=1")
         except EngineError as error:
             if error.status != NOT_FOUND:

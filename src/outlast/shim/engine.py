@@ -154,7 +154,9 @@ class Stream:
         """Bytes that are to come of the body, or of its chunk; None: until the peer closes."""
         self._ends_line = False
         """Of a chunk all has come but the end of line behind it."""
-        self._has_head = False
+        self.has_head = False
+        """Whether it has begun to answer."""
+
         self._interim = 0
         self._refusal: int | None = None
         """The status of a refusal, of which the words are still to come."""
@@ -243,14 +245,14 @@ class Stream:
         data = self._peer.recv(_RECV_BYTES)
         if data:
             self._raw += data
-        elif self._has_head and self._left is None:
+        elif self.has_head and self._left is None:
             self.is_over = True
         else:
             raise ConnectionResetError("the engine went away in the middle of its answer")
 
     def _take_head(self) -> bool:
         """Read the head, if all of it has come. Return whether it was read, now or before."""
-        while not self._has_head:
+        while not self.has_head:
             end = self._raw.find(b"\r\n\r\n")
             if max(end, len(self._raw) if end < 0 else 0) > _MAX_HEAD_BYTES:
                 raise OSError(_NO_HTTP)
@@ -271,7 +273,7 @@ class Stream:
                 raise OSError(_NO_HTTP)
             return
         fields = {name.strip().lower(): value.strip() for name, _, value in map(_parted, rest)}
-        self._has_head = True
+        self.has_head = True
         self.is_podmans = "libpod-api-version" in fields
         self._is_chunked = fields.get("transfer-encoding", "").lower() == "chunked"
         if status in (204, 304):

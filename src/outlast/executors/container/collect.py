@@ -109,25 +109,27 @@ class Fetching:
         while True:
             self._go_on_or_stop()
             try:
-                stream = self._ask()
-            except EngineError as error:
-                if error.status == NOT_FOUND:
-                    return GONE
-                words = f"the engine does not give {OUT} away: {error}"
+                stream = self._engine.send("GET", f"/containers/{self._name}/archive?path={OUT}")
             except OSError:
                 # It will be there again, or not in time: then somebody stops us.
                 self._stopped.wait(AGAIN_S)
                 continue
-            else:
-                try:
-                    self._archive(stream, keeper)
-                    return None
-                except (Kept, TooMuch) as error:
-                    return str(error)
-                except (OSError, EngineError, tarfile.TarError, ValueError) as error:
-                    words = f"the engine's archive of {OUT} breaks off: {error}"
-                finally:
-                    stream.close()
+            try:
+                self._archive(stream, keeper)
+                return None
+            except (Kept, TooMuch) as error:
+                return str(error)
+            except EngineError as error:
+                if error.status == NOT_FOUND:
+                    return GONE
+                words = f"the engine does not give {OUT} away: {error}"
+            except (OSError, tarfile.TarError, ValueError) as error:
+                if not stream.has_head:
+                    self._stopped.wait(AGAIN_S)
+                    continue
+                words = f"the engine's archive of {OUT} breaks off: {error}"
+            finally:
+                stream.close()
             failures = failures + 1 if self._fetched == before else 1
             before = self._fetched
             if failures >= TRIES:
@@ -137,15 +139,6 @@ class Fetching:
     def _go_on_or_stop(self) -> None:
         if self._stopped.is_set():
             raise Stopped
-
-    def _ask(self) -> Stream:
-        stream = self._engine.send("GET", f"/containers/{self._name}/archive?path={OUT}")
-        try:
-            stream.read_head()
-        except BaseException:
-            stream.close()
-            raise
-        return stream
 
     def _archive(self, stream: Stream, keeper: Keeper) -> None:
         """Take in an archive of everything in /out; the folder itself comes first."""
@@ -243,13 +236,16 @@ class Fetching:
 
 
 class _Source(io.RawIOBase):
-    """What the engine sends, as a file to be read once. *check* may raise what ends it."""
+    """
+    What the engine sends, from its head on, as a file to be read once. *check* may raise what ends
+    it, also while nothing comes.
+    """
 
     def __init__(self, stream: Stream, check: Any) -> None:
         super().__init__()
         self._stream = stream
         self._check = check
-        self._data = stream.take()
+        self._data = b""
         self._poll = select.poll()
         self._poll.register(stream, select.POLLIN)
 

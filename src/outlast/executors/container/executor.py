@@ -12,12 +12,13 @@ import json
 import logging
 import os
 from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 from ...artifacts import MANIFEST
 from ...core.limits import to_ms
-from ...core.sight import Emptied, Gone, Preparing, Sight
+from ...core.sight import Emptied, Exited, Gone, Preparing, Sight
 from ...ports.executor import Handle, Launch
 from ...ports.news import News
 from ...record import Line, sight_of
@@ -224,6 +225,9 @@ class ContainerExecutor:
 
 def _seen(line: Line, folder: str, began: Line | None, wanted: Wanted | None) -> Sight:
     seen = sight_of(line, folder, began)
+    if isinstance(seen, Exited):
+        # One that never began may have been made: it is over once its container is gone.
+        seen = replace(seen, may_run=True)
     return seen if wanted is None else wanted.told(seen)
 
 
