@@ -129,6 +129,22 @@ class StoreContract:
         assert frozenset() == store.save([(before, after)])
         assert replace(after, version=1) == open_store().get(before.id)
 
+    def test_who_has_read_a_job_sees_each_change_of_it(self, open_store: OpenStore) -> None:
+        """By whomever it is changed or deleted: nobody is told again what was read before that."""
+        mine, other, clock = open_store(), open_store(), FakeClock()
+        before = a_job(clock)
+        mine.add([Entry(job=before)])
+        assert [before] * 3 == [mine.get(before.id), mine.get(before.id), other.get(before.id)]
+
+        after = claimed(before, clock)
+        mine.save([(before, after)])
+        stored = replace(after, version=1)
+        assert [stored] * 2 == [mine.get(before.id), other.get(before.id)]
+        other.expire([before.id], at=clock.now(), forget_before=clock.now() - SECOND)
+        for store in (mine, other):
+            with raises(Expired):
+                store.get(before.id)
+
     def test_a_stale_change_is_left_out_and_told(self, open_store: OpenStore) -> None:
         """Of several changes, those whose job was changed by others stay undone; the rest is done."""
         store, clock = open_store(), FakeClock()
