@@ -83,10 +83,10 @@ def test_stories_walk_every_edge() -> None:
 # --------------------------------------------------------------------------------- what is written down
 
 WRITTEN = {
-    "a claim counts and names its boot": (
+    "a claim counts, has its time and names its boot": (
         Node(),
         ev.Claimed(at=later(1), attempt=1, boot_id="boot-2"),
-        {"attempt": 1, "boot_id": "boot-2"},
+        {"attempt": 1, "boot_id": "boot-2", "claimed_at": later(1)},
     ),
     "a start has its time, its containment, and what it outlives": (
         a_node(NodeStatus.PENDING),

@@ -36,7 +36,7 @@ def value(ask: httpx.Client, sample: str, **labels: str) -> float:
 
 
 def test_each_job_is_counted_once(service: Service, caller: Caller) -> None:
-    """By how it ended, with its waiting, its run and its stop; an open one while it is open."""
+    """By how it ended, with its waiting, its start, its run and its stop; an open one while it is open."""
     ask = caller.client
     open_one = caller.submit(command=["sleep", "600"])
     ended = [
@@ -49,6 +49,9 @@ def test_each_job_is_counted_once(service: Service, caller: Caller) -> None:
     eventually(lambda: 4 == value(ask, "outlast_job_stop_seconds_count"))
     eventually(lambda: 1 == value(ask, "outlast_jobs", status="running"))
     assert 5 == value(ask, "outlast_job_queue_seconds_count", executor="local")
+    assert 5 == value(ask, "outlast_job_start_seconds_count", executor="local")
+    waited, took = (value(ask, f"outlast_job_{name}_seconds_sum") for name in ("queue", "start"))
+    assert 0 <= took <= waited, "a start is the end of the waiting"
     assert 2 == value(ask, "outlast_jobs_ended_total", status="failed", reason="exit_nonzero")
     assert 1 == value(ask, "outlast_jobs_ended_total", status="failed", reason="signal")
     assert 1 == value(ask, "outlast_jobs_ended_total", status="complete", reason="")
@@ -65,6 +68,7 @@ def test_each_job_is_counted_once(service: Service, caller: Caller) -> None:
     assert 0 == value(again, "outlast_jobs")
     assert 1 == value(again, "outlast_jobs_ended_total"), "what ended before it began is not news"
     assert 0 == value(again, "outlast_job_queue_seconds_count")
+    assert 0 == value(again, "outlast_job_start_seconds_count")
 
 
 def test_requests_are_told_by_their_routes(service: Service, caller: Caller) -> None:

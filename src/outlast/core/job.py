@@ -166,7 +166,12 @@ class Node:
     exit_code: int | None = None
     signal: int | None = None
     error: str | None = None
+    claimed_at: datetime | None = None
+    """When the current attempt was begun: its place is prepared from then on."""
+
     started_at: datetime | None = None
+    """When its command was."""
+
     completed_at: datetime | None = None
     stopped_at: datetime | None = None
     """When every process of the node was seen to be gone."""
@@ -218,6 +223,9 @@ class Job:
     stopped_at: datetime | None = None
     capture: str | None = None
     """Names the file that holds the captured environment, until the job has started."""
+
+    traceparent: str | None = None
+    """The span of whoever submitted it, as https://www.w3.org/TR/trace-context/ has it."""
 
     version: int = 0
     """Counts the writes: a write names the version it read."""

@@ -37,7 +37,13 @@ def transition(node: Node, event: ev.Event) -> Node:
 
     match event:
         case ev.Claimed():
-            return replace(node, status=status, attempt=event.attempt, boot_id=event.boot_id)
+            return replace(
+                node,
+                status=status,
+                attempt=event.attempt,
+                boot_id=event.boot_id,
+                claimed_at=event.at,
+            )
         case ev.Started():
             return replace(
                 node,

@@ -35,6 +35,7 @@ def job_to_row(job: Job) -> tuple[Any, ...]:
         _ms(job.started_at),
         _ms(job.completed_at),
         _ms(job.stopped_at),
+        job.traceparent,
     )
 
 
@@ -51,6 +52,7 @@ def job_from_row(row: Row, nodes: tuple[Node, ...]) -> Job:
         started_at=_at(row[7]),
         completed_at=_at(row[8]),
         stopped_at=_at(row[9]),
+        traceparent=row[10],
         nodes=nodes,
     )
 
@@ -100,6 +102,7 @@ def node_to_row(node: Node) -> tuple[Any, ...]:
         node.survives,
         node.image_id,
         node.image_digest,
+        _ms(node.claimed_at),
     )
 
 
@@ -130,6 +133,7 @@ def node_from_row(row: Row) -> Node:
         survives=row[21],
         image_id=row[22],
         image_digest=row[23],
+        claimed_at=_at(row[24]),
     )
 
 

@@ -65,6 +65,7 @@ def a_full_job(clock: FakeClock) -> Job:
         exit_code=-1,
         signal=9,
         error="TimeoutError: Timed out after 1s",
+        claimed_at=at + SECOND / 2,
         started_at=at + SECOND,
         completed_at=at + 2 * SECOND,
         stopped_at=at + timedelta(milliseconds=2001),
@@ -80,7 +81,13 @@ def a_full_job(clock: FakeClock) -> Job:
         progress_pct=12.5,
         message="half\u00a0way",
     )
-    job = replace(a_job(clock), spec=spec, nodes=(node, Node(index=1, name="there")), version=4)
+    job = replace(
+        a_job(clock),
+        spec=spec,
+        nodes=(node, Node(index=1, name="there")),
+        version=4,
+        traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
+    )
     return with_node(job, node)
 
 

@@ -30,6 +30,7 @@ MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 STORE_S: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5)
 REQUEST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 QUEUE_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600)
+START_S: Final = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 60, 300, 600)
 RUN_S: Final = (0.05, 0.1, 0.5, 1, 5, 15, 60, 120, 300, 900, 1800, 3600, 14_400, 43_200, 86_400)
 STOP_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -56,6 +57,13 @@ class Metrics:
             "From a job's submission to the start of its command.",
             ["executor"],
             buckets=QUEUE_S,
+            registry=here,
+        )
+        self._start = Histogram(
+            "outlast_job_start_seconds",
+            "From the claim of a job's node to the start of its command there.",
+            ["executor"],
+            buckets=START_S,
             registry=here,
         )
         self._run = Histogram(
@@ -130,6 +138,10 @@ class Metrics:
     def ended_stream(self) -> None:
         """A stream of events is over."""
         self._streams.dec()
+
+    def began(self, executor: str, after: timedelta) -> None:
+        """A node's command was started, so long after the node was claimed. Once for a node."""
+        self._start.labels(executor).observe(_seconds(after))
 
     # Jobs: each of these once for a job -----------------------------------------------------
 

@@ -43,7 +43,7 @@ class _Seen:
 
 
 class Tally:
-    """Has *metrics* told of each job's start, end and stop, once, from the time of its making on."""
+    """Has *metrics* told of each job's starts, end and stop, once, from the time of its making on."""
 
     def __init__(self, service: Service, hub: Hub, clock: SystemClock, metrics: Metrics) -> None:
         self._service = service
@@ -112,6 +112,11 @@ class Tally:
         seen.status = job.status
         if self._is_news(seen, "start", job.started_at) and job.started_at is not None:
             self._metrics.started(job, job.started_at - job.created_at)
+        for node in job.nodes:
+            if node.started_at is None or node.claimed_at is None:
+                continue
+            if self._is_news(seen, f"start of {node.index}", node.started_at):
+                self._metrics.began(node.executor, node.started_at - node.claimed_at)
         if job.completed_at is not None:
             if self._is_news(seen, "end", job.completed_at):
                 ran = None if job.started_at is None else job.completed_at - job.started_at

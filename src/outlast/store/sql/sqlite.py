@@ -12,7 +12,7 @@ from typing import Final
 APPLICATION_ID: Final = 0x4F75746C
 """`Outl`, in the header of every database of ours; file(1) and we know it by that."""
 
-SCHEMA: Final = 6
+SCHEMA: Final = 7
 """The number of the last migration, which is the `user_version` of a database that is up to date."""
 
 JOB_COLUMNS: Final = (
@@ -26,6 +26,7 @@ JOB_COLUMNS: Final = (
     "started_ms",
     "completed_ms",
     "stopped_ms",
+    "traceparent",
 )
 """A job as it is read; `rows` has the same order."""
 
@@ -54,6 +55,7 @@ NODE_COLUMNS: Final = (
     "survives",
     "image_id",
     "image_digest",
+    "claimed_ms",
 )
 """A node as it is read and written; `rows` has the same order."""
 
