@@ -72,12 +72,19 @@ def test_a_hundred_megabytes_are_as_quick_as_a_line(visitor: Visitor, caller: Ca
     assert page.locator(".lines .line").count() <= 3001
 
 
-def test_a_flood_is_followed_without_falling_behind(visitor: Visitor, caller: Caller) -> None:
-    """Not every line of it is drawn; the last one is, and the page answers meanwhile."""
+@pytest.mark.parametrize("times_slower", [1, 20])
+def test_a_flood_is_followed_without_falling_behind(
+    visitor: Visitor, caller: Caller, times_slower: int
+) -> None:
+    """Not every line of it is drawn; the last one is, also where the job is over before the page is."""
+    page = visitor.open()
+    page.context.new_cdp_session(page).send(
+        "Emulation.setCPUThrottlingRate", {"rate": times_slower}
+    )
     job = caller.submit(
         shell="for i in 1 2 3 4 5 6 7 8; do seq 1 200000; sleep 0.2; done; echo the end",
         name="flood",
     )
-    page = visitor.open(f"#/jobs/{job['job_id']}")
+    page.goto(f"{page.url.partition('#')[0]}#/jobs/{job['job_id']}")
     expect(page.locator(".lines")).to_contain_text("the end")
     assert page.locator(".lines .line").count() <= 3001

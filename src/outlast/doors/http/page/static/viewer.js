@@ -11,6 +11,7 @@ const NEAR_PX = 900; // so close to an edge, more is fetched
 const FLOOD = 256 * 1024; // of what came between two frames, so much is drawn
 const BY_HAND = ["wheel", "touchmove", "pointerdown", "keydown"]; // what may mean "let me look there"
 const BY_HAND_MS = 1500; // so long after it, a scroll is taken for its effect
+const AGAIN_MS = 1000; // after which what could not be fetched is asked for again
 
 export class Viewer {
   /** `read(first, end)` gives bytes; `onChange()` is called when what can be told has changed. */
@@ -84,6 +85,7 @@ export class Viewer {
   }
 
   soon() {
+    if (this.isClosed) return;
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
       this.flush();
@@ -135,8 +137,14 @@ export class Viewer {
       at = last.at;
       bytes = joined; // eslint-disable-line no-param-reassign
     }
+    let fresh = cut(bytes, at);
+    if (this.isFollowing && fresh.length > MOST_LINES) {
+      // Those before them would be drawn only to be taken away at once.
+      fresh = fresh.slice(-MOST_LINES);
+      this.empty(fresh[0].at);
+    }
     const fragment = document.createDocumentFragment();
-    for (const line of cut(bytes, at)) {
+    for (const line of fresh) {
       if (!line.isWhole) line.bytes = bytes.slice(line.at - at);
       this.style = this.drawn(line, this.style);
       fragment.append(line.element);
@@ -282,8 +290,9 @@ export class Viewer {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const isBottom = scrollHeight - scrollTop - clientHeight < 6;
     if (this.isFollowing && !isBottom) {
-      // What comes in moves the bottom as well: only who scrolls by hand wants to look elsewhere.
-      if (this.isByHand || !this.isLive) this.isFollowing = false;
+      // What comes in moves the bottom as well, also after the end of the job: only who scrolls by
+      // hand wants to look elsewhere.
+      if (this.isByHand || (!this.isLive && this.isAtEnd)) this.isFollowing = false;
       else this.toBottom();
     } else if (!this.isFollowing && isBottom && this.isAtEnd && this.isLive) {
       this.isFollowing = true;
@@ -308,9 +317,15 @@ export class Viewer {
   }
 
   async catchUp() {
+    const before = this.end;
     if (this.size - this.end > FLOOD) await this.show(this.size, "end");
     else await this.forth();
-    if (this.isFollowing) this.toBottom();
+    if (!this.isFollowing || this.isClosed) return;
+    this.toBottom();
+    if (this.isAtEnd) return;
+    // More was printed meanwhile, of which no word may come any more; or it could not be fetched.
+    if (this.end === before) setTimeout(() => this.soon(), AGAIN_MS);
+    else this.soon();
   }
 
   async back() {
