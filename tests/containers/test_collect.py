@@ -239,7 +239,7 @@ def test_who_fills_the_disk_is_killed(run: Run, small_disk: Path, line: str, wor
     )
     free = os.statvfs(small_disk)
 
-    assert ("failed", "disk_full") == fate(job)[:2]
+    assert ("failed", "disk_full") == fate(job)[:2], job.nodes[0].error
     assert words in str(job.nodes[0].error)
     assert free.f_bavail * free.f_frsize > 12 << 20
 
