@@ -29,6 +29,7 @@ from . import (
     idle,
     latency,
     machine,
+    mcp,
     ours,
     plot,
     report,
@@ -56,6 +57,7 @@ MEASURES: Mapping[str, Callable[[Plan], Figure]] = {
         ssh,
         containers,
         http,
+        mcp,
     )
 }
 HERE = Path(__file__).resolve().parent

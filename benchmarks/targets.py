@@ -96,6 +96,10 @@ TARGETS = (
     Target("http_event", "http", "a line is printed → an SSE client has it, p50", 20, "ms"),
     Target("http_streams", "http", "1,000 idle streams: memory over none", 60, "MiB"),
     Target("http_streams_cpu", "http", "the same: CPU of the server", 2, "% of a core"),
+    Target("mcp_run", "mcp", "`job_run` of `sleep 0.3` → its answer, p50", 0.35, "s"),
+    Target("mcp_answer", "mcp", "the answer for a finished `true`", 250, "tokens"),
+    Target("mcp_tools", "mcp", "all of `tools/list`", 4000, "tokens"),
+    Target("mcp_lost", "mcp", "50 calls that wait at once: lost", 0, "calls"),
 )
 
 AIMS: Mapping[str, float] = {"rate": 0.47}
