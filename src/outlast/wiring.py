@@ -314,7 +314,7 @@ def supervise(settings: Settings) -> bool:
         home,
         lambda: Lock(home),
         lambda: open_store(home.database, migrate=True),
-        lambda: _executors(settings, clock),
+        lambda held: _executors(settings, clock, held),
         clock,
         version=__version__,
         max_running=settings.max_running,
@@ -347,14 +347,13 @@ def _nudge_owner(home: Home, pid: int | None) -> None:
             os.kill(pid, signal.SIGHUP)
 
 
-def _executors(settings: Settings, clock: SystemClock) -> Mapping[str, Executor]:
+def _executors(
+    settings: Settings, clock: SystemClock, held: Mapping[str, str]
+) -> Mapping[str, Executor]:
     from . import executors
 
-    options = {
-        "home": settings.home,
-        "floor_bytes": settings.min_free_bytes,
-        "clock": clock,
-    }
+    floor = settings.min_free_bytes
+    options = {"home": settings.home, "floor_bytes": floor, "clock": clock, "held": held}
     return {name: executors.load(name, **options) for name in executors.available()}
 
 

@@ -63,7 +63,7 @@ class Office:
             world.home,
             lambda: FreedLock(self),
             lambda: open_store(world.home.database, migrate=True),
-            lambda: {"local": self.make_executor()},
+            lambda _: {"local": self.make_executor()},
             world.clock,
             version="1.2.3",
             max_running=9,

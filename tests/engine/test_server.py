@@ -17,6 +17,7 @@ from outlast.core.job import JobSpec
 from outlast.engine import wire
 from outlast.engine.server import MAX_LINE_BYTES, Server
 from outlast.engine.supervisor import Supervisor
+from outlast.engine.vault import Vault
 from outlast.engine.watchers import Watchers
 from outlast.ports.executor import Handle
 from outlast.testing import FakeExecutor, Life
@@ -41,8 +42,11 @@ class Served:
         self.world = world
         self.was_asked_to_leave = asyncio.Event()
         leave = self.was_asked_to_leave.set
+        self.vault = Vault()
         self.server = Server(
-            world.home.path, "1.2.3", supervisor, watchers, leave, in_force={"max_running": 9}
+            *(world.home.path, "1.2.3", supervisor, watchers, leave),
+            vault=self.vault,
+            in_force={"max_running": 9},
         )
 
     @asynccontextmanager

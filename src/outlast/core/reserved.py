@@ -9,6 +9,7 @@ from .container import Container
 from .hostspec import HostSpec
 from .inventory import Inventory
 from .job import JobSpec
+from .secret import MEMORY
 
 SECRET: Final = "secret:"
 """What stands before the name of a secret of the server's own table."""
@@ -40,7 +41,7 @@ def reserved_faults(spec: JobSpec, inventory: Inventory) -> list[str]:
         f"the reference {reference.partition(':')[0]}: reads what is the server's, which is an"
         " administrator's: others use secret:NAME"
         for reference in sorted(own_references(spec, inventory))
-        if not reference.startswith(SECRET)
+        if not reference.startswith((SECRET, MEMORY))  # of the latter, the login is told below
     ]
     faults += _host_faults(spec, inventory)
     if spec.is_remote or spec.container is not None:

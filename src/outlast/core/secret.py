@@ -1,9 +1,15 @@
-"""A server's own secrets: how they are named, and where each is found."""
+"""A server's own secrets: how they are named, and where each is found; and what has no place."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
+
+MEMORY: Final = "memory:"
+"""
+Stands before the name of what is in memory alone, where somebody has given a secret itself. Only
+we write such a reference: no caller may ask for what another one has given.
+"""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 

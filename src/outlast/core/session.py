@@ -45,14 +45,44 @@ class Session:
     last_job: JobId | None = None
     """The command that was submitted last, however it stands."""
 
+    left_at: Mapping[JobId, datetime] = field(default_factory=dict)
+    """Of those that run or wait: when a caller who stayed was told that it goes on by itself."""
+
+    must_connect: bool = False
+    """Its password was held in memory alone, and is gone: somebody has to give it once more."""
+
+    @property
+    def async_since(self) -> datetime | None:
+        """Since when the command whose turn it is goes on without its caller."""
+        first = self.running or next(iter(self.queued), None)
+        return None if first is None else self.left_at.get(first)
+
     @property
     def state(self) -> str:
-        """`closed`, `running`, `queued` (something waits, and nothing runs) or `idle`."""
+        """
+        `closed`, `async_mode` (what runs, or is the next to run, goes on without its caller),
+        `running`, `queued` (something waits, and nothing runs), `disconnected` or `idle`.
+        """
         if self.closed_at is not None:
             return "closed"
+        if self.async_since is not None:
+            return "async_mode"
         if self.running is not None:
             return "running"
-        return "queued" if self.queued else "idle"
+        if self.queued:
+            return "queued"
+        return "disconnected" if self.must_connect else "idle"
+
+    def is_at(self, host: str, hosts: Mapping[str, HostSpec]) -> bool:
+        """Whether that is this session's host, and the user there: with whatever key or password."""
+        here, there = (_login_of(*each) for each in ((self.host, self.hosts), (host, hosts)))
+        return here == there
+
+
+def _login_of(host: str, hosts: Mapping[str, HostSpec]) -> tuple[str | int | None, ...]:
+    """Return whose account on which machine is meant."""
+    named, known = parse_host(host), hosts.get(host, HostSpec())
+    return known.address or named.host, named.user or known.user, named.port or known.port
 
 
 def name_fault(name: object) -> str | None:

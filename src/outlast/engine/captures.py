@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from ..core.job import Job
+from ..core.secret import MEMORY
 from ..ports.executor import Captured
 from .capture import SECRET_MARK, drop_capture, read_capture
 from .turns import Place
@@ -80,6 +81,8 @@ class Captures:
         }
         secrets: dict[str, str] = {}
         for reference in job.spec.references:
+            if reference.startswith(MEMORY):
+                continue  # whoever needs it asks the memory itself, for as long as it runs
             if (value := captured.env.get(SECRET_MARK + reference)) is None:
                 return None
             secrets[reference] = value

@@ -267,6 +267,10 @@ class Supervised:
     def cancel(self, job_id: JobId, *, nodes: frozenset[int], grace: timedelta | None) -> None:
         self._link.cancel(job_id, nodes=nodes, grace=grace)
 
+    def held(self, references: frozenset[str]) -> frozenset[str]:
+        self._hub.check_may_block()
+        return self._link.held(references)
+
     def news(self, job_ids: frozenset[JobId], *, timeout: timedelta | None = None) -> Subscription:
         return self._link.news(job_ids, timeout=timeout)
 

@@ -92,6 +92,15 @@ class Link:
             suggestion="See its log: outlast supervisor status",
         )
 
+    def held(self, references: frozenset[str]) -> frozenset[str]:
+        """Ask the supervisor, if there is one: a new one would hold nothing."""
+        deadline = self.clock.monotonic() + ANSWER_PATIENCE.total_seconds()
+        try:
+            answer = self._ask({"op": "held", "references": sorted(references)}, deadline)
+        except TimeoutError:
+            raise self._mute() from None
+        return frozenset(answer.get("held", ())) if answer else frozenset()
+
     def news(self, job_ids: frozenset[JobId], *, timeout: timedelta | None = None) -> Subscription:
         """Subscribe to changes of these jobs. Takes *timeout* at the most."""
         return Subscription(self, job_ids, timeout)
@@ -210,10 +219,10 @@ class Link:
         """
         ready, tells = os.pipe()
         try:
-            is_ours = self._start(tells)
-        finally:
-            os.close(tells)
-        try:
+            try:
+                is_ours = self._start(tells)
+            finally:
+                os.close(tells)
             if deadline is None:
                 return is_ours
             if not is_ours:

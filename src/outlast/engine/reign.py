@@ -17,6 +17,7 @@ from .captures import Captures
 from .retention import Retention
 from .server import Server
 from .supervisor import Supervisor
+from .vault import Vault
 from .watchers import Watchers
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Reign:
         home: Home,
         take_lock: Callable[[], Lock],
         open_store: Callable[[], Store],
-        make_executors: Callable[[], Mapping[str, Executor]],
+        make_executors: Callable[[Vault], Mapping[str, Executor]],
         clock: Clock,
         *,
         version: str,
@@ -89,10 +90,10 @@ class Reign:
         self, store: Store, ready: Callable[[], None], afterwards: contextlib.ExitStack
     ) -> None:
         boot_id = system.boot_id()
-        watchers = Watchers()
+        watchers, vault = Watchers(), Vault()
         supervisor = Supervisor(
             store,
-            self._make_executors(),
+            self._make_executors(vault),
             self._clock,
             Captures(self._home),
             boot_id=boot_id,
@@ -102,7 +103,9 @@ class Reign:
         )
         leave = self._asked_to_leave.set
         server = Server(
-            self._home.path, self._version, supervisor, watchers, leave, in_force=self._in_force
+            *(self._home.path, self._version, supervisor, watchers, leave),
+            vault=vault,
+            in_force=self._in_force,
         )
         retention = Retention(store, self._home, self._clock, boot_id)
         self._home.note_boot()
@@ -121,7 +124,7 @@ class Reign:
             ):
                 tasks.append(task := asyncio.create_task(work))
                 task.add_done_callback(self._leave_if_broken)
-            await self._until_over(supervisor)
+            await self._until_over(supervisor, vault)
         finally:
             for task in tasks:
                 task.cancel()
@@ -158,7 +161,7 @@ class Reign:
             log.error("the supervisor broke", exc_info=task.exception())
             self._asked_to_leave.set()
 
-    async def _until_over(self, supervisor: Supervisor) -> None:
+    async def _until_over(self, supervisor: Supervisor, vault: Vault) -> None:
         """Return when asked to leave, or idle for long enough."""
         idle_exit_s = self._idle_exit.total_seconds()
         idle_since: float | None = None
@@ -167,6 +170,7 @@ class Reign:
             if not supervisor.is_idle:
                 idle_since, left_s = None, max(BUSY_LOOK_S, idle_exit_s)
             else:
+                vault.forget()
                 idle_since = now if idle_since is None else idle_since
                 left_s = idle_since + idle_exit_s - now
             if left_s <= 0:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from ..core.job import JobSpec
+from ..core.secret import MEMORY
 from ..errors import InvalidRequest
 
 
@@ -20,7 +21,7 @@ def resolve_secrets(
 
     `env:NAME` is a variable of the caller's, `file:PATH` a file's text without its last line
     break. `secret:NAME` is what *named*, a server's own table, refers to by that name; None: there
-    is no server.
+    is no server. What is in the supervisor's memory alone is not looked for.
 
     Raises:
         InvalidRequest: One cannot be read. No value is ever in the message.
@@ -29,6 +30,8 @@ def resolve_secrets(
     values: dict[str, str] = {}
     faults: list[str] = []
     for reference in sorted({reference for spec in specs for reference in spec.references}):
+        if reference.startswith(MEMORY):
+            continue
         kind, _, name = reference.partition(":")
         if kind == "secret" and named is not None:
             if name not in named:

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from ..core.limits import from_ms
 from ..errors import ClientError
 from . import wire
 from .supervisor import Supervisor
+from .vault import Vault
 from .watchers import Watchers
 
 log = logging.getLogger("outlast.server")
@@ -31,7 +32,8 @@ class Server:
 
     A line in, a line out: `wake`, `sync`, `cancel`, `status`, `leave`, and `news` from shims of
     an earlier supervisor (which wait for no answer); `watch` turns the connection into a stream
-    of `{"changed": JOB}`.
+    of `{"changed": JOB}`. What is lent (`lend`, `take_back`, `held`) is lent by the connection, and
+    no longer than it stands.
     """
 
     def __init__(
@@ -42,9 +44,11 @@ class Server:
         watchers: Watchers,
         leave: Callable[[], None],
         *,
+        vault: Vault,
         in_force: Mapping[str, int],
     ) -> None:
         self._home = home
+        self._vault = vault
         self._name = f"{home}/{wire.SOCKET}"
         self._version = version
         self._supervisor = supervisor
@@ -136,6 +140,7 @@ class Server:
         finally:
             self._talks.discard(talk)
             self._watchers.remove(watched, writer)
+            self._vault.take_back(writer)
             if self._is_over:
                 self._silent.append(writer)
             else:
@@ -171,6 +176,14 @@ class Server:
             } if all(isinstance(node, int) for node in nodes):
                 grace = None if grace_ms is None else from_ms(grace_ms)
                 return await self._cancel(JobId(job), frozenset(nodes), grace)
+            case {"op": "lend", "values": {**values}} if _is_text(values.values()):
+                self._vault.lend(writer, {str(name): str(values[name]) for name in values})
+                return {"ok": True}
+            case {"op": "take_back", "references": [*references]} if _is_text(references):
+                self._vault.take_back(writer, references)
+                return {"ok": True}
+            case {"op": "held", "references": [*references]} if _is_text(references):
+                return {"ok": True, "held": sorted(self._vault.held(references))}
             case {"op": "status"}:
                 return {"ok": True, **self._status()}
             case {"op": "leave"}:
@@ -196,6 +209,10 @@ class Server:
             "queued": self._supervisor.queued,
             "settings": dict(self._in_force),
         }
+
+
+def _is_text(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 async def _read(reader: asyncio.StreamReader) -> object:

@@ -58,8 +58,8 @@ class Service:
         """Let go of the store and of the supervisor. Idempotent."""
         self._store.close()
         self._supervision.close()
-        if "_desk" in vars(self):
-            self._desk.close()
+        if "desk" in vars(self):
+            self.desk.close()
 
     # The verbs ------------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ class Service:
         from .admission import Admission
 
         if any(spec.session is not None for spec in request.specs):
-            request = self._desk.placed(request)
+            request = self.desk.placed(request)
         admission = Admission(self._home, self._clock, request, self._capabilities)
         self._home.prepare()
         if longest_file() is not None:
@@ -283,19 +283,19 @@ class Service:
 
     def open_session(self, request: verbs.OpenSession) -> Session:
         """Open a session. Raises InvalidRequest, or Conflict where an open one has its name."""
-        return self._desk.open(request)
+        return self.desk.open(request)
 
     def session(self, request: verbs.Session) -> Session:
         """Return the open session of that name as it stands. Raises NotFound."""
-        return self._desk.get(request)
+        return self.desk.get(request)
 
     def sessions(self, request: verbs.Sessions) -> tuple[Session, ...]:
         """Return the sessions as they stand, oldest first."""
-        return self._desk.find(request)
+        return self.desk.find(request)
 
     def close_session(self, request: verbs.CloseSession) -> Session:
         """Close a session. Raises NotFound, or NotTerminal where it is in use and is to stay so."""
-        return self._desk.close_session(request, self.submit, self.cancel)
+        return self.desk.close_session(request, self.submit, self.cancel)
 
     # What doors show ------------------------------------------------------------------------
 
@@ -341,7 +341,7 @@ class Service:
         return self._home.attempt(attempt_key(job.id, node.index, max(node.attempt, 1)))
 
     @cached_property
-    def _desk(self) -> SessionDesk:
+    def desk(self) -> SessionDesk:
         from .sessions import SessionDesk
 
         return SessionDesk(self._open_sessions(), self._supervision, self._clock, self._home)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from ..core.job import Job, JobSpec, SessionId
+from ..core.job import Job, JobId, JobSpec, SessionId
+from ..core.secret import MEMORY
 from ..core.session import Session, check_session
 from ..errors import Conflict, InvalidRequest, NotFound, NotTerminal
 from . import verbs
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 CATCH_UP: Final = timedelta(milliseconds=200)
 """What a supervisor is given to take in what has happened, as by the verbs about jobs."""
+
+MUST_CONNECT: Final = "must be connected again: its password was held in memory alone, and is gone"
 
 TRIES: Final = 20
 """How often what was submitted meanwhile is cancelled too, before we give up closing."""
@@ -61,16 +64,21 @@ class SessionDesk:
         if spec.session is None:
             return spec
         try:
-            session = self._sessions.get(spec.session)
+            session = self._seen(self._sessions.get(spec.session))
         except NotFound as error:
             faults[f"session: {error.message[0].lower()}{error.message[1:]}"] = None
             return spec
         if spec.session_id not in (None, session.id):
             faults[f"the session {spec.session} was closed, and is another one now"] = None
+        if session.must_connect:
+            faults[f"session: {spec.session} {MUST_CONNECT}"] = None
         return replace(spec, session_id=session.id, on=(session.host,), hosts=session.hosts)
 
     def open(self, request: verbs.OpenSession) -> Session:
-        """Store a new session. No host is asked for anything."""
+        """
+        Store a new session, or what is known of its host now where one of this name is open there
+        and *again* is asked for. No host is asked for anything.
+        """
         name, host = check_session(request.name, request.on)
         session = Session(
             id=SessionId(f"ses_{self._clock.new_token()}"),
@@ -80,18 +88,39 @@ class SessionDesk:
             created_at=self._clock.now(),
         )
         self._home.prepare()
-        self._sessions.open(session)
+        try:
+            self._sessions.open(session)
+        except Conflict:
+            there = self._sessions.get(name)
+            if not request.again or not there.is_at(host, request.hosts):
+                raise
+            self._sessions.reconnect(replace(there, hosts=request.hosts))
+            return self._seen(self._sessions.get(name))
         return session
+
+    def background(self, job_id: JobId, *, at: datetime | None = None) -> datetime | None:
+        """Return since when a session's command goes on without its caller, as the store has it."""
+        return self._sessions.background(job_id, at=at)
 
     def get(self, request: verbs.Session) -> Session:
         """Return the open session of that name as it stands."""
         self._supervision.catch_up(CATCH_UP)
-        return self._sessions.get(request.name)
+        return self._seen(self._sessions.get(request.name))
 
     def find(self, request: verbs.Sessions) -> tuple[Session, ...]:
         """Return the sessions as they stand, oldest first."""
         self._supervision.catch_up(CATCH_UP)
-        return self._sessions.find(closed=request.closed)
+        found = self._sessions.find(closed=request.closed)
+        held = self._held(found)
+        return tuple(_seen(session, held) for session in found)
+
+    def _seen(self, session: Session) -> Session:
+        """Return *session* with what only the supervisor's memory knows of it."""
+        return _seen(session, self._held([session]))
+
+    def _held(self, sessions: Iterable[Session]) -> frozenset[str]:
+        asked = frozenset(each for session in sessions for each in _in_memory(session))
+        return self._supervision.held(asked) if asked else asked
 
     def close_session(
         self,
@@ -127,6 +156,17 @@ class SessionDesk:
             job_id=session.running or next(iter(session.queued), None),
             suggestion=f"Wait, or end them with it: outlast session close --cancel {session.name}",
         )
+
+
+def _in_memory(session: Session) -> frozenset[str]:
+    """Return what it takes to get to its host that is in memory alone."""
+    logins = (each for host in session.hosts.values() for each in host.references)
+    return frozenset(each for each in logins if each.startswith(MEMORY))
+
+
+def _seen(session: Session, held: frozenset[str]) -> Session:
+    must_connect = session.closed_at is None and not _in_memory(session) <= held
+    return replace(session, must_connect=must_connect) if must_connect else session
 
 
 def _last(session: Session, request: verbs.CloseSession) -> verbs.Submit:
@@ -167,5 +207,7 @@ def public_session(session: Session) -> dict[str, Any]:
         "last_job": session.last_job,
         "created_at": iso(session.created_at),
         "last_used_at": iso(session.last_used_at),
+        "async_since": iso(session.async_since),
+        "must_connect": session.must_connect,
         "closed_at": iso(session.closed_at),
     }

@@ -157,6 +157,9 @@ class OpenSession(NamedTuple):
     hosts: Mapping[str, HostSpec] = {}
     """What is known of it, and of those on the way there."""
 
+    again: bool = False
+    """One that is open, of this name and for the same user there, is to be known so from now on."""
+
 
 class Session(NamedTuple):
     """Tell how an open session stands."""

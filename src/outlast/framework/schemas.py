@@ -144,12 +144,13 @@ JOB: Final = object_of(
 SESSION: Final = object_of(
     {
         **dict.fromkeys(("session", "session_id", "host"), TEXT),
-        "state": {"enum": ["idle", "queued", "running", "closed"]},
+        "state": {"enum": ["idle", "queued", "running", "async_mode", "disconnected", "closed"]},
         "running": or_null("string"),
         "queued": list_of(TEXT),
         "last_job": or_null("string"),
         "created_at": {"type": "string", "format": "date-time"},
-        **dict.fromkeys(("last_used_at", "closed_at"), TIME),
+        **dict.fromkeys(("last_used_at", "async_since", "closed_at"), TIME),
+        "must_connect": YES_NO,
     }
 )
 

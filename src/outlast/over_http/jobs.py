@@ -59,6 +59,9 @@ def read_session(told: Mapping[str, Any]) -> Session:
     """
     try:
         running, last = told["running"], told["last_job"]
+        queued = tuple(map(JobId, told["queued"]))
+        left = _time(told.get("async_since"))  # older servers say neither this nor the next
+        first = [JobId(running)] if running is not None else queued[:1]
         return Session(
             id=SessionId(told["session_id"]),
             name=told["session"],
@@ -67,8 +70,10 @@ def read_session(told: Mapping[str, Any]) -> Session:
             last_used_at=_time(told["last_used_at"]),
             closed_at=_time(told["closed_at"]),
             running=None if running is None else JobId(running),
-            queued=tuple(map(JobId, told["queued"])),
+            queued=queued,
             last_job=None if last is None else JobId(last),
+            left_at={} if left is None else dict.fromkeys(first, left),
+            must_connect=bool(told.get("must_connect")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadAnswer(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
+from ..core.job import JobId
 from ..core.session import Session
 
 
@@ -21,6 +23,23 @@ class Sessions(Protocol):
 
         Raises:
             Conflict: An open one has its name.
+        """
+
+    def reconnect(self, session: Session) -> None:
+        """
+        Have the open session of that id know its host as this one does.
+
+        Raises:
+            Conflict: It was closed.
+        """
+
+    def background(self, job_id: JobId, *, at: datetime | None = None) -> datetime | None:
+        """
+        Return since when a session's command goes on without the caller who stayed for it; None:
+        that one has had its end, or can still have it.
+
+        With *at*, from then on, unless it has ended or goes on so already. What is stored first
+        decides: of an end and this, one comes before the other, for everybody.
         """
 
     def get(self, name: str) -> Session:

@@ -55,6 +55,12 @@ class Supervision(Protocol):
             Unavailable: No supervisor could be reached or started.
         """
 
+    def held(self, references: frozenset[str]) -> frozenset[str]:
+        """
+        Return those of *references* that are in the supervisor's memory, and whoever gave their
+        values is there.
+        """
+
     def news(self, job_ids: frozenset[JobId], *, timeout: timedelta | None = None) -> News:
         """Subscribe to changes of these jobs. Takes *timeout* at the most."""
 

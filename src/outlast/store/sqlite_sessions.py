@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from datetime import datetime
 from json import dumps, loads
 from typing import Any
 
@@ -37,10 +38,25 @@ class SqliteSessions:
                     session.id,
                     session.name,
                     session.host,
-                    dumps({name: host_to_json(host) for name, host in session.hosts.items()}),
+                    _hosts_of(session),
                     to_epoch_ms(session.created_at),
                 ),
             )
+
+    def reconnect(self, session: Session) -> None:
+        with self._database.write() as database:
+            if database.execute(sql.RECONNECT, (_hosts_of(session), session.id)).rowcount == 0:
+                raise Conflict(f"the session {session.name} was closed")
+
+    def background(self, job_id: JobId, *, at: datetime | None = None) -> datetime | None:
+        if at is None:
+            with self._database.read() as database:
+                row = None if database is None else database.execute(sql.LEFT, (job_id,)).fetchone()
+        else:
+            with self._database.write() as database:
+                database.execute(sql.LEAVE, (to_epoch_ms(at), job_id))
+                row = database.execute(sql.LEFT, (job_id,)).fetchone()
+        return None if row is None or row[0] is None else from_epoch_ms(row[0])
 
     def get(self, name: str) -> Session:
         with self._database.read() as database:
@@ -108,11 +124,15 @@ def _close(database: sqlite3.Connection, session_id: SessionId, at: int) -> None
         )
 
 
+def _hosts_of(session: Session) -> str:
+    return dumps({name: host_to_json(host) for name, host in session.hosts.items()})
+
+
 def _session(database: sqlite3.Connection, row: Any) -> Session:
     session_id, name, host, hosts, created, used, closed = row
     unfinished = database.execute(sql.UNFINISHED, (session_id,)).fetchall()
     last = database.execute(sql.LAST, (session_id,)).fetchone()
-    running = [JobId(job_id) for job_id, status in unfinished if status == JobStatus.RUNNING]
+    running = [JobId(job_id) for job_id, status, _ in unfinished if status == JobStatus.RUNNING]
     return Session(
         id=SessionId(session_id),
         name=name,
@@ -122,6 +142,7 @@ def _session(database: sqlite3.Connection, row: Any) -> Session:
         last_used_at=None if used is None else from_epoch_ms(used),
         closed_at=None if closed is None else from_epoch_ms(closed),
         running=running[0] if running else None,
-        queued=tuple(JobId(job_id) for job_id, status in unfinished if status == JobStatus.QUEUED),
+        queued=tuple(JobId(each) for each, status, _ in unfinished if status == JobStatus.QUEUED),
         last_job=None if last is None else JobId(last[0]),
+        left_at={JobId(each): from_epoch_ms(at) for each, _, at in unfinished if at is not None},
     )

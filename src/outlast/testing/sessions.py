@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
+from threading import Barrier
 from typing import Any, Final, TypeAlias
 
 from ..core.hostspec import HostSpec
-from ..core.job import Job, JobSpec, SessionId
+from ..core.job import Job, JobId, JobSpec, SessionId
 from ..core.session import Session
 from ..errors import Conflict, NotFound, NotTerminal
 from ..ports.sessions import Sessions
@@ -21,6 +23,11 @@ KNOWN: Final = {
     "a@db:22": HostSpec(address="10.0.0.7", jump="edge", key="/k", passphrase="env:P"),  # noqa: S106 - only a reference
     "edge": HostSpec(user="ops", port=2222),
 }
+
+RACES: Final = 200
+"""How often the end of a command and a caller's leave are driven to the same instant."""
+
+PATIENCE_S: Final = 60.0
 
 OpenSessions: TypeAlias = Callable[[], Sessions]
 OpenStore: TypeAlias = Callable[[], Store]
@@ -108,6 +115,76 @@ class SessionsContract:
         known = sessions.get("web")
         assert ("running", runs.id) == (known.state, known.running)
         assert tuple(job.id for job in waiting) == known.queued
+
+    def test_a_session_knows_its_host_anew(self, open_sessions: OpenSessions) -> None:
+        """What is known of the host is replaced, and nothing else; in a closed one, nothing is."""
+        clock, sessions = FakeClock(), open_sessions()
+        session, other = a_session(clock, hosts=KNOWN), a_session(clock, name="db")
+        for each in (session, other):
+            sessions.open(each)
+        anew = replace(session, hosts={"web1": HostSpec(password="memory:p")})  # noqa: S106 - only a reference
+
+        open_sessions().reconnect(anew)
+        assert (anew, other) == sessions.find()
+        with raises(Conflict):
+            sessions.reconnect(replace(anew, id=SessionId("ses_none")))
+
+    def test_a_command_goes_on_in_the_background_once(
+        self, open_sessions: OpenSessions, open_store: OpenStore
+    ) -> None:
+        """From the first time on, and beyond its end; one that has ended first never does."""
+        clock, sessions, store = FakeClock(), open_sessions(), open_store()
+        session = a_session(clock)
+        sessions.open(session)
+        left, ended, stays = jobs = [a_job_in(session, clock) for _ in range(3)]
+        store.add([*(Entry(job=job) for job in jobs), Entry(job=(alone := a_job(clock)))])
+        store.save([(ended, cancelled(ended, clock))])
+
+        at = clock.now()
+        assert None is sessions.background(left.id)
+        assert at == sessions.background(left.id, at=at)
+        assert at == open_sessions().background(left.id, at=at + SECOND)
+        assert None is sessions.background(ended.id, at=at)
+        assert None is sessions.background(alone.id, at=at)
+        assert None is sessions.background(JobId("job_none"), at=at)
+        known = sessions.get("web")
+        assert {left.id: at} == known.left_at
+        assert (at, "async_mode") == (known.async_since, known.state)
+        store.save([(left, cancelled(left, clock))])
+        assert (at, None) == (sessions.background(left.id), sessions.background(stays.id))
+        assert "queued" == sessions.get("web").state
+
+    def test_of_an_end_and_a_caller_s_leave_one_is_first(
+        self, open_sessions: OpenSessions, open_store: OpenStore
+    ) -> None:
+        """
+        Both at the same instant, from two threads, again and again: whoever leaves is told either
+        that it goes on, and all see so, or that it has ended, and all see that.
+        """
+        clock, sessions, store = FakeClock(), open_sessions(), open_store()
+        session, at = a_session(clock), clock.now()
+        sessions.open(session)
+        jobs = [a_job_in(session, clock) for _ in range(RACES)]
+        store.add([Entry(job=job) for job in jobs])
+        gate = Barrier(2, timeout=PATIENCE_S)
+
+        def leave(job: Job) -> datetime | None:
+            gate.wait()
+            left = sessions.background(job.id, at=at)
+            # Who was not left has ended: there is an end to be told.
+            assert left is not None or store.get(job.id).is_terminal
+            return left
+
+        def end(job: Job) -> None:
+            gate.wait()
+            store.save([(job, cancelled(job, clock))])
+
+        with ThreadPoolExecutor(2) as threads:
+            for job in jobs:
+                told, ended = threads.submit(leave, job), threads.submit(end, job)
+                ended.result()
+                assert told.result() == sessions.background(job.id)
+                assert store.get(job.id).is_terminal
 
     def test_a_session_is_closed_with_its_last_job(
         self, open_sessions: OpenSessions, open_store: OpenStore

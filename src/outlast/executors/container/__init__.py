@@ -18,9 +18,11 @@ def capabilities(env: Mapping[str, str]) -> Capabilities:
     return Capabilities(absence=absence(env))
 
 
-def make(*, home: str, floor_bytes: int, clock: Clock) -> Executor:
+def make(
+    *, home: str, floor_bytes: int, clock: Clock, held: Mapping[str, str] | None = None
+) -> Executor:
     """Return the executor for the attempts of *home*, which keeps *floor_bytes* of it free."""
     from .executor import ContainerExecutor
 
-    del clock
+    del clock, held  # what is held in memory alone are logins of hosts
     return ContainerExecutor(home, floor_bytes)

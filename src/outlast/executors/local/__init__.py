@@ -363,6 +363,9 @@ def capabilities(env: Mapping[str, str]) -> Capabilities:
     )
 
 
-def make(*, home: str, floor_bytes: int, clock: Clock) -> Executor:
+def make(
+    *, home: str, floor_bytes: int, clock: Clock, held: Mapping[str, str] | None = None
+) -> Executor:
     """Return the executor for the attempts of *home*, which keeps *floor_bytes* of it free."""
+    del held  # what is held in memory alone are logins of hosts
     return LocalExecutor(home, floor_bytes, clock)

@@ -33,8 +33,9 @@ class SshExecutor:
     What it keeps in memory can be had again from there and from the hosts.
     """
 
-    def __init__(self, home: str, floor_bytes: int, clock: Clock) -> None:
+    def __init__(self, home: str, floor_bytes: int, clock: Clock, held: Mapping[str, str]) -> None:
         self._home = home
+        self._held = held
         self._floor_bytes = floor_bytes
         self._clock = clock
         self._hosts: dict[Place, Host] = {}
@@ -64,6 +65,7 @@ class SshExecutor:
                 place=place,
                 spec=launch.spec,
             )
+            attempt.place = place.remembering(self._held)
         if attempt.is_bound:
             self._take_bound(attempt, launch)
             return
@@ -104,7 +106,10 @@ class SshExecutor:
         return f"{self._home}/jobs/{key}"
 
     def _stored(self, key: str) -> Attempt | None:
-        return Attempt.stored(key, self._folder(key), self._clock, self._tell)
+        attempt = Attempt.stored(key, self._folder(key), self._clock, self._tell)
+        if attempt is not None:
+            attempt.place = attempt.place.remembering(self._held)
+        return attempt
 
     def _take_bound(self, attempt: Attempt, launch: Launch | None = None) -> None:
         """Begin it if it is to be launched; of one that was begun before, nobody knows any more."""
@@ -174,6 +179,11 @@ def capabilities(env: Mapping[str, str]) -> Capabilities:
     return Capabilities(refused_limits=dict.fromkeys(("memory_bytes", "cpus", "pids"), no))
 
 
-def make(*, home: str, floor_bytes: int, clock: Clock) -> Executor:
-    """Return the executor for the attempts of *home*, which keeps *floor_bytes* of it free."""
-    return SshExecutor(home, floor_bytes, clock)
+def make(
+    *, home: str, floor_bytes: int, clock: Clock, held: Mapping[str, str] | None = None
+) -> Executor:
+    """
+    Return the executor for the attempts of *home*, which keeps *floor_bytes* of it free; *held* are
+    the logins that are in memory alone, as they come and go.
+    """
+    return SshExecutor(home, floor_bytes, clock, held or {})

@@ -8,10 +8,14 @@ from typing import Any, Final
 
 from ...core.hosts import parse_host
 from ...core.hostspec import HostSpec, host_from_json, host_to_json
+from ...core.secret import MEMORY
 from ...core.state import Reason
 from .refusal import Refused
 
 NOTHING: Final = HostSpec()
+FORGOTTEN_PASSWORD: Final = (
+    "the password was held in memory alone, and is gone: connect the session again"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,9 @@ class Place:
 
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     """What its references, and those of the hosts on the way, stand for."""
+
+    held: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False, compare=False)
+    """What is in memory alone, by reference: looked at when it is needed, since it comes and goes."""
 
     @property
     def host(self) -> str:
@@ -73,6 +80,10 @@ class Place:
         own = {name: secrets[name] for name in self.references if name in secrets}
         return replace(self, via=via, secrets=own)
 
+    def remembering(self, held: Mapping[str, str]) -> Place:
+        """Return this place with what is *held* in memory, now and later."""
+        return replace(self, held=held)
+
     def secret(self, reference: str | None) -> str | None:
         """
         Return what *reference* stands for.
@@ -82,10 +93,12 @@ class Place:
         """
         if reference is None:
             return None
-        if reference not in self.secrets:
+        if (value := {**self.secrets, **self.held}.get(reference)) is None:
             words = f"SecretUnavailable: {reference} is gone, and the login needs it"
+            if reference.startswith(MEMORY):
+                words = f"SecretUnavailable: {FORGOTTEN_PASSWORD}"
             raise Refused(Reason.SECRET_UNAVAILABLE, words)
-        return self.secrets[reference]
+        return value
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON, without any secret."""

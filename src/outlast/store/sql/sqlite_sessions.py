@@ -21,10 +21,26 @@ ADD: Final = """
 """A new session."""
 
 UNFINISHED: Final = """
-    SELECT j.job_id, j.status FROM session_jobs AS s JOIN jobs AS j ON j.seq = s.job_seq
+    SELECT j.job_id, j.status, s.async_ms FROM session_jobs AS s JOIN jobs AS j ON j.seq = s.job_seq
     WHERE s.session_id = ? AND j.status IN ('queued', 'running') ORDER BY s.job_seq
 """
 """What has not ended in a session, in its order."""
+
+RECONNECT: Final = "UPDATE sessions SET hosts = ? WHERE session_id = ? AND closed_ms IS NULL"
+"""An open session, with what is known of its host now."""
+
+_OF_JOB: Final = "session_jobs WHERE job_seq = (SELECT seq FROM jobs WHERE job_id = ?)"
+
+LEFT: Final = f"SELECT async_ms FROM {_OF_JOB}"  # noqa: S608 - the words are ours
+"""Since when a session's command goes on without its caller."""
+
+LEAVE: Final = """
+    UPDATE session_jobs SET async_ms = ?
+    WHERE async_ms IS NULL AND job_seq = (
+        SELECT seq FROM jobs WHERE job_id = ? AND status IN ('queued', 'running')
+    )
+"""
+"""A session's command that has not ended, going on without its caller from now on."""
 
 LAST: Final = """
     SELECT j.job_id FROM session_jobs AS s JOIN jobs AS j ON j.seq = s.job_seq

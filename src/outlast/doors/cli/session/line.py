@@ -18,6 +18,8 @@ def line_of(session: Session) -> str:
         told.append(f"{len(session.queued)} wait")
     if session.last_job and session.last_job != session.running:
         told.append(f"the last is {session.last_job}")
+    if session.must_connect:
+        told.append("it must be connected again: its password is gone")
     return ", ".join(told)
 
 
