@@ -45,6 +45,7 @@ TABLE: Final = {
     "hosts": (f"{HERE}.app:hosts", "The machines that jobs run on over SSH."),
     "session": (f"{HERE}.app:session", "Commands one after another on one host."),
     "serve": ("outlast.doors.http.command:serve", "Serve the jobs over HTTP."),
+    "mcp": ("outlast.doors.mcp.command:mcp", "Serve the jobs to agents, over MCP."),
     "token": (f"{HERE}.app:token", "Who is let into a server, and what they may do."),
     "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
     "framework": (f"{HERE}.app:framework", "For whoever writes tools with job commands."),

@@ -1,4 +1,10 @@
-"""From the body of `POST /jobs` to the verb: all that can be wrong with it, told at once."""
+"""
+What a server makes of a request for jobs, by whichever of its doors it came: the verb, or all that
+is wrong with it, told at once.
+
+Nothing of the caller's surroundings is known here: jobs inherit what the server gives all of them,
+and run if whoever asks may ask for that.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +12,56 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ...core.job import Job
-from ...core.parse import read_spec
-from ...core.principal import Principal
-from ...engine import verbs
-from ...engine.preflight import read_request
-from ...engine.secrets import resolve_secrets
-from ...errors import InvalidRequest
-from ...home import Home
-from ...inventory import for_hosts, with_ssh_config
-from ...wiring import capabilities
+from .core.job import Job
+from .core.parse import read_spec
+from .core.principal import Principal
+from .engine import verbs
+from .engine.preflight import read_request
+from .engine.secrets import resolve_secrets
+from .errors import InvalidRequest
+from .home import Home
+from .inventory import for_hosts, with_ssh_config
+from .wiring import capabilities
 
 if TYPE_CHECKING:
-    from .served import Served
+    from collections.abc import Iterable
+
+    from .core.job import JobSpec
+    from .settings import ServersOwn, Settings
 
 MAX_JOBS: Final = 10_000
 NOT_ASKED_FOR: Final = ("retry_of", "session_id")
 """Keys of a stored spec that are ours to set."""
 
 
+class Admits(Protocol):
+    """Says who may ask for what: `access.Access`."""
+
+    def admit(self, principal: Principal, specs: Iterable[JobSpec]) -> None:
+        """Raise `Forbidden` with everything that *principal* may not ask for."""
+
+    def admit_again(self, principal: Principal, job: Job, *, cwd: str) -> None:
+        """Raise `Forbidden` where *principal* may not have *job* done once more."""
+
+
+class Host(Protocol):
+    """The server that was asked."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def inherited(self) -> ServersOwn: ...
+
+    @property
+    def access(self) -> Admits | None:
+        """None: nobody reaches it but whoever started it, who may ask for anything."""
+
+
 def submission(
-    there: Served, asker: Principal, body: dict[str, Any], key: str | None
+    there: Host, asker: Principal, body: dict[str, Any], key: str | None
 ) -> verbs.Submit:
     """
     Return the verb for one job, or for all of `{"jobs": [...], "keys": [...]}`. Reads files and
@@ -60,7 +93,8 @@ def submission(
     given, captured = for_hosts(given, there.inherited.for_jobs(given), there.settings)
     # Before its secrets are looked up. What is not sound of it is left out here, and refused by
     # whoever reads it next.
-    there.access.admit(asker, [read_spec(each)[0] for each in given])
+    if there.access is not None:
+        there.access.admit(asker, [read_spec(each)[0] for each in given])
     specs, secrets = read_request(
         given, captured, capabilities, faults, named=there.settings.secrets
     )
@@ -75,11 +109,12 @@ def submission(
     )
 
 
-def repetition(there: Served, asker: Principal, old: Job, key: str | None) -> verbs.Retry:
+def repetition(there: Host, asker: Principal, old: Job, key: str | None) -> verbs.Retry:
     """Return the verb that submits the spec of *old* again. Raises as `submission` does."""
     held = f"{Home(there.settings.home).files(old.id)}/stdin"
     spec = replace(old.spec, stdin=None) if old.spec.stdin == held else old.spec
-    there.access.admit_again(asker, old, cwd=there.inherited.for_jobs([]).cwd)
+    if there.access is not None:
+        there.access.admit_again(asker, old, cwd=there.inherited.for_jobs([]).cwd)
     places = {"on": spec.on, "session": spec.session, "container": spec.container}
     return verbs.Retry(
         job_id=old.id,

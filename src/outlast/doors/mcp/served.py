@@ -1,0 +1,47 @@
+"""What every tool speaks to, and who calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from ...clock import SystemClock
+from ...core.principal import Principal, Scope
+
+if TYPE_CHECKING:
+    from ...access import Access
+    from ...core.job import Job, JobId
+    from ...engine.hub import Hub
+    from ...engine.service import Service
+    from ...settings import ServersOwn, Settings
+
+OWNER: Final = Principal(name="local", scope=Scope.ADMIN)
+"""Whoever started this process, and speaks with it by stdio: who the command line is, too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """One home, served from one event loop."""
+
+    service: Service
+    hub: Hub
+    settings: Settings
+    inherited: ServersOwn
+    """What commands inherit: nothing of the caller's."""
+
+    access: Access | None
+    """Who may ask for what; None: only whoever started this process speaks with it."""
+
+    who: Callable[[Any], Principal]
+    """Tells whose a request is, from what its transport knows of it. Raises `Unauthorized`."""
+
+    @staticmethod
+    def now() -> datetime:
+        """Return the time, in UTC."""
+        return SystemClock().now()
+
+    async def get(self, job_id: JobId) -> Job:
+        """Return a job as it stands. Raises `NotFound`, or `Expired`."""
+        return await self.hub.get(self.service, job_id)

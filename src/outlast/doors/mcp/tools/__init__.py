@@ -1,0 +1,10 @@
+"""The tools, in the order in which they are listed: it is the same for everybody, always."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..tool import Tool
+from . import jobs
+
+TOOLS: Final[tuple[Tool, ...]] = (*jobs.TOOLS,)
