@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import Client
 from mcp.client import ClientExtension
 from mcp.client.stdio import StdioServerParameters, stdio_client
-
-from mcp import Client
 
 from ..world import PATIENCE_S, end_all
 
