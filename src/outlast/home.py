@@ -23,6 +23,7 @@ LOCK: Final = "supervisor.lock"
 STARTING: Final = "supervisor.starting"
 LOG: Final = "supervisor.log"
 IDENTITY: Final = "home.json"
+MAX_LOG_BYTES: Final = 1 << 20
 JOBS: Final = "jobs"
 CAPTURES: Final = "captures"
 
@@ -62,6 +63,14 @@ class Home:
     def capture(self, name: str) -> str:
         """Return the file that holds the captured environment *name*."""
         return f"{self.path}/{CAPTURES}/{name}"
+
+    def cut_log(self) -> None:
+        """Begin a new log where the old one has become long; one old one is kept."""
+        try:
+            if os.stat(self.log).st_size > MAX_LOG_BYTES:
+                os.rename(self.log, f"{self.log}.1")
+        except FileNotFoundError:
+            pass
 
     def claim_start(self) -> int | None:
         """

@@ -7,6 +7,7 @@ Here that is settled before the service is asked. A server settles it on its own
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -81,7 +82,12 @@ class LocalIntake:
         specs, secrets = read_request(given, captured, capabilities, faults)
         return self._service.submit(
             verbs.Submit(
-                specs=specs, captured=captured, secrets=secrets, stdin=stdin, keys=tuple(keys)
+                specs=specs,
+                captured=captured,
+                secrets=secrets,
+                stdin=stdin,
+                keys=tuple(keys),
+                traceparent=callers_span(),
             )
         )
 
@@ -94,6 +100,7 @@ class LocalIntake:
                 old.id,
                 captured=capture_caller(clean=old.spec.clean_env),
                 secrets=resolve_secrets([old.spec]),
+                traceparent=callers_span(),
             )
         )
 
@@ -121,6 +128,15 @@ class LocalIntake:
         return self._service.close_session(
             verbs.CloseSession(name=name, cancel=cancel, captured=captured)
         )
+
+
+def callers_span() -> str | None:
+    """Return the span that this process was started in, if it was told of one (`TRACEPARENT`)."""
+    if not (told := os.environ.get("TRACEPARENT")):
+        return None
+    from .core.trace import read_traceparent
+
+    return read_traceparent(told)
 
 
 def intake_of(service: Service | HttpService, settings: Settings) -> Intake:

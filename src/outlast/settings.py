@@ -388,11 +388,11 @@ def _umask() -> int:
 
 
 def supervisor_environment(settings: Settings) -> dict[str, str]:
-    """Return what a supervisor is started with: no job's environment, no secret of the caller's."""
+    """Return what a supervisor is started with: no job's environment, no secret of a job's."""
     env = {name: os.environ[name] for name in SUPERVISORS_OWN if name in os.environ}
     env |= {
         name: value
         for name, value in os.environ.items()
-        if name.startswith("OUTLAST_") and name not in ("OUTLAST_TOKEN", *JOBS_OWN)
+        if name.startswith(("OUTLAST_", "OTEL_")) and name not in ("OUTLAST_TOKEN", *JOBS_OWN)
     }
     return env | {"OUTLAST_HOME": settings.home}

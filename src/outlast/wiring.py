@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 TAKE_OVER: Final = timedelta(seconds=15)
 """How long an older supervisor is given to leave, before a migration."""
 
-MAX_LOG_BYTES: Final = 1 << 20
 READY_VARIABLE: Final = "OUTLAST_TELLS_STARTER"
 READY_FD: Final = 3
 STARTING_FD: Final = 4
@@ -284,11 +283,13 @@ def supervise(settings: Settings) -> bool:
     import logging
 
     from .engine.reign import Reign
+    from .engine.traced import traced_executors, traced_store
+    from .tracing import open_tracing
 
     refuse_small_files()
     home = Home(settings.home)
     home.prepare()
-    _cut_log(home)
+    home.cut_log()
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
     )
@@ -310,11 +311,12 @@ def supervise(settings: Settings) -> bool:
             os.close(READY_FD)
             os.close(STARTING_FD)
 
+    tracing = open_tracing()
     reign = Reign(
         home,
         lambda: Lock(home),
-        lambda: open_store(home.database, migrate=True),
-        lambda held: _executors(settings, clock, held),
+        lambda: traced_store(open_store(home.database, migrate=True), tracing),
+        lambda held: traced_executors(_executors(settings, clock, held), tracing),
         clock,
         version=__version__,
         max_running=settings.max_running,
@@ -331,6 +333,9 @@ def supervise(settings: Settings) -> bool:
         return False
     except Unavailable:
         return False
+    finally:
+        if tracing is not None:
+            tracing.close()
     return True
 
 
@@ -355,14 +360,6 @@ def _executors(
     floor = settings.min_free_bytes
     options = {"home": settings.home, "floor_bytes": floor, "clock": clock, "held": held}
     return {name: executors.load(name, **options) for name in executors.available()}
-
-
-def _cut_log(home: Home) -> None:
-    try:
-        if os.stat(home.log).st_size > MAX_LOG_BYTES:
-            os.rename(home.log, f"{home.log}.1")
-    except FileNotFoundError:
-        pass
 
 
 def raise_limits() -> None:

@@ -49,6 +49,7 @@ class Service:
         line = self.process.stdout.readline()
         assert line, self.log.read_text()
         self.told = told = json.loads(line)["data"]
+        assert told is not None, line
         self.url = told["url"]
 
     def client(self, *, token: str | None = None) -> httpx.Client:

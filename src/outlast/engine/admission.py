@@ -71,6 +71,7 @@ class Admission:
                 nodes=nodes_of(spec),
                 created_at=now,
                 capture=self._capture,
+                traceparent=request.traceparent,
             )
             entry = Entry(
                 job=job,

@@ -138,7 +138,13 @@ class Hands:
                 return
             captured = Captured(env={})
         key = attempt_key(job.id, node.index, node.attempt)
-        launch = Launch(key=key, spec=job.spec.at(node.name), captured=captured, node=node.name)
+        launch = Launch(
+            key=key,
+            spec=job.spec.at(node.name),
+            captured=captured,
+            node=node.name,
+            traceparent=job.traceparent,
+        )
         try:
             await self._executors[node.executor].launch(launch)
         except OSError as error:

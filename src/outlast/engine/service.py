@@ -272,14 +272,7 @@ class Service:
             raise NotTerminal(
                 f"{old.id} is {old.status}: only what has ended can be tried again", job_id=old.id
             )
-        again = verbs.Submit(
-            specs=(replace(old.spec, retry_of=old.id),),
-            captured=request.captured,
-            secrets=request.secrets,
-            keys=(request.key,),
-            principal=request.principal,
-        )
-        return self.submit(again)[0]
+        return self.submit(request.of(old))[0]
 
     def open_session(self, request: verbs.OpenSession) -> Session:
         """Open a session. Raises InvalidRequest, or Conflict where an open one has its name."""

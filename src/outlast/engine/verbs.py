@@ -15,6 +15,7 @@ from ..core.job import JobId, JobSpec, SessionId
 
 if TYPE_CHECKING:
     from ..core.hostspec import HostSpec
+    from ..core.job import Job
     from ..core.state import JobStatus
     from ..ports.executor import Captured
 
@@ -48,6 +49,9 @@ class Submit(NamedTuple):
     principal: str = "local"
     closes: SessionId | None = None
     """The session that is closed with it, if all else in it has ended."""
+
+    traceparent: str | None = None
+    """The span of whoever asks, as `read_traceparent` returns it."""
 
     def __repr__(self) -> str:
         return f"Submit({len(self.specs)} specs)"
@@ -144,6 +148,22 @@ class Retry(NamedTuple):
     principal: str = "local"
     key: str | None = None
     """The idempotency key of the new job."""
+
+    traceparent: str | None = None
+    """The span of whoever asks for it."""
+
+    def of(self, old: Job) -> Submit:
+        """Return the submission that repeats *old*."""
+        from dataclasses import replace
+
+        return Submit(
+            specs=(replace(old.spec, retry_of=old.id),),
+            captured=self.captured,
+            secrets=self.secrets,
+            keys=(self.key,),
+            principal=self.principal,
+            traceparent=self.traceparent,
+        )
 
     def __repr__(self) -> str:
         return f"Retry({self.job_id})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import select
 import socket
 import ssl
@@ -14,6 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
+from ..core.trace import read_traceparent
 from ..errors import BadAnswer, ClientError, InvalidRequest, Unavailable
 from ..version import __version__
 from .attempts import PATIENCE_S, Attempts
@@ -74,6 +76,8 @@ class Transport:
         self.server = server
         self._clock = clock
         self._headers = {"User-Agent": f"outlast/{__version__}"}
+        if span := read_traceparent(os.environ.get("TRACEPARENT")):
+            self._headers["traceparent"] = span
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
         self._idle: list[http.client.HTTPConnection] = []

@@ -36,6 +36,9 @@ class Launch:
     node: str = "local"
     """The name of the node: where to run it."""
 
+    traceparent: str | None = None
+    """The span of whoever submitted the job."""
+
 
 @dataclass(frozen=True)
 class Handle:

@@ -92,6 +92,8 @@ def make_app(there: Served) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # It would tell of what gets so far as to it, and with what was asked for.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.served = there
     add_problems(app)

@@ -10,6 +10,8 @@ import click
 from ...framework.lazy import verb
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from ...core.principal import Principal
     from ...framework.caller import Caller
     from .guard import Guard
@@ -74,6 +76,7 @@ def serve(
     from ...home import Home
     from ...network import make_access
     from ...settings import ServersOwn
+    from ...tracing import open_spans
     from ...wiring import make_hub, raise_limits
     from . import logs
     from .app import make_app
@@ -112,17 +115,23 @@ def serve(
     )
     guard = Guard(app, access, SystemClock(), names=names_of(listening, there, allowed))
 
-    visits = Visits(guard, SystemClock(), metrics)
+    serving: ASGIApp = Visits(guard, SystemClock(), metrics)
+    if (spans := open_spans()) is not None:
+        from .traced import Traced
+
+        serving = Traced(serving, spans)
 
     def ready() -> None:
         told = {"url": there, "pid": os.getpid(), "token_file": f"{home.path}/token"}
         caller.answer(lambda: told, lambda: "\n".join(_words(told, guard, owner)))
 
     try:
-        Server(visits, hub, ready, forwarded_allow=forwarded_allow).run([listening])
+        Server(serving, hub, ready, forwarded_allow=forwarded_allow).run([listening])
     finally:
         service.close()
         access.close()
+        if spans is not None:
+            spans.close()
         if unix:
             os.unlink(unix)
     return 0

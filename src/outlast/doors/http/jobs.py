@@ -23,7 +23,7 @@ from .answers import etag_of, job_answer, json_answer
 from .body import left_over, read_object, take
 from .conditional import matches, read_key, wanted_wait
 from .problems import request_id_of
-from .served import Served, began, needs, note, served
+from .served import Served, began, callers_span, needs, note, served
 from .view import told
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def submit(request: Request) -> Response:
     begun = SystemClock().now()
 
     def store() -> tuple[verbs.Submit, tuple[Job, ...]]:
-        verb = submission(there, asker, body, key)
+        verb = submission(there, asker, body, key)._replace(traceparent=callers_span(request))
         return verb, there.service.submit(verb)
 
     verb, jobs = await asyncio.to_thread(store)
@@ -171,7 +171,8 @@ async def retry(request: Request, job_id: str) -> Response:
     old = await there.get(JobId(job_id))
 
     def again() -> Job:
-        return there.service.retry(repetition(there, asker, old, key))
+        verb = repetition(there, asker, old, key)._replace(traceparent=callers_span(request))
+        return there.service.retry(verb)
 
     job = await asyncio.to_thread(again)
     note(request, **began([job]), retry_of=old.id)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...access import Access
 from ...clock import SystemClock
 from ...core.principal import Principal, Scope
+from ...core.trace import read_traceparent
 from ...engine.hub import Hub
 from ...engine.service import Service
 from ...errors import Forbidden, Unauthorized
@@ -64,6 +65,12 @@ def principal_of(request: Request) -> Principal:
     if principal is None:
         raise Unauthorized("There is no token with this request")
     return principal
+
+
+def callers_span(request: Request) -> str | None:
+    """Return the span that a job of this request's belongs to: our own of it, or else the caller's."""
+    ours: str | None = request.scope.get("state", {}).get("traceparent")
+    return ours or read_traceparent(request.headers.get("traceparent"))
 
 
 def began(jobs: Sequence[Job]) -> dict[str, Any]:

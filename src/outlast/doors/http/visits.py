@@ -65,7 +65,7 @@ class Visits:
         def seen(status: int, kind: bytes = b"") -> Visit:
             is_stream = kind.startswith(b"text/event-stream")
             took = self._clock.monotonic() - began
-            visit = Visit(scope["method"], self._route(scope), status, took, is_stream)
+            visit = Visit(scope["method"], route_of(scope), status, took, is_stream)
             self._metrics.answered(visit)
             return visit
 
@@ -94,13 +94,11 @@ class Visits:
         inside = scope.get("visit", scope)
         state = inside.get("state", {})
         principal = state.get("principal")
-        job_id = inside.get("path_params", {}).get("job_id") or location.removeprefix("/jobs/")
         facts = {
             "event": "request",
             "request_id": state.get("request_id"),
             "principal": None if principal is None else principal.name,
-            # What has not the form of an id is whatever somebody put there: not for a log.
-            "job_id": job_id if _JOB_ID.fullmatch(job_id) else None,
+            "job_id": job_of(scope, location),
             "method": visit.method,
             "route": visit.route,
             "status": visit.status or None,
@@ -109,8 +107,18 @@ class Visits:
         level = logging.ERROR if visit.status >= 500 else logging.INFO
         logs.requests.log(level, "request", extra={"facts": facts})
 
-    def _route(self, scope: Asgi) -> str:
-        inside = scope.get("visit", scope)
-        if (route := inside.get("route")) is not None:
-            return str(route.path)
-        return scope["path"] if scope["path"] in OF_THE_GUARD else NO_ROUTE
+
+def route_of(scope: Asgi) -> str:
+    """Return the template of the route that a request has reached, or that it reached none."""
+    inside = scope.get("visit", scope)
+    if (route := inside.get("route")) is not None:
+        return str(route.path)
+    return scope["path"] if scope["path"] in OF_THE_GUARD else NO_ROUTE
+
+
+def job_of(scope: Asgi, location: str = "") -> str | None:
+    """Return the id of the job that it was about, or that it began, at *location*."""
+    inside = scope.get("visit", scope)
+    job_id = inside.get("path_params", {}).get("job_id") or location.removeprefix("/jobs/")
+    # What has not the form of an id is whatever somebody put there: not to be told.
+    return job_id if _JOB_ID.fullmatch(job_id) else None
