@@ -124,7 +124,7 @@ lock:
 	@sed '/^\[tool\.uv\]/,/^$$/d' pyproject.toml > build/lock/pyproject.toml
 	$(compile) --all-extras --group build/lock/pyproject.toml:dev -o requirements.lock
 	$(compile) --group build/lock/pyproject.toml:docs -c requirements.lock -o requirements-docs.lock
-	$(compile) --extra http --group build/lock/pyproject.toml:bench -c requirements.lock -o requirements-bench.lock
+	$(compile) --extra http --extra mcp --group build/lock/pyproject.toml:bench -c requirements.lock -o requirements-bench.lock
 
 clean:
 	rm -rf $(VENV) $(VENV)-docs $(VENV)-bench .venv-3.* build dist site .coverage .coverage.* htmlcov

@@ -72,7 +72,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
         *("convert", "containers prune"),
         *(f"hosts {verb}" for verb in ("list", "check", "trust", "clean")),
         *(f"session {verb}" for verb in ("open", "list", "show", "close")),
-        "serve",
+        *("serve", "mcp serve", "mcp install"),
         *(f"token {verb}" for verb in ("create", "list", "revoke")),
         *(f"supervisor {verb}" for verb in ("status", "stop", "install", "run")),
         "framework check",
@@ -134,6 +134,7 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
         "token revoke": ("token", "revoke", "ci"),
         "supervisor status": ("supervisor", "status"),
         "supervisor install": ("supervisor", "install", "--print"),
+        "mcp install": ("mcp", "install", "--client", "codex", "--print"),
         "doctor": ("doctor",),
         "supervisor stop": ("supervisor", "stop"),
     }

@@ -205,6 +205,13 @@ SCHEMAS: Final[Schema] = {
         {"path": or_null("string"), "unit": TEXT},
         {"enable_command": TEXT, "linger_command": TEXT},
     ),
+    "mcp_client": object_of(
+        {
+            **dict.fromkeys(("client", "scope", "path"), TEXT),
+            **dict.fromkeys(("snippet", "backup"), or_null("string")),
+            "written": YES_NO,
+        }
+    ),
     "batch": BATCH,
     "batch_run": {"anyOf": [BATCH, BATCH_PLAN]},
     "convert": {"anyOf": [BATCH, BATCH_PLAN, ROUTES]},
@@ -251,6 +258,7 @@ OF_COMMAND: Final = {
     "supervisor status": "supervisor",
     "supervisor stop": "stopped",
     "supervisor install": "installed",
+    "mcp install": "mcp_client",
     "doctor": "doctor",
     "batch run": "batch_run",
     "batch status": "batch",

@@ -48,10 +48,15 @@ def serve(caller: Caller) -> int:
     cls=Lazy,
     table={
         "serve": ("outlast.doors.mcp.command:serve", "Serve over stdin and stdout; the default."),
+        "install": (
+            "outlast.doors.cli.mcp.install:install",
+            "Have an agent's host know this server.",
+        ),
     },
     invoke_without_command=True,
     epilog="""
     outlast mcp
+    outlast mcp install --client claude-code
     """,
 )
 @click.pass_context
