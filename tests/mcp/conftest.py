@@ -15,6 +15,7 @@ from mcp import Client
 from mcp.client import ClientExtension
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
+from ..rigs.parts import Parts, install
 from ..world import PATIENCE_S, end_all
 
 PROGRAM = str(Path(sys.executable).with_name("outlast"))
@@ -99,3 +100,14 @@ def host(home: Path, tmp_path: Path) -> Iterator[Host]:
     folder.mkdir()
     yield Host(home, folder)
     end_all(home)
+
+
+@pytest.fixture(scope="session")
+def parts() -> Parts:
+    """What others wrote to test a server with, fetched from npm once for a user."""
+    try:
+        return install()
+    except OSError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"the suites of others are not here: {error}")
