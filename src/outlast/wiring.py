@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .engine.hub import Hub
     from .engine.timed import Told
     from .ports.executor import Capabilities, Executor
-    from .ports.store import Store
+    from .ports.store import Store, Version
     from .ports.supervision import Supervision
 
 TAKE_OVER: Final = timedelta(seconds=15)
@@ -41,10 +41,9 @@ SCOPE: Final = (
     *("--property=Delegate=yes", "--"),
 )
 """
-What runs a command in a scope of its own, below the user manager.
-
-Delegated, it is ours to make cgroups in, and has all controllers that the user manager was given;
-else it lacks `cpu` (systemd.resource-control(5)).
+What runs a command in a scope of its own, below the user manager. Delegated, it is ours to make
+cgroups in, and has all controllers that the user manager was given; else it lacks `cpu`
+(systemd.resource-control(5)).
 """
 
 
@@ -63,14 +62,15 @@ def make_service(settings: Settings, address: Address | None = None) -> Service:
 
 
 def make_hub(
-    settings: Settings, address: Address, *, timed: Told | None = None
+    settings: Settings,
+    address: Address,
+    *,
+    timed: Told | None = None,
+    version: Version | None = None,
 ) -> tuple[Service, Hub]:
     """
-    Return the verbs for a process that serves many at once from an event loop, and the hub by
-    which they wait there. *timed* is told how long the store takes.
-
-    Raises:
-        HomeRefused: The home or its database cannot be used from here, and why.
+    Return the verbs for a process that serves many from an event loop, and the hub by which they wait
+    there. *timed* is told how long the store takes; *version* as `open_store`. Raises `HomeRefused`.
     """
     from .engine.hub import Hub, Supervised
     from .engine.timed import TimedStore
@@ -79,7 +79,7 @@ def make_hub(
     home = Home(settings.home)
     home.check()
     link = make_link(settings)
-    store = open_for_use(home, link)
+    store = open_for_use(home, link, version)
     if timed is not None:
         store = TimedStore(store, SystemClock(), timed)
     hub = Hub(link, home.path, lambda: bool(store.find(Query(unsettled=True, limit=1)).jobs))
@@ -120,14 +120,14 @@ def make_address(
     return Address(argv, options + home)
 
 
-def open_for_use(home: Home, link: Link) -> Store:
+def open_for_use(home: Home, link: Link, version: Version | None = None) -> Store:
     """Open the store; one of an older Outlast is brought up to date first, if nobody uses it."""
     try:
-        return open_store(home.database)
+        return open_store(home.database, version=version)
     except SchemaOlder:
         link.leave(TAKE_OVER)
         with _patient_lock(home):
-            return open_store(home.database, migrate=True)
+            return open_store(home.database, migrate=True, version=version)
 
 
 def _patient_lock(home: Home) -> Lock:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from ..core.job import Job, JobId, SessionId
 from ..core.state import JobStatus
+
+Version = Callable[[], object]
+"""What is another one once anybody else has written to the database: what was read may have changed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..ports.sessions import Sessions
-    from ..ports.store import Store
+    from ..ports.store import Store, Version
     from ..ports.tokens import Tokens
 
-__all__ = ["open_sessions", "open_store", "open_tokens"]
+__all__ = ["open_sessions", "open_store", "open_tokens", "open_version"]
 
 
-def open_store(path: str | os.PathLike[str], *, migrate: bool = False) -> Store:
+def open_store(
+    path: str | os.PathLike[str], *, migrate: bool = False, version: Version | None = None
+) -> Store:
     """
     Open the database at *path*.
 
     Where there is none, none is made before the first `add`: until then there is no job. With
     *migrate*, which is for the holder of the supervisor's lock, it is made at once, and an older
-    one is brought up to date.
+    one is brought up to date. *version* is asked whether somebody else has written; None: by the
+    store itself.
 
     Raises:
         SchemaOlder: The database is of an older Outlast, and *migrate* was not asked for.
@@ -31,7 +34,7 @@ def open_store(path: str | os.PathLike[str], *, migrate: bool = False) -> Store:
     """
     from .sqlite import SqliteStore
 
-    return SqliteStore(os.fspath(path), migrate=migrate)
+    return SqliteStore(os.fspath(path), migrate=migrate, version=version)
 
 
 def open_sessions(path: str | os.PathLike[str]) -> Sessions:
@@ -41,8 +44,18 @@ def open_sessions(path: str | os.PathLike[str]) -> Sessions:
     return SqliteSessions(os.fspath(path))
 
 
-def open_tokens(path: str | os.PathLike[str]) -> Tokens:
-    """Open the tokens in the database at *path*. Raises as `open_store` does."""
+def open_tokens(path: str | os.PathLike[str], *, version: Version | None = None) -> Tokens:
+    """Open the tokens in the database at *path*. Raises as `open_store` does; *version* as there."""
     from .sqlite_tokens import SqliteTokens
 
-    return SqliteTokens(os.fspath(path))
+    return SqliteTokens(os.fspath(path), version=version)
+
+
+def open_version(path: str | os.PathLike[str]) -> Version:
+    """
+    Return what tells whether anybody has written to the database at *path*, over a connection of
+    its own, which waits for no write. Raises as `open_store` does.
+    """
+    from .sqlite_connection import Connection
+
+    return Connection(os.fspath(path)).version

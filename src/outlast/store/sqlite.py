@@ -16,7 +16,7 @@ from .sql import sqlite as sql
 from .sqlite_connection import Connection
 
 if TYPE_CHECKING:
-    from ..ports.store import Entry, Page, Query
+    from ..ports.store import Entry, Page, Query, Version
 
 MOST: Final = 1000
 """So many jobs are remembered between two writes."""
@@ -29,8 +29,9 @@ class SqliteStore:
     May be shared by threads, which then take turns, and used on both sides of a fork.
     """
 
-    def __init__(self, path: str, *, migrate: bool = False) -> None:
+    def __init__(self, path: str, *, migrate: bool = False, version: Version | None = None) -> None:
         self._database = Connection(path, migrate=migrate)
+        self._version = version or self._database.version
         self._writes = 0
         """By this very connection: of its own the database does not tell."""
 
@@ -89,7 +90,7 @@ class SqliteStore:
         return tuple(jobs)
 
     def get(self, job_id: JobId) -> Job:
-        mark = (self._database.version(), self._writes)
+        mark = (self._version(), self._writes)
         known = self._known
         if known[0] != mark or len(known[1]) > MOST:
             # Another one, and not this one emptied: somebody may be about to put into it what was

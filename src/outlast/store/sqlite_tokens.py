@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from json import dumps, loads
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..core.limits import from_epoch_ms, to_epoch_ms
 from ..core.principal import SCOPES
@@ -14,6 +14,9 @@ from ..errors import Conflict, NotFound
 from .sql import sqlite_tokens as sql
 from .sqlite_connection import Connection
 
+if TYPE_CHECKING:
+    from ..ports.store import Version
+
 MOST: Final = 1000
 """So many are remembered between two writes."""
 
@@ -21,8 +24,9 @@ MOST: Final = 1000
 class SqliteTokens:
     """The `Tokens` of the file at *path*. May be shared by threads."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, version: Version | None = None) -> None:
         self._database = Connection(path)
+        self._version = version or self._database.version
         self._writes = 0
         """By this very connection: of its own the database does not tell."""
 
@@ -55,7 +59,7 @@ class SqliteTokens:
         self._writes += 1
 
     def by_digest(self, digest: bytes) -> Token | None:
-        mark = (self._database.version(), self._writes)
+        mark = (self._version(), self._writes)
         known = self._known
         if known[0] != mark or len(known[1]) > MOST:
             # Another one, and not this one emptied: somebody may be about to put into it what was

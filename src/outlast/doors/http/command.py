@@ -74,7 +74,7 @@ def serve(
     from ...clock import SystemClock
     from ...engine.public import Address
     from ...home import Home
-    from ...network import make_access
+    from ...network import make_access, make_version
     from ...settings import ServersOwn
     from ...tracing import open_spans
     from ...wiring import make_hub, raise_limits
@@ -92,13 +92,14 @@ def serve(
     gc.enable()  # off for short commands; this is none
     inherited = ServersOwn()  # before our own limits are another
     raise_limits()
-    access = make_access(caller.settings)
+    version = make_version(caller.settings)
+    access = make_access(caller.settings, version)
     access.check_address(None if unix else host)
     listening = bind_unix(unix) if unix else bind(host, port)
     there = url or url_of(listening)
     metrics = Metrics()
     address = Address(("outlast",), ("--server", there))
-    service, hub = make_hub(caller.settings, address, timed=metrics.stored)
+    service, hub = make_hub(caller.settings, address, timed=metrics.stored, version=version)
     home = Home(caller.settings.home)
     home.prepare()
     owner = access.authenticate(access.local_token().encode())

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from .whole import Whole
+
 HEAD_S: Final = 10.0
 """From the first byte, or from the connection, to the end of the headers."""
 
@@ -22,19 +24,18 @@ class Patience(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
-        super().connection_made(transport)
+        super().connection_made(Whole(transport, self.loop))  # type: ignore[arg-type]  # all of one that uvicorn asks for
         self._wait()
 
     def data_received(self, data: bytes) -> None:
         """Take what came; a head that it leaves unfinished is waited for, within its limits."""
         before: Any = self.cycle  # None before the first
         is_head = before is None or before.response_complete
-        if is_head:
-            self._wait()
         super().data_received(data)
         if self.cycle is not before:
             self._stop()
         elif is_head:
+            self._wait()
             self._bytes += len(data)
             if self._bytes > HEAD_BYTES:
                 self._refuse(b"431 Request Header Fields Too Large")
