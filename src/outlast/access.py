@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from .core.inventory import Inventory
+from .core.limits import iso
 from .core.policy import nothing
 from .core.policyreader import DEFAULT
 from .core.principal import Principal, Scope
 from .core.token import LOCAL, SECRET_BYTES, Token, check_token, digest_of, is_token, write_token
-from .engine.public import iso
 from .errors import ClientError, Forbidden, InvalidRequest, Unauthorized
 
 if TYPE_CHECKING:

@@ -173,6 +173,7 @@ REFUSED = {
         spec(container=Container(image="a", network="bridge")),
     ),
     "somebody's session": (policy(sessions=("mine",)), spec(session="theirs")),
+    "before others": (policy(), spec(priority=1)),
     "somebody's queue": (policy(queues=("mine",)), spec(queue="theirs")),
     "longer": (policy(clocks={"timeout": timedelta(hours=1)}), spec(timeout=timedelta(hours=2))),
     "longer on one host": (

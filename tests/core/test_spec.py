@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,18 @@ ACCEPTED: dict[str, tuple[dict[str, Any], JobSpec]] = {
     "references": (
         TRUE | {"secret_env": {"A": "env:X", "B": "file:/run/b", "C": "secret:c"}},
         JobSpec(command=("true",), secret_env={"A": "env:X", "B": "file:/run/b", "C": "secret:c"}),
+    ),
+    "later, and before others": (
+        TRUE | {"priority": 20, "delay": "10m"},
+        JobSpec(command=("true",), priority=20, delay=timedelta(minutes=10)),
+    ),
+    "at a time": (
+        TRUE | {"priority": -20, "start_at": "2026-12-01T09:00+01:00"},
+        JobSpec(command=("true",), priority=-20, start_at=datetime(2026, 12, 1, 8, tzinfo=UTC)),
+    ),
+    "at a time that is one": (
+        TRUE | {"start_at": datetime(2026, 12, 1, 8, 0, 0, 1999, tzinfo=UTC)},
+        JobSpec(command=("true",), start_at=datetime(2026, 12, 1, 8, 0, 0, 1000, tzinfo=UTC)),
     ),
     "a queue of two": (
         TRUE | {"queue": "nightly", "queue_width": 2},
@@ -232,7 +244,7 @@ KEYS = st.sampled_from(
     [
         *("command", "shell", "script", "runtime", "name", "labels", "env", "secret_env"),
         *("clean_env", "cwd", "stdin", "limits", "on_output_limit", "leftovers", "retry_of"),
-        *("queue", "queue_width"),
+        *("queue", "queue_width", "priority", "delay", "delay_ms", "start_at"),
         *CLOCKS,
         *(f"{name}_ms" for name in CLOCKS),
     ]

@@ -188,6 +188,33 @@ FAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         TRUE | {"clean_env": "yes"},
         ["clean_env is true or false, not 'yes'"],
     ),
+    "a priority that is none": (
+        TRUE | {"priority": 21},
+        ["priority: 21 is not a whole number from -20 to 20"],
+    ),
+    "a priority that is no number": (
+        TRUE | {"priority": True},
+        ["priority: True is not a whole number from -20 to 20"],
+    ),
+    "a time without a zone, and a delay beside it": (
+        TRUE | {"start_at": "2026-12-01T08:00", "delay": "5x"},
+        [
+            "delay: '5x' is not a duration: write seconds, or a number with a unit such as 90s, 5m, 2h",
+            "start_at: 2026-12-01T08:00:00 has no time zone: write Z behind it, or +01:00",
+        ],
+    ),
+    "what is no time": (
+        TRUE | {"start_at": "tomorrow"},
+        ["start_at: 'tomorrow' is not a time: write it as 2026-12-01T08:00Z"],
+    ),
+    "a year that is a slip": (
+        TRUE | {"start_at": "9999-12-31T23:59:59-01:00"},
+        ["start_at: 9999-12-31T23:59:59-01:00 is a slip, not a wish"],
+    ),
+    "two ways to say when": (
+        TRUE | {"start_at": "2026-12-01T08:00Z", "delay_ms": 5},
+        ["delay and start_at both say when it may begin: give one"],
+    ),
     "the width of no queue": (
         TRUE | {"queue_width": 2},
         ["queue_width is a queue's, and none is named"],

@@ -11,8 +11,9 @@ import pytest
 
 from outlast.core.hostspec import HostSpec
 from outlast.core.job import Job, JobId, JobSpec, Node, nodes_of
+from outlast.core.limits import iso
 from outlast.core.state import JobStatus, NodeStatus
-from outlast.engine.public import Address, iso, public_job
+from outlast.engine.public import Address, public_job
 
 AT = datetime(2026, 11, 20, 19, 16, 48, 7_000, tzinfo=UTC)
 JOB = Job(id=JobId("job_1"), spec=JobSpec(command=("true",)), nodes=(Node(),), created_at=AT)

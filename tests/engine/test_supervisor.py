@@ -14,7 +14,7 @@ from outlast.store import open_sessions
 from outlast.testing import Life
 from outlast.testing.sessions import a_session
 
-from .world import SECOND, World
+from .world import HOUR, SECOND, World
 
 LIVES = {
     "ends": Life(after=3 * SECOND),
@@ -86,6 +86,46 @@ def test_the_next_supervisor_goes_on_where_one_left(world: World) -> None:
 
     assert [ENDS[each] for each in words] == [end_of(job) for job in world.jobs()]
     assert len(words) == len(world.host.started)
+
+
+def test_what_may_begin_later_begins_then_whoever_is_supervisor(tmp_path: Path) -> None:
+    """By the time of day, in the order of these times, and a higher priority first; never sooner."""
+    world = World(tmp_path / "home", {"ends": Life(after=SECOND / 100)})
+    start = world.clock.now()
+    specs = {
+        "later": JobSpec(shell="ends", delay=9 * SECOND),
+        "at": JobSpec(shell="ends", start_at=start + 5 * SECOND),
+        "low": JobSpec(shell="ends", start_at=start + 9 * SECOND, priority=-1),
+        "cancelled": JobSpec(shell="ends", delay=5 * SECOND),
+    }
+    jobs = dict(zip(specs, world.submit(*specs.values()), strict=True))
+
+    def began() -> list[str]:
+        found = {name: world.job(job) for name, job in jobs.items()}
+        times = {name: job.started_at for name, job in found.items() if job.started_at is not None}
+        return sorted(times, key=lambda name: (times[name], name))
+
+    async def first() -> None:
+        async with world.supervisor(1) as supervisor:
+            await supervisor.cancel(jobs["cancelled"].id, frozenset(), None)
+            assert ([], 3, False) == (began(), supervisor.queued, supervisor.is_idle)
+            await world.until(lambda: began() == ["at"], step=SECOND / 10)
+
+    async def second() -> None:
+        world.clock.advance(HOUR)
+        async with world.supervisor(1) as supervisor:
+            await world.until(lambda: supervisor.is_idle, step=SECOND / 10)
+
+    asyncio.run(first())
+    at = world.job(jobs["at"])
+    assert at.started_at is not None
+    assert start + 5 * SECOND <= at.started_at
+    asyncio.run(second())
+    assert ["at", "later", "low"] == began()
+    assert ("cancelled", None) == (
+        world.job(jobs["cancelled"]).status,
+        world.job(jobs["cancelled"]).started_at,
+    )
 
 
 def test_a_session_goes_on_when_what_was_cancelled_is_gone(tmp_path: Path) -> None:

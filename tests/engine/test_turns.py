@@ -12,9 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from outlast.core.job import Job, JobId, JobSpec, Node, nodes_of
 from outlast.core.state import NodeStatus
-from outlast.engine.turns import Place, Turns, has_turn
+from outlast.engine.turns import FAIR, Place, Turns, has_turn
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 
 
 def job(name: str, **spec: object) -> Job:
@@ -142,15 +143,75 @@ def test_a_queue_is_no_wider_than_it_says() -> None:
     assert ["b"] == begun(turns, jobs)
 
 
-def test_the_place_in_the_line_is_kept_across_queues() -> None:
-    """What came before goes before, whatever its queue, once there is room."""
-    queue = {"queue": "q", "queue_width": 1}
-    jobs = [job("a", **queue), job("b", **queue), job("c")]
-    turns = waiting(1, jobs)
-    turns.run(jobs[0], 0)
-    turns.leave((JobId("a"), 0))
+def test_queues_take_turns() -> None:
+    """Whoever fills one queue does not keep the others waiting."""
+    jobs = [job("a", queue="q"), job("b", queue="q"), job("c", queue="q"), job("d"), job("e")]
+    turns, order = waiting(1, jobs), []
+    while turns.waiting:
+        (name,) = begun(turns, jobs)
+        order.append(name)
+        turns.leave((JobId(name), 0))
 
-    assert ["b"] == begun(turns, jobs)
+    assert ["a", "d", "b", "e", "c"] == order
+    assert ["a", "d", "b", "e", "c"] == [name for name, _ in waiting(1, jobs).next_places(9)]
+
+
+def test_a_higher_priority_comes_first() -> None:
+    """In its queue; among equals whoever came first."""
+    jobs = [job("a"), job("b", priority=5), job("c", priority=-1), job("d", priority=5)]
+
+    assert ["b", "d", "a", "c"] == begun(waiting(9, jobs), jobs)
+
+
+def test_nobody_starves() -> None:
+    """However many of a higher priority keep coming, the oldest has one turn in so many."""
+    low = [job(f"low{number}", priority=-20) for number in range(3)]
+    turns, began = waiting(1, low), []
+    for number in range(4 * FAIR):
+        high = job(f"high{number}", priority=20)
+        turns.wait(high, 0)
+        place = turns.first()
+        began.append(str(place[0]))
+        turns.run(high if place[0] == high.id else job(place[0]), 0)
+        turns.leave(place)
+
+    assert [each.id for each in low] == [name for name in began if name.startswith("low")]
+
+
+def test_what_may_begin_later_waits_outside() -> None:
+    """It takes no turn before its time, and then stands behind who was there."""
+    late = job("late", delay=timedelta(seconds=5), priority=1)
+    at_eight = job("at", start_at=NOW + timedelta(seconds=3))
+    past = job("past", start_at=NOW - timedelta(seconds=3))
+    jobs = [late, at_eight, past]
+    turns = waiting(9, jobs)
+
+    assert (3, NOW + timedelta(seconds=3)) == (turns.waiting, turns.next_alarm())
+    assert ["past"] == begun(turns, jobs)
+    turns.ripen(NOW + timedelta(seconds=2))
+    assert turns.first() is None
+    turns.ripen(NOW + timedelta(seconds=5))
+    assert ["late", "at"] == begun(turns, jobs)
+    assert turns.next_alarm() is None
+
+
+def test_what_left_before_its_time_never_begins() -> None:
+    """And of its queue nothing is kept."""
+    turns = waiting(9, [job("late", queue="q", delay=timedelta(seconds=5))])
+    assert not turns.leave((JobId("late"), 0))
+    turns.ripen(NOW + timedelta(seconds=9))
+
+    assert (None, 0, None) == (turns.first(), turns.waiting, turns.next_alarm())
+
+
+def test_the_limit_of_waiting_begins_with_the_time_to_begin() -> None:
+    """Nobody waits too long for what they asked for."""
+    late = job("late", delay=timedelta(seconds=5), queue_timeout=timedelta(seconds=1))
+    turns = waiting(0, [late])
+    turns.ripen(NOW + timedelta(seconds=5))
+
+    assert turns.overdue(NOW + timedelta(seconds=5)) is None
+    assert (late.id, 0) == turns.overdue(NOW + timedelta(seconds=7))
 
 
 def test_the_job_that_came_last_says_how_wide() -> None:
@@ -187,7 +248,7 @@ def test_who_waits_too_long_is_told(queue: str | None) -> None:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Whatever comes, begins and leaves, beside a list that is searched from its beginning."""
+    """Whatever comes, ripens, begins and leaves, beside lists that are searched from their beginning."""
 
     WIDTH = 3
     WIDTHS: ClassVar[dict[str | None, int | None]] = {None: None, "one": 1, "two": 2}
@@ -195,26 +256,59 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.turns = Turns(self.WIDTH)
+        self.now = NOW
+        self.queues: list[str | None] = []
+        """Those that have anything, whose turn is next first."""
+
+        self.given: dict[str | None, int] = {}
         self.line: list[Job] = []
+        self.later: list[Job] = []
         self.running: list[Job] = []
         self.count = 0
 
     def expected(self) -> Place | None:
         if len(self.running) >= self.WIDTH:
             return None
-        for each in self.line:
-            width = self.WIDTHS[each.spec.queue]
-            beside = [one for one in self.running if one.spec.queue == each.spec.queue]
-            if width is None or len(beside) < width:
-                return each.id, 0
+        for queue in self.queues:
+            width = self.WIDTHS[queue]
+            of_it = [each for each in self.line if each.spec.queue == queue]
+            beside = [each for each in self.running if each.spec.queue == queue]
+            if of_it and (width is None or len(beside) < width):
+                is_fair = (self.given[queue] + 1) % FAIR == 0
+                best = of_it[0].spec.priority if is_fair else max(e.spec.priority for e in of_it)
+                return next(each.id for each in of_it if each.spec.priority == best), 0
         return None
 
-    @rule(queue=st.sampled_from(list(WIDTHS)))
-    def comes(self, queue: str | None) -> None:
+    def forget_empty(self) -> None:
+        left = {each.spec.queue for each in self.line + self.later + self.running}
+        self.queues = [queue for queue in self.queues if queue in left]
+
+    @rule(
+        queue=st.sampled_from(list(WIDTHS)),
+        priority=st.integers(-2, 2),
+        delay=st.sampled_from([None, 1, 2]),
+    )
+    def comes(self, queue: str | None, priority: int, delay: int | None) -> None:
         self.count += 1
-        new = job(f"{self.count}", queue=queue, queue_width=self.WIDTHS[queue])
-        self.line.append(new)
+        spec = {"queue": queue, "queue_width": self.WIDTHS[queue], "priority": priority}
+        new = job(f"{self.count:06}", delay=None if delay is None else delay * SECOND, **spec)
+        new = replace(new, created_at=self.now)
+        (self.line if delay is None else self.later).append(new)
+        if queue not in self.queues:
+            self.queues.append(queue)
+            self.given[queue] = 0
         self.turns.wait(new, 0)
+
+    @rule()
+    def time_passes(self) -> None:
+        self.now += SECOND
+        due = sorted(
+            (each.begins_at, each.id, each) for each in self.later if each.begins_at <= self.now
+        )
+        for _, _, each in due:
+            self.later.remove(each)
+            self.line.append(each)
+        self.turns.ripen(self.now)
 
     @precondition(lambda self: self.expected() is not None)
     @rule()
@@ -223,19 +317,27 @@ class AnyOrder(RuleBasedStateMachine):
         (found,) = [each for each in self.line if place == (each.id, 0)]
         self.line.remove(found)
         self.running.append(found)
+        queue = found.spec.queue
+        self.given[queue] += 1
+        self.queues.remove(queue)
+        self.queues.append(queue)
         self.turns.run(replace(found), 0)
 
-    @precondition(lambda self: self.line or self.running)
+    @precondition(lambda self: self.line or self.later or self.running)
     @rule(data=st.data())
     def leaves(self, data: st.DataObject) -> None:
-        found = data.draw(st.sampled_from(self.line + self.running))
+        found = data.draw(st.sampled_from(self.line + self.later + self.running))
         assert (found in self.running) == self.turns.leave((found.id, 0))
-        (self.running if found in self.running else self.line).remove(found)
+        for each in (self.line, self.later, self.running):
+            if found in each:
+                each.remove(found)
+        self.forget_empty()
 
     @invariant()
     def agrees(self) -> None:
         assert self.expected() == self.turns.first()
-        assert (len(self.line), len(self.running)) == (self.turns.waiting, self.turns.running)
+        waiting = len(self.line) + len(self.later)
+        assert (waiting, len(self.running)) == (self.turns.waiting, self.turns.running)
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -116,6 +116,15 @@ class JobSpec:
     queue_width: int | None = None
     """At most so many nodes of the queue run at once; the job that came last says how many."""
 
+    priority: int = 0
+    """Before those of its queue whose own is lower, -20 to 20."""
+
+    delay: timedelta | None = None
+    """It may begin so long after its submission, and not before."""
+
+    start_at: datetime | None = None
+    """It may begin at this time, UTC, and not before. Not with *delay*."""
+
     session: str | None = None
     """The session in which it runs: on its host, in its turn, with what it carries."""
 
@@ -247,6 +256,13 @@ class Job:
     def exit_code(self) -> int | None:
         """The command's exit code; None while there is none, it is not known, or not one's alone."""
         return self.nodes[0].exit_code if len(self.nodes) == 1 else None
+
+    @property
+    def begins_at(self) -> datetime:
+        """When it may begin at the earliest."""
+        if self.spec.delay is not None:
+            return self.created_at + self.spec.delay
+        return max(self.created_at, self.spec.start_at or self.created_at)
 
     @property
     def expires_at(self) -> datetime | None:

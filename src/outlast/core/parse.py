@@ -18,6 +18,7 @@ from .hostreader import read_known
 from .hosts import read_hosts, settle_bound, settle_hosts
 from .job import JobId, JobSpec, Limits
 from .limits import parse_size, positive_int, positive_number
+from .order import read_order
 from .reader import MAX_ARGUMENT_BYTES, Reader, shown, size_of
 from .session import name_fault
 from .spec import CLOCKS
@@ -76,6 +77,7 @@ class _Spec(Reader):
             "leftovers": self.choice("leftovers", LEFTOVERS),
             "queue": self.label("queue", self.text("queue")),
             "queue_width": self.number("queue_width"),
+            **read_order(self),
             "max_parallel": self.number("max_parallel"),
             "dialogue": read_rules(self.take("dialogue"), self.faults),
             "connection_bound": self.flag("connection_bound"),

@@ -65,7 +65,7 @@ def plan(job: Job, node: Node, seen: sight.Sight | None, *, now: datetime) -> tu
 def queue_deadline(job: Job) -> datetime | None:
     """When a node of *job* that has not been claimed gives up waiting."""
     limit = job.spec.queue_timeout
-    return None if limit is None else job.created_at + limit
+    return None if limit is None else job.begins_at + limit
 
 
 def _unseen(job: Job, node: Node, now: datetime) -> Iterator[Action]:
@@ -90,7 +90,7 @@ def give_up_waiting(job: Job, node: Node, *, now: datetime) -> tuple[ev.Event, .
     deadline = queue_deadline(job)
     if deadline is None or now < deadline or node.status != NodeStatus.PENDING:
         return ()
-    limit = (deadline - job.created_at) / timedelta(seconds=1)
+    limit = (deadline - job.begins_at) / timedelta(seconds=1)
     words = f"TimeoutError: Not started within {limit:.12g}s"
     return (never_began(node, Reason.QUEUE_TIMEOUT, words, now=now),)
 

@@ -22,13 +22,14 @@ EXECUTORS: Final = (LOCAL, SSH, CONTAINER)
 
 HARMLESS: Final = frozenset(
     {"name", "labels", "on_output_limit", "leftovers", "clean_env", "max_parallel", "retry_of"}
+    | {"delay", "start_at"}
 )
 """Keys of a spec that every policy leaves free. One that is in no rule here is refused."""
 
 RULED: Final = frozenset(
     {"command", "shell", "script", "runtime", "on", "hosts", "container", "env", "secret_env"}
     | {"cwd", "stdin", "limits", "collect", "dialogue", "connection_bound", "queue", "queue_width"}
-    | {"session", "session_id", *CLOCKS}
+    | {"session", "session_id", "priority", *CLOCKS}
 )
 """Those that a rule looks at, here or among what is reserved for administrators."""
 
@@ -172,6 +173,10 @@ class Policy:
             faults += _unlisted("collect", globs, allowed)
         if spec.queue is not None and spec.queue not in self.queues:
             faults += _unlisted("queue", [spec.queue], self.queues)
+        if spec.priority > 0:
+            faults.append(
+                f"priority is {spec.priority}: others would wait for it, and 0 is the most"
+            )
         return faults
 
     # How long, how much ---------------------------------------------------------------------

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from .job import JobSpec, Limits
-from .limits import from_ms, to_ms
+from .limits import from_ms, iso, to_ms
 
 CLOCKS: Final = (
     "timeout",
@@ -64,6 +65,12 @@ def spec_to_json(spec: JobSpec) -> dict[str, Any]:
 def _rare(spec: JobSpec) -> dict[str, Any]:
     """Return the part of a spec that few jobs have, and only they import."""
     out: dict[str, Any] = {}
+    if spec.priority:
+        out["priority"] = spec.priority
+    if spec.delay is not None:
+        out["delay_ms"] = to_ms(spec.delay)
+    if spec.start_at is not None:
+        out["start_at"] = iso(spec.start_at)
     if spec.collect is not None:
         from .collect import collect_to_json
 
@@ -74,9 +81,11 @@ def _rare(spec: JobSpec) -> dict[str, Any]:
 def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
     """Return the spec that `spec_to_json` wrote. Trusts *data*: it was checked when it came in."""
     given: dict[str, Any] = dict(data)
-    for name in CLOCKS:
+    for name in (*CLOCKS, "delay"):
         if (milliseconds := given.pop(f"{name}_ms", None)) is not None:
             given[name] = from_ms(milliseconds)
+    if "start_at" in given:
+        given["start_at"] = datetime.fromisoformat(given["start_at"])
     if "command" in given:
         given["command"] = tuple(given["command"])
     if "on" in given:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..artifacts import Artifact, Collection, open_content, pieces, read
 from ..core.artifact import safe_path
-from ..core.limits import from_epoch_ms, to_epoch_ms
+from ..core.limits import from_epoch_ms, iso, to_epoch_ms
 from ..errors import InvalidRequest, NotFound
-from .public import iso
 
 if TYPE_CHECKING:
     from ..core.job import Job, Node

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ..core.job import SSH, Job, JobId, Node
-from ..core.limits import poll_interval, to_ms
+from ..core.limits import iso, poll_interval, to_ms
 
 PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./")
 """What no shell takes for anything but itself."""
@@ -70,11 +70,15 @@ def public_job(
             # Only where splitting the line gives something else: it must stay small to be read
             # by a model (docs/decisions/0003-an-answer-is-small.md).
             public[f"{verb}_argv"] = argv
-    public["nodes"] = [_public_node(job, node) for node in job.nodes]
+    public["nodes"] = [_public_node(job, node, now) for node in job.nodes]
     public["labels"] = dict(job.spec.labels)
     public["attempt"] = max(1, *(node.attempt for node in job.nodes), 1)
     if job.spec.retry_of is not None:
         public["retry_of"] = job.spec.retry_of
+    if job.spec.priority:
+        public["priority"] = job.spec.priority
+    if (start_at := job.begins_at) > job.created_at:
+        public["start_at"] = iso(start_at)
     if job.spec.session is not None:
         public["session"] = job.spec.session
     if result is not None:
@@ -82,12 +86,12 @@ def public_job(
     return public
 
 
-def _public_node(job: Job, node: Node) -> dict[str, Any]:
+def _public_node(job: Job, node: Node, now: datetime) -> dict[str, Any]:
     public: dict[str, Any] = {
         "node": node.name,
         "status": str(node.status),
         "reason": node.reason,
-        "phase": _phase(node),
+        "phase": _phase(job, node, now),
         "exit_code": node.exit_code,
         "signal": node.signal,
         "error": node.error,
@@ -112,17 +116,13 @@ def _public_node(job: Job, node: Node) -> dict[str, Any]:
     return public
 
 
-def _phase(node: Node) -> str | None:
+def _phase(job: Job, node: Node, now: datetime) -> str | None:
     if node.is_terminal and not node.is_settled:
         return "stopping"
     if not node.is_terminal and node.phase is not None:
         return node.phase
     if not node.is_terminal and node.attempt and node.started_at is None:
         return "starting"
+    if not node.is_terminal and not node.attempt and now < job.begins_at:
+        return "delayed"
     return None
-
-
-def iso(at: datetime | None) -> str | None:
-    """Write a time as `2026-11-20T19:16:48.000Z`."""
-    # Ten times as quick as strftime, and cut as it is there, not rounded.
-    return None if at is None else f"{at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId, JobSpec, SessionId
+from ..core.limits import iso
 from ..core.secret import MEMORY
 from ..core.session import Session, check_session
 from ..errors import Conflict, InvalidRequest, NotFound, NotTerminal
 from . import verbs
-from .public import iso
 from .secrets import resolve_secrets
 
 if TYPE_CHECKING:

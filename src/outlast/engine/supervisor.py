@@ -289,15 +289,16 @@ class Supervisor:
     # Deciding -------------------------------------------------------------------------------
 
     def _time_out(self) -> None:
-        """End what has waited too long for its turn."""
+        """Let wait what may begin by now, and end what has waited too long for its turn."""
         now = self._clock.now()
+        self._turns.ripen(now)
         while (place := self._turns.overdue(now)) is not None:
             job = self._fetch(place[0])
             self._turns.leave(place)
             if job is not None:
                 node = job.nodes[place[1]]
                 self._follow(job, node, planning.give_up_waiting(job, node, now=now))
-        self._alarm.set(self._turns.next_deadline(), now)
+        self._alarm.set(self._turns.next_alarm(), now)
 
     def _claim(self) -> None:
         """

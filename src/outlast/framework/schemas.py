@@ -135,6 +135,8 @@ JOB: Final = object_of(
     {
         **{f"{verb}_argv": list_of(TEXT) for verb in _VERBS},
         "retry_of": TEXT,
+        "priority": {"type": "integer"},
+        "start_at": {"type": "string", "format": "date-time"},
         "session": TEXT,
         "result": ref("result"),
         "cancelled": YES_NO,

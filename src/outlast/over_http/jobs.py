@@ -128,6 +128,8 @@ def _spec(told: Mapping[str, Any]) -> JobSpec:
         labels=told["labels"],
         timeout=from_ms(told["timeout_ms"]),
         retention=RETENTION if created is None or ended is None else ended - created,
+        priority=told.get("priority", 0),
+        start_at=_time(told.get("start_at")),
         session=told.get("session"),
         retry_of=told.get("retry_of"),
     )

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId
-from ..core.limits import to_ms
+from ..core.limits import iso, to_ms
 from ..engine import verbs
-from ..engine.public import Address, iso
+from ..engine.public import Address
 from ..errors import Expired, InvalidRequest, NotFound, Unavailable
 from .jobs import WITH_SPEC, RemoteJob, read_job, read_session
 from .transport import Transport

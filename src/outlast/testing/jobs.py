@@ -52,6 +52,9 @@ def a_full_job(clock: FakeClock) -> Job:
         leftovers="wait",
         queue="nightly",
         queue_width=2,
+        priority=-3,
+        delay=7 * SECOND,
+        start_at=at + SECOND,
         session="web",
         retry_of=JobId("job_before"),
     )

@@ -75,6 +75,9 @@ SECTIONS: Final = {
         Row("--key", "key", "TEXT", "Asked again with the same key, it is the same job."),
         Row("--queue", "queue", "NAME", "Wait for the other jobs of this queue, first come first."),
         Row("--queue-width", "queue_width", "N", "At most so many of the queue run at once."),
+        Row("--priority", "priority", "N", "Before those of a lower one, -20 to 20.  [default: 0]"),
+        Row("--delay", "delay", "D", "Begin it no sooner than so long from now."),
+        Row("--at", "start_at", "TIME", "Begin it no sooner than then, such as 2026-12-01T08:00Z."),
     ),
     "Limits": (
         Row("--output-limit", "limits.output_bytes", "SIZE", "Of each stream.  [default: 1g]"),

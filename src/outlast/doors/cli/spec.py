@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+WHOLE: Final = (
+    *("limits.pids", "queue_width", "priority", "max_parallel", "port"),
+    "collect.max_files",
+)
+"""Keys whose values are whole numbers."""
+
 
 def spec_options(function: F) -> F:
     """Give a command every option of a job's spec, and the command to run."""
@@ -190,7 +196,7 @@ def _number(key: str, value: str) -> Any:
     if key in ("limits.output_bytes", "limits.memory_bytes", "limits.pids") and value == "none":
         return None
     try:
-        if key in ("limits.pids", "queue_width", "max_parallel", "port", "collect.max_files"):
+        if key in WHOLE:
             return int(value)
         if key == "limits.cpus":
             return float(value)

@@ -75,6 +75,10 @@ _SPEC_KEYS: Final[Schema] = {
     "connection_bound": YES_NO,
     "queue": TEXT,
     "queue_width": {"type": "integer", "minimum": 1},
+    "priority": {"type": "integer", "minimum": -20, "maximum": 20},
+    "delay_ms": MILLISECONDS,
+    "delay": {"type": ["string", "number"]},
+    "start_at": {**TEXT, "format": "date-time"},
     "session": TEXT,
 }
 _STDIN: Final[Schema] = {

@@ -17,11 +17,10 @@ from starlette.responses import Response
 
 from ....clock import SystemClock
 from ....core.job import SSH, Job, JobId, JobSpec
-from ....core.limits import to_ms
+from ....core.limits import iso, to_ms
 from ....core.principal import Scope
 from ....core.spec import CLOCKS, spec_to_json
 from ....engine import verbs
-from ....engine.public import iso
 from ....errors import ClientError, InvalidRequest, NotFound
 from ....inventory import load_inventory
 from ....version import __version__
