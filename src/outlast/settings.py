@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from .core.frozen import frozen
 from .core.limits import format_duration, format_size, parse_duration, parse_size, to_ms
 from .errors import InvalidRequest
 
@@ -47,7 +48,7 @@ SECRETS: Final = "secrets"
 """The table of the file of settings that says where a server finds which secret."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Settings:
     """
     How Outlast works for this user.

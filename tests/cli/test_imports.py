@@ -44,6 +44,7 @@ NEEDED = {
     "outlast",
     "outlast.clock",
     "outlast.core",
+    "outlast.core.frozen",
     "outlast.core.job",
     "outlast.core.limits",
     "outlast.core.outcome",

@@ -17,6 +17,7 @@ from ..rigs.gate import Gate, before
 from ..world import eventually, folder_of
 from .conftest import Run, fate, over
 from .test_collect import DiesAt, dies_at
+from .test_execute import cli
 from .test_survival import Starts, starts
 
 __all__ = ["dies_at", "starts"]
@@ -146,3 +147,17 @@ def test_a_container_that_is_somebody_else_s_stays(
     assert not token.exists()
     assert ("failed", "engine_error", None) == fate(job)
     assert [[f"/{name}"]] == left
+
+
+def test_who_follows_a_container_waits_for_no_removal(
+    client: Client, engine: Engine, gate: Gate
+) -> None:
+    """Its output is all there: `run` leaves at its end, and its container is removed behind it."""
+    gate.hold(REMOVE)
+    done = cli("run", "--container", IMAGE, "--wait", "100s", "--", "sh", "-c", "echo out; exit 7")
+    (job,) = client.list().jobs
+    is_left = not job.is_settled and bool(engine.containers())
+    gate.let_go()
+
+    assert ("failed", None) == (job.status, over(client, job).nodes[0].stop_error)
+    assert (4, "out\n", True) == (done.returncode, done.stdout, is_left)

@@ -74,7 +74,7 @@ def test_a_script_that_nobody_can_run(home: Path) -> None:
         outlast.execute_script("#!/bin/sh", image=IMAGE, files={"main": ""})
 
 
-def test_every_option(engine: Engine, tmp_path: Path) -> None:
+def test_every_option(engine: Engine, client: Client, tmp_path: Path) -> None:
     """From the shell: what is run, what it finds, what it may."""
     (tmp_path / "script.sh").write_text(
         "#!/bin/sh\ncat /in/note /data; id -u; grep CapEff /proc/self/status\n"
@@ -87,6 +87,7 @@ def test_every_option(engine: Engine, tmp_path: Path) -> None:
         *("--memory", "64m", "--cpus", "1", "--pids", "none", "--read-only", "no"),
         *("--tmpfs", "/tmp:1m", "--new-privileges", "yes", "--swap", "1m", "--pull-timeout", "9s"),
     )
+    over(client, *client.list().jobs)
 
     assert (0, "note\nnote\n0\nCapEff:\t0000000000002000\n") == (done.returncode, done.stdout)
 

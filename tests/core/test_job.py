@@ -148,3 +148,25 @@ def test_fields_are_given_by_name(kind: type) -> None:
 def test_an_attempt_has_its_own_name() -> None:
     """The key of an attempt names its job, its node and which attempt it is."""
     assert "job_1/2/3" == attempt_key(JobId("job_1"), 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("executor", "status", "is_silent"),
+    [
+        ("container", NodeStatus.RUNNING, False),
+        ("container", NodeStatus.COMPLETE, True),
+        ("container", NodeStatus.FAILED, True),
+        ("container", NodeStatus.CANCELLED, False),
+        ("local", NodeStatus.COMPLETE, False),
+        ("ssh", NodeStatus.FAILED, False),
+    ],
+)
+def test_only_a_container_takes_all_that_prints_along(
+    executor: str, status: NodeStatus, *, is_silent: bool
+) -> None:
+    """Elsewhere children may print on, as may what was cancelled and is not gone."""
+    node = replace(a_node(status), executor=executor, stopped_at=None)
+
+    assert is_silent is node.is_silent
+    assert a_job(replace(node, stopped_at=later(9))).is_silent
+    assert a_job(replace(node, stop_error="unkillable: 1")).is_silent

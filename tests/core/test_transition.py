@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from outlast.core import events as ev
+from outlast.core.frozen import frozen
 from outlast.core.job import Node
 from outlast.core.moves import MOVES
 from outlast.core.state import TERMINAL, NodeStatus, Reason
@@ -276,12 +277,12 @@ def test_what_has_not_ended_has_no_aftermath(status: NodeStatus, kind: type[ev.A
         settle(node, an_aftermath(kind, node))
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Rumoured(ev.Event):
     """Something that the table may name and `transition` does not know."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Whispered(ev.Aftermath):
     """Something that `settle` does not know."""
 

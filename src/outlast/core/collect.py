@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from .frozen import frozen
 from .limits import format_size, from_ms, parse_size, to_ms
 from .reader import Reader, text_fault
 from .state import Reason
@@ -29,7 +29,7 @@ MAX_GLOBS: Final = 100
 MAX_GLOB_BYTES: Final = 4096
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Collect:
     """Which files of a node become its artifacts. What is over a limit is left out, and told."""
 

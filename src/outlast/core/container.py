@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple
 
+from .frozen import frozen
 from .limits import parse_size
 
 INSIDE: Final = "/in"
@@ -22,7 +23,7 @@ SCRIPT: Final = "script"
 _SIZED: Final = re.compile(r"(?P<path>/[^:,\0]*)(:(?P<size>[^:]+))?")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Container:
     """
     What a command's container is made of, and what it may do. Locked down: each of the defaults

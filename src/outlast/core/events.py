@@ -8,14 +8,16 @@ and is fenced by it; a cancel is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from .frozen import frozen
 from .state import Reason
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Event:
+    """Something that moves a node."""
+
     at: datetime
     """When it happened. Always UTC."""
 
@@ -24,7 +26,7 @@ class CancelRequested(Event):
     """Somebody asked for the node to end."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class AttemptEvent(Event):
     """News of one attempt, from whoever was watching it."""
 
@@ -32,7 +34,7 @@ class AttemptEvent(Event):
     """Which attempt, counted from 1; 0 for a node that was never claimed."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Claimed(AttemptEvent):
     """A supervisor took the node and began *attempt*, one more than the last."""
 
@@ -40,7 +42,7 @@ class Claimed(AttemptEvent):
     """The boot of the machine under which it did: nothing started then survives a reboot."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Started(AttemptEvent):
     """
     The command runs; how surely its whole process tree can be ended, and what it outlives; which
@@ -57,7 +59,7 @@ class ShimLost(AttemptEvent):
     """Its shim is gone; the command lives on, kept under its clocks by others."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Completed(AttemptEvent):
     """It ended as asked, with exit code 0."""
 
@@ -65,7 +67,7 @@ class Completed(AttemptEvent):
     """When its last process was gone; None while one is left."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Failed(AttemptEvent):
     """It ended otherwise, or could not begin."""
 
@@ -77,14 +79,14 @@ class Failed(AttemptEvent):
     """When its last process was gone; None while one is left, or nobody can say."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Aftermath:
     """Something learnt of an attempt whose node has ended already."""
 
     attempt: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Stopped(Aftermath):
     """Every process of the attempt is gone, or nobody will ever look for them again."""
 
@@ -93,21 +95,21 @@ class Stopped(Aftermath):
     """Why nobody will."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CameLate(Aftermath):
     """The command's own exit code, learnt after the verdict."""
 
     exit_code: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class StopFailed(Aftermath):
     """The attempt's processes could not be ended, or not be seen to be."""
 
     error: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Measured(Aftermath):
     """What the attempt left: bytes of output, and the last progress that it told."""
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any, Final
 
+from .frozen import frozen
 from .limits import from_ms, to_ms
 
 DIRECT: Final = "none"
 """As a way (`jump`): no other host, whatever the configuration of SSH says."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class HostSpec:
     """None is what the configuration of SSH says, or the job."""
 

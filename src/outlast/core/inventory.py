@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
+from .frozen import frozen
 from .hostreader import HostReader, jumps_in_a_circle, unknown
 from .hosts import parse_host
 from .hostspec import CLOCKS, KEYS, HostSpec, host_to_json
@@ -39,7 +40,7 @@ class Said(NamedTuple):
             yield f"{LABEL}{name}", value
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Inventory:
     """What is in force for each host: what the nearest says that says something."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NewType
 
 from . import limits
+from .frozen import frozen
 from .state import TERMINAL, TERMINAL_JOB, JobStatus, NodeStatus
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ CONTAINER = "container"
 """The executor of containers; a node there is named after its image."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Limits:
     """What one attempt may use. None is no limit of ours."""
 
@@ -41,7 +42,7 @@ class Limits:
     pids: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class JobSpec:
     """What to run, and under which clocks. Exactly one of *command*, *shell*, *script* is set."""
 
@@ -157,7 +158,7 @@ class JobSpec:
         return bool(self.on or self.session)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Node:
     """One place where the job's command runs, as last recorded."""
 
@@ -216,8 +217,18 @@ class Node:
         """Whether nothing is left for a supervisor to do."""
         return self.stopped_at is not None
 
+    @property
+    def is_silent(self) -> bool:
+        """
+        Whether its output is all there: no process of it is left, or none that can be ended. A
+        container whose end was seen took all of its processes along, and is only to be removed.
+        """
+        if self.executor == CONTAINER and self.status in (NodeStatus.COMPLETE, NodeStatus.FAILED):
+            return True
+        return self.is_settled or self.stop_error is not None
 
-@dataclass(frozen=True, kw_only=True)
+
+@frozen
 class Job:
     """One submission, as last recorded. Times are UTC."""
 
@@ -251,6 +262,11 @@ class Job:
     @property
     def is_settled(self) -> bool:
         return all(node.is_settled for node in self.nodes)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether all that it will ever print is there."""
+        return all(node.is_silent for node in self.nodes)
 
     @property
     def exit_code(self) -> int | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import timedelta
 from typing import Final
 
+from .frozen import frozen
 from .inventory import Inventory
 from .job import CONTAINER, LOCAL, SSH, JobSpec
 from .limits import format_duration, format_size
@@ -34,7 +35,7 @@ RULED: Final = frozenset(
 """Those that a rule looks at, here or among what is reserved for administrators."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Policy:
     """
     One section. A tuple of what is allowed: None allows all of it, an empty one nothing.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from .frozen import frozen
 from .inventory import NONE, Inventory
 from .policy import Policy
 from .reserved import SECRET, own_references, reserved_faults
@@ -35,7 +36,7 @@ SCOPES: Final[Mapping[str, Scope]] = {str(scope): scope for scope in Scope}
 """Each by the name that people give it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Principal:
     """Somebody who was let in."""
 

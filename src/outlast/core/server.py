@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
+
+from .frozen import frozen
 
 SCHEMES: Final = ("http", "https", "unix")
 PORTS: Final = {"http": 80, "https": 443}
 SHAPE: Final = "write http://HOST:PORT, https://HOST or unix:///PATH"
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Server:
     """One server, as its callers reach it."""
 

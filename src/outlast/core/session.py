@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
 from ..errors import InvalidRequest
+from .frozen import frozen
 from .hosts import parse_host
 from .hostspec import HostSpec
 from .job import JobId, SessionId
@@ -17,7 +18,7 @@ MAX_NAME: Final = 64
 _NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Session:
     """What is known of a session here. Its directory and variables are kept on its host alone."""
 

@@ -5,22 +5,22 @@ failure by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
+from .frozen import frozen
 from .state import Reason
 
 OUTLIVED: Final = "outlived the command"
 """What a message says of background processes that were still there when their command ended."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Preparing:
     """Its turn has come and its start is under way: an image is pulled, say. It has not run."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Alive:
     """Its command runs."""
 
@@ -39,7 +39,7 @@ class Alive:
     """Its shim is gone: the clocks are kept by the supervisor."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Exited:
     """Its command ended, or never came to run, and this is the record of it."""
 
@@ -66,7 +66,7 @@ class Exited:
     """
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Emptied:
     """After the end: the last process of its tree is gone, and its output is final."""
 
@@ -79,14 +79,14 @@ class Emptied:
     """Why nobody could see that it is gone, and nobody will look any more."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Unkillable:
     """After the end: processes are left that do not die."""
 
     error: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Gone:
     """It is not there and left no record of how it ended."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from ..errors import InvalidRequest
+from .frozen import frozen
 from .principal import Scope
 from .secret import is_secret
 
@@ -32,7 +32,7 @@ _TOKEN: Final = re.compile(
 _NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Token:
     """What is kept of a token. Never what lets somebody in."""
 

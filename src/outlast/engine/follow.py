@@ -100,13 +100,13 @@ class Following:
             for each in self._request.offsets.items()
         ]
         try:
-            if not _is_over(job):
+            if not job.is_silent:
                 self._news = self._subscribe()
                 job = self._read()  # what changed before we listened
             yield job
             while True:
                 # Over before the files are read: then what is in them is all there will be.
-                over = _is_over(job)
+                over = job.is_silent
                 yield from self._pieces(job)
                 has_more = any(stream.has_more for stream in self._streams)
                 left = self._left(job, begun)
@@ -240,11 +240,6 @@ class _Stream:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-
-def _is_over(job: Job) -> bool:
-    """Whether nothing more will be printed: all processes are gone, or cannot be ended."""
-    return all(node.is_settled or node.stop_error is not None for node in job.nodes)
 
 
 def _seconds(seconds: float) -> timedelta:

@@ -55,7 +55,7 @@ class Tailing:
             told = _face(job)
             while True:
                 # Over before the files are read: then what is in them is all there will be.
-                is_over = _is_over(job)
+                is_over = job.is_silent
                 if not is_over:
                     # Watched first, then read: nothing is written unseen in between.
                     listener.watch(self._paths(job))
@@ -137,7 +137,3 @@ def _behind_hole(path: str, offset: int) -> int:
 def _face(job: Job) -> tuple[Any, ...]:
     """Return what of a job is worth telling: not how much it has printed, which is seen."""
     return (job.version, *((node.phase, node.progress_pct, node.message) for node in job.nodes))
-
-
-def _is_over(job: Job) -> bool:
-    return all(node.is_settled or node.stop_error is not None for node in job.nodes)

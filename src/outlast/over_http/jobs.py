@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import datetime
 from typing import Any, Final
 
+from ..core.frozen import frozen
 from ..core.job import Job, JobId, JobSpec, Node, SessionId, nodes_of
 from ..core.limits import RETENTION, from_ms
 from ..core.session import Session
@@ -24,7 +25,7 @@ BESIDE_NODES: Final = ("attempt", "progress_pct")
 SPEC_KEYS: Final = frozenset(each.name for each in fields(JobSpec))
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class RemoteJob(Job):
     """A job of a server's."""
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from ..core.frozen import frozen
+
 if TYPE_CHECKING:
     from ..core.job import JobSpec
     from ..core.sight import Sight
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Captured:
     """What a local caller's command inherits. Held in a private file until the start."""
 
@@ -26,7 +28,7 @@ class Captured:
     """What the job's references stand for, by reference."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Launch:
     """What to run. *key* is unique to one attempt of one node, and names its folder."""
 
@@ -52,7 +54,7 @@ class Handle:
     key: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Capabilities:
     """What an executor can do here, declared instead of found out by failing."""
 

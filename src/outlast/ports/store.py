@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
+from ..core.frozen import frozen
 from ..core.job import Job, JobId, SessionId
 from ..core.state import JobStatus
 
@@ -14,7 +15,7 @@ Version = Callable[[], object]
 """What is another one once anybody else has written to the database: what was read may have changed."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Entry:
     """One job to be stored, and the key under which its caller may ask for it again."""
 
@@ -32,7 +33,7 @@ class Entry:
     """The session that is closed with it: this is the last job of it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Query:
     """Which jobs to find. All conditions hold at once; empty conditions hold always."""
 
@@ -56,7 +57,7 @@ class Query:
     """The `next_cursor` of the page before."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Page:
     jobs: tuple[Job, ...]
     next_cursor: str | None

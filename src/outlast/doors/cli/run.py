@@ -107,12 +107,9 @@ def _tell_end(caller: Caller, job: Job) -> None:
     Say how it ended, and what was still there then; a job that is complete and has left nothing
     needs no words, but on a terminal.
     """
-    from ...core.sight import OUTLIVED
-
-    message = next((node.message for node in job.nodes if node.message), "")
     # Where we ended the command, its children's end is no news; nor is it where they may stay.
     by_itself = job.reason in (None, "exit_nonzero", "signal") and job.spec.leftovers == "stop"
-    left = message if by_itself and OUTLIVED in message else None
+    left = _outlived(job) if by_itself else None
     if job.status == "complete" and not left and not sys.stderr.isatty():
         return
     from ...clock import SystemClock
@@ -126,6 +123,16 @@ def _tell_end(caller: Caller, job: Job) -> None:
 
         for line in grid(job, SystemClock().now()).splitlines():
             caller.say(line)
+
+
+def _outlived(job: Job) -> str | None:
+    """Return what was told of processes that were still there at its end; None if nothing was."""
+    message = next((node.message for node in job.nodes if node.message), None)
+    if message is None:
+        return None
+    from ...core.sight import OUTLIVED
+
+    return message if OUTLIVED in message else None
 
 
 def _tell_way_back(caller: Caller, job: Job, offsets: dict[str, int]) -> None:
