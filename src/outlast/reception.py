@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -26,8 +26,6 @@ from .inventory import for_hosts, with_ssh_config
 from .wiring import capabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from .core.job import JobSpec
     from .settings import ServersOwn, Settings
 
@@ -61,20 +59,25 @@ class Host(Protocol):
 
 
 def submission(
-    there: Host, asker: Principal, body: dict[str, Any], key: str | None
+    there: Host,
+    asker: Principal,
+    body: dict[str, Any],
+    key: str | None,
+    faults: Iterable[str] = (),
 ) -> verbs.Submit:
     """
     Return the verb for one job, or for all of `{"jobs": [...], "keys": [...]}`. Reads files and
     may block: for a thread.
 
-    *key* is the header's: for many jobs, each that has none of its own gets it with its position.
+    *key* is the request's: for many jobs, each that has none of its own gets it with its position.
+    *faults* are those that the door found itself.
 
     Raises:
         InvalidRequest: Something is wrong with it; every fault is listed.
 
         Forbidden: The caller may not ask for this.
     """
-    faults: list[str] = []
+    faults = list(faults)
     stdin = _stdin(body, faults)
     keys: list[str | None] = [key]
     given: Sequence[Any] = [body]
@@ -123,6 +126,18 @@ def repetition(there: Host, asker: Principal, old: Job, key: str | None) -> verb
         principal=asker.name,
         key=key,
     )
+
+
+def began(jobs: Sequence[Job]) -> dict[str, Any]:
+    """Return what the audit log says of jobs: which, where, and which program; no argument of it."""
+    specs = [job.spec for job in jobs]
+    return {
+        "job_id": jobs[0].id if len(jobs) == 1 else None,
+        "job_ids": [job.id for job in jobs] if len(jobs) > 1 else None,
+        "programs": sorted({spec.command[0] if spec.command else "shell" for spec in specs}),
+        "on": sorted({host for spec in specs for host in spec.on}) or None,
+        "images": sorted({each.container.image for each in specs if each.container}) or None,
+    }
 
 
 def _stdin(body: dict[str, Any], faults: list[str]) -> bytes | None:

@@ -17,13 +17,13 @@ from ...core.principal import Scope
 from ...core.state import JobStatus
 from ...engine import verbs
 from ...errors import InvalidRequest
-from ...reception import repetition, submission
+from ...reception import began, repetition, submission
 from . import models
 from .answers import etag_of, job_answer, json_answer
 from .body import left_over, read_object, take
 from .conditional import matches, read_key, wanted_wait
 from .problems import request_id_of
-from .served import Served, began, callers_span, needs, note, served
+from .served import Served, callers_span, needs, note, served
 from .view import told
 
 if TYPE_CHECKING:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...access import Access
 from ...clock import SystemClock
@@ -71,18 +70,6 @@ def callers_span(request: Request) -> str | None:
     """Return the span that a job of this request's belongs to: our own of it, or else the caller's."""
     ours: str | None = request.scope.get("state", {}).get("traceparent")
     return ours or read_traceparent(request.headers.get("traceparent"))
-
-
-def began(jobs: Sequence[Job]) -> dict[str, Any]:
-    """Return what the audit log says of jobs: which, where, and which program; no argument of it."""
-    specs = [job.spec for job in jobs]
-    return {
-        "job_id": jobs[0].id if len(jobs) == 1 else None,
-        "job_ids": [job.id for job in jobs] if len(jobs) > 1 else None,
-        "programs": sorted({spec.command[0] if spec.command else "shell" for spec in specs}),
-        "on": sorted({host for spec in specs for host in spec.on}) or None,
-        "images": sorted({each.container.image for each in specs if each.container}) or None,
-    }
 
 
 def note(request: Request, **facts: object) -> None:

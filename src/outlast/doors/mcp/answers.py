@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,17 @@ MOST_NODES: Final = 20
 STREAMS: Final = ("stdout", "stderr")
 KEPT: Final = ("name", "reason", "exit_code", "progress_pct", "message", "error", "session")
 NODES: Final = ("reason", "exit_code", "signal", "error")
+
+AS_TOOLS: Final = {
+    "cancel": "job_cancel",
+    "list": "job_list",
+    "logs": "job_output",
+    "status": "job_get",
+    "wait": "job_wait",
+}
+"""What an agent has for the commands that are suggested to people."""
+
+_COMMAND: Final = re.compile(rf"outlast job ({'|'.join(AS_TOOLS)})\b")
 
 JOB: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -68,15 +80,16 @@ def refused(data: Mapping[str, Any]) -> types.CallToolResult:
 
 def error_data(error: ClientError) -> dict[str, Any]:
     """Return *error* as a model can act on it: what is wrong, and what would help."""
+    faults = list(getattr(error, "faults", ()))
     told: dict[str, Any] = {
         "code": error.code,
-        "message": error.message,
+        "message": error.message if len(faults) < 2 else f"{len(faults)} things are wrong",
         "retryable": error.retryable,
     }
     if error.suggestion:
-        told["suggestion"] = error.suggestion
-    if len(faults := getattr(error, "faults", ())) > 1:
-        told["faults"] = list(faults)
+        told["suggestion"] = _COMMAND.sub(lambda found: AS_TOOLS[found[1]], error.suggestion)
+    if len(faults) > 1:
+        told["faults"] = faults
     if error.job_id is not None:
         told["job_id"] = error.job_id
     return {"error": told}
@@ -145,21 +158,21 @@ def _with_output(there: Served, job: Job, told: dict[str, Any]) -> str:
             continue
         start = max(0, size - TAIL_BYTES)
         verb = verbs.ReadOutput(job.id, stream=stream, offset=start, limit=TAIL_BYTES)
-        text, start = decoded(there.service.read_output(verb), start)
-        told[stream] = text
+        data, start = from_whole_character(there.service.read_output(verb), start)
+        told[stream] = data.decode("utf-8", "replace")
         if start:
             told[f"{stream}_offset"] = start  # where this begins: what is before it was left out
-            cut = cut or f'stream="{stream}", offset=0'
+            other = f', stream="{stream}"' if stream != STREAMS[0] else ""
+            cut = cut or f"offset=0{other}"
     return cut
 
 
-def decoded(data: bytes, offset: int) -> tuple[str, int]:
-    """Return *data*, read from *offset*, as text, and where it begins: not within a character."""
-    if offset:
-        whole = data.lstrip(bytes(range(0x80, 0xC0)))
-        offset += len(data) - len(whole)
-        data = whole
-    return data.decode("utf-8", "replace"), offset
+def from_whole_character(data: bytes, offset: int) -> tuple[bytes, int]:
+    """Return *data*, read from *offset*, without the rest of a character that began before it."""
+    if not offset:
+        return data, offset
+    whole = data.lstrip(bytes(range(0x80, 0xC0)))
+    return whole, offset + len(data) - len(whole)
 
 
 def _compact(data: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +22,15 @@ OWNER: Final = Principal(name="local", scope=Scope.ADMIN)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Who makes a request."""
+
+    principal: Principal = OWNER
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the audit log is to say of it; never a value of a variable, or a secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Served:
     """One home, served from one event loop."""
 
@@ -34,7 +43,7 @@ class Served:
     access: Access | None
     """Who may ask for what; None: only whoever started this process speaks with it."""
 
-    who: Callable[[Any], Principal]
+    who: Callable[[Any], Visitor]
     """Tells whose a request is, from what its transport knows of it. Raises `Unauthorized`."""
 
     @staticmethod

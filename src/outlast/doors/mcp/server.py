@@ -95,15 +95,21 @@ def call_of(
     params: types.CallToolRequestParams,
 ) -> Call:
     """Return the call, once it is seen who makes it. Raises `Unauthorized` or `Forbidden`."""
-    asker = there.who(context.request)
-    if not asker.may(tool.scope):
+    visitor = there.who(context.request)
+    if not visitor.principal.may(tool.scope):
         raise Forbidden(f"{tool.name} takes a token with the scope {str(tool.scope)!r}")
     steps = itertools.count(1)
 
     async def tell(line: str) -> None:
         await context.session.report_progress(next(steps), None, line)
 
-    return Call(there=there, asker=asker, arguments=params.arguments or {}, tell=tell)
+    return Call(
+        there=there,
+        asker=visitor.principal,
+        arguments=params.arguments or {},
+        tell=tell,
+        facts=visitor.facts,
+    )
 
 
 def failure(error: Exception, name: str) -> types.CallToolResult:

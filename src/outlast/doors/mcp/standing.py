@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...engine.public import Address
 from ...settings import ServersOwn, Settings
 from ...wiring import make_address, make_hub, raise_limits
-from .served import OWNER, Served
+from .served import Served, Visitor
 from .server import build
 from .stdio import streams, take_over
 
@@ -41,7 +41,7 @@ def stand(settings: Settings) -> None:
         settings=settings,
         inherited=inherited,
         access=None,
-        who=lambda _: OWNER,
+        who=lambda _: Visitor(),
     )
     try:
         asyncio.run(_stand(build(there), hub))

@@ -33,8 +33,8 @@ class Call:
     tell: Callable[[str], Awaitable[None]]
     """Sends a line of progress, at once; nobody hears it who did not ask to."""
 
-    facts: dict[str, Any] = field(default_factory=dict)
-    """What the audit log is to say of it; never a value of a variable, or a secret."""
+    facts: dict[str, Any]
+    """What the audit log is to say of it, as `event` and others; never a secret."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +103,17 @@ class Arguments(Reader):
             self.faults.append(f"{name} is a list of texts, not {value!r:.80}")
             return ()
         return tuple(given)
+
+    def indices(self, name: str) -> frozenset[int]:
+        """Read a list of indices."""
+        value = self.take(name)
+        given = [] if value is None else value
+        if not isinstance(given, list) or any(
+            isinstance(each, bool) or not isinstance(each, int) or each < 0 for each in given
+        ):
+            self.faults.append(f"{name} is a list of indices, not {value!r:.80}")
+            return frozenset()
+        return frozenset(given)
 
     def needed(self, name: str) -> str:
         """Read a text that must be there."""

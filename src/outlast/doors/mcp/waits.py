@@ -16,6 +16,14 @@ DEFAULT_S: Final = 30.0
 MOST_S: Final = 50.0
 """Hosts cut calls, the strictest of them after 60 s."""
 
+WAIT_SECONDS: Final[Mapping[str, object]] = {
+    "type": "number",
+    "minimum": 0,
+    "maximum": MOST_S,
+    "default": DEFAULT_S,
+}
+"""The schema of the argument of that name."""
+
 TELL_S: Final = 8.0
 """How often somebody who waits hears that they do; some hosts want to hear something in 10 s."""
 

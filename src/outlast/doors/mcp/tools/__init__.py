@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from ..tool import Tool
-from . import jobs
+from . import jobs, run
 
-TOOLS: Final[tuple[Tool, ...]] = (*jobs.TOOLS,)
+TOOLS: Final[tuple[Tool, ...]] = (*run.TOOLS, *jobs.TOOLS)

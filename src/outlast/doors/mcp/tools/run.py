@@ -1,0 +1,102 @@
+"""`job_run`: begin a job, and stay for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ....core.job import Job
+from ....reception import began, submission
+from ..answers import JOB, job_answer
+from ..tool import Arguments, Call, Tool
+from ..waits import DEFAULT_S, MOST_S, WAIT_SECONDS, wait
+
+MAX_KEY_CHARACTERS: Final = 255
+OWN: Final = ("wait_seconds", "idempotency_key")
+"""Arguments that are no keys of a job's spec."""
+
+
+async def run(call: Call) -> dict[str, Any]:
+    """Begin a job, and stay for a while."""
+    seconds = Arguments(call.arguments).seconds("wait_seconds", DEFAULT_S, MOST_S)
+    job = await begin(call)
+    (job,) = await wait(call, (job,), seconds)
+    return await job_answer(call.there, job)
+
+
+async def begin(call: Call) -> Job:
+    """Store the job that a call asks for, and have it run. On disk when this returns."""
+    arguments = Arguments({key: call.arguments.get(key) for key in OWN})
+    arguments.seconds("wait_seconds", DEFAULT_S, MOST_S)
+    key = arguments.text("idempotency_key")
+    if key is not None and not (0 < len(key) <= MAX_KEY_CHARACTERS and key.isprintable()):
+        arguments.faults.append(
+            f"idempotency_key: 1 to {MAX_KEY_CHARACTERS} printable characters, not {key!r:.80}"
+        )
+    spec = {name: value for name, value in call.arguments.items() if name not in OWN}
+    if isinstance(line := spec.get("command"), str) and "shell" not in spec:
+        spec["shell"] = line
+        del spec["command"]
+
+    def store() -> Job:
+        verb = submission(call.there, call.asker, spec, key, arguments.faults)
+        return call.there.service.submit(verb)[0]
+
+    job = await asyncio.to_thread(store)
+    call.facts.update(event="job.submit", **began([job]))
+    call.there.hub.need()
+    return job
+
+
+_TEXT: Final = {"type": "string"}
+_TEXTS: Final = {"type": "array", "items": _TEXT}
+_NAMES: Final = {"type": "object", "additionalProperties": _TEXT}
+_MS: Final = {"type": "integer", "minimum": 1}
+
+TAKES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "command": {
+        "anyOf": [_TEXT, _TEXTS],
+        "description": "A line for /bin/sh, or a program with its arguments",
+    },
+    "wait_seconds": WAIT_SECONDS,
+    "idempotency_key": {
+        **_TEXT,
+        "description": "Call again with the same key to get the same job, not a second one",
+    },
+    "on": {**_TEXTS, "description": "Hosts or groups to run on by SSH; none: this machine"},
+    "container": {**_TEXT, "description": "Run in a fresh container of this image"},
+    "session": {**_TEXT, "description": "Run in this session, in its turn"},
+    "cwd": _TEXT,
+    "env": _NAMES,
+    "secret_env": {**_NAMES, "description": "Variable to reference: secret:NAME"},
+    "stdin_text": _TEXT,
+    "timeout_ms": {**_MS, "description": "Kill the command after this time"},
+    "idle_timeout_ms": {**_MS, "description": "Kill it if it prints nothing for this time"},
+    "name": _TEXT,
+    "labels": _NAMES,
+    "collect": {**_TEXTS, "description": "Files to fetch from where it ran, as globs"},
+    "limits": {
+        "type": "object",
+        "description": "memory_bytes, cpus, pids, output_bytes",
+    },
+}
+
+TOOLS: Final = (
+    Tool(
+        name="job_run",
+        title="Run a command",
+        description=(
+            "Run a command as a durable job: here, on hosts, or in a container. Stays until it ends, at"
+            " most wait_seconds; after that it goes on by itself and `next` says how to wait on."
+            " Takes every other key of a job's spec, too."
+        ),
+        takes=TAKES,
+        required=("command",),
+        answers=JOB,
+        do=run,
+        begin=begin,
+        destructive=True,
+        open_world=True,
+    ),
+)
