@@ -101,7 +101,9 @@ class Host:
         if shell:
             spec["shell"] = shell
         launch = Launch(
-            key=self.key(key), spec=JobSpec(**spec), captured=Captured(env=secrets or {})
+            key=self.key(key),
+            spec=JobSpec(**spec),
+            captured=Captured(env={}, secrets=secrets or {}),
         )
         return self.call("start", key, data=order_of(launch))
 

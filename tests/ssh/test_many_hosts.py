@@ -234,6 +234,22 @@ def test_secrets_and_input_come_to_the_host_and_stay_in_no_file_here(
     assert [] == files
 
 
+def test_what_a_command_is_given_says_nothing_of_the_way(
+    client: Client, farm: Farm, tmp_path: Path
+) -> None:
+    """A variable of its own names neither our configuration, which may run programs, nor our agent."""
+    config, ran = tmp_path / "config", tmp_path / "ran"
+    config.write_text(f"Host *\n  ProxyCommand touch {ran}\n")
+    given = {"OUTLAST_SSH_CONFIG": str(config), "SSH_AUTH_SOCK": "/none", "PATH": "/usr/bin:/bin"}
+    job = client.submit(
+        on=farm.hosts[0], shell="echo $OUTLAST_SSH_CONFIG $SSH_AUTH_SOCK", env=given
+    )
+    over(client, job)
+
+    assert f"{config} /none\n".encode() == client.output(job.id)
+    assert not ran.exists()
+
+
 def test_nothing_of_ours_is_left_on_the_host(client: Client, farm: Farm) -> None:
     """But the shim itself, for the next one."""
     job = client.submit(on=farm.hosts[0], shell="echo x")

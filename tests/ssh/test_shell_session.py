@@ -164,7 +164,9 @@ def test_what_is_given_to_one_command_is_its_own(session: Session) -> None:
     session.run("export A=carried B=carried TOKEN=carried")
     given = {"env": {"A": "given", "X": "given"}, "secret_env": {"TOKEN": "env:TOKEN"}}
     said = session.run(
-        'echo "$A $X $B $TOKEN"; export A=changed B=changed', secrets={"TOKEN": "hunter2"}, **given
+        'echo "$A $X $B $TOKEN"; export A=changed B=changed',
+        secrets={"env:TOKEN": "hunter2"},
+        **given,
     )
 
     assert "given given carried hunter2\n" == said

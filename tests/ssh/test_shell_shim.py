@@ -343,7 +343,7 @@ def test_secrets_are_in_no_argument_and_in_no_file_once_it_runs(host: Host, tmp_
     """The command has it; the attempt's folder and the processes' arguments do not."""
     host.start(
         f"echo $TOKEN; until [ -e {tmp_path}/go ]; do sleep 0.05; done",
-        secrets={"TOKEN": "hunter2"},
+        secrets={"env:TOKEN": "hunter2"},
         secret_env={"TOKEN": "env:TOKEN"},
     )
     host.until(lambda seen: seen.state == "began" and seen.words[5] != "0")

@@ -86,8 +86,9 @@ class Captures:
             if (value := captured.env.get(SECRET_MARK + reference)) is None:
                 return None
             secrets[reference] = value
-        if job.spec.container is not None:
-            # Its own variables are the container's: no DOCKER_HOST in there means our engine.
+        if job.spec.container is not None or job.spec.is_remote:
+            # Its own variables are for over there: no DOCKER_HOST among them means our engine, and
+            # no OUTLAST_SSH_CONFIG, which may name a program to run here, our way to a host.
             return replace(captured, env=env, secrets=secrets)
         env |= {name: secrets[reference] for name, reference in job.spec.secret_env.items()}
         return replace(captured, env={**env, **job.spec.env}, secrets=secrets)

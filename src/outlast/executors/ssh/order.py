@@ -24,7 +24,10 @@ def key_on_host(key: str) -> str:
 def order_of(launch: Launch) -> bytes:
     """Return what the shim is told of *launch*. Of what was captured, only secrets are passed on."""
     spec = launch.spec
-    secrets = {name: launch.captured.env.get(name, "") for name in spec.secret_env}
+    secrets = {
+        name: launch.captured.secrets.get(reference, "")
+        for name, reference in spec.secret_env.items()
+    }
     lines = [
         _set("timeout", str(_seconds(spec.timeout))),
         _set("idle", "-" if spec.idle_timeout is None else str(_seconds(spec.idle_timeout))),
