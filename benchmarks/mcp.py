@@ -2,7 +2,7 @@
 What an agent waits for and reads: a server's start, the answer to a command, its size, and many at once.
 
 Servers of MCP over stdio, asked by one small client (`mcp_client`), in turns. Sizes are of a message as it
-comes; tokens are reckoned at three bytes each, which is more than tokenizers make of such JSON.
+comes; tokens are reckoned at three and a half bytes each.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NAME = "mcp"
 SLEEP_S = 0.3
 AT_ONCE = 50
 CROWD_SLEEP_S = 3
-BYTES_OF_A_TOKEN = 3
+BYTES_OF_A_TOKEN = 3.5
 MIB = 1 << 20
 
 Part = tuple[list[Series], dict[str, float]]
