@@ -22,7 +22,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.extension import Extension
 from mcp.shared.exceptions import MCPError
 
-from outlast.doors.mcp.served import OWNER, Served
+from outlast.doors.mcp.served import Served, Visitor
 from outlast.doors.mcp.server import build
 from outlast.doors.mcp.tool import Call, Tool
 from outlast.doors.mcp.tools import TOOLS
@@ -102,7 +102,7 @@ async def serve() -> None:
         settings=settings,
         inherited=ServersOwn(cwd=os.getcwd()),
         access=None,
-        who=lambda _: OWNER,
+        who=lambda _: Visitor(),
     )
     server = build(there, tools=(*TOOLS, *FIXTURES), extensions=(Fixtures(),))
     app = server.streamable_http_app()

@@ -33,6 +33,8 @@ class Host:
         self.heard: list[str] = []
         """The lines of progress of all calls."""
 
+        self.has_heard = asyncio.Event()
+
     @asynccontextmanager
     async def agent(
         self, era: str = ERAS[0], *, extensions: tuple[ClientExtension, ...] = ()
@@ -49,15 +51,15 @@ class Host:
             mode=era,
             extensions=extensions,
         ) as client:
-            yield Agent(client, self.heard)
+            yield Agent(client, self)
 
 
 class Agent:
     """An agent's side of a connection."""
 
-    def __init__(self, client: Client, heard: list[str]) -> None:
+    def __init__(self, client: Client, host: Host) -> None:
         self.client = client
-        self._heard = heard
+        self._host = host
 
     async def __call__(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """Return the answer of a tool, which is no error."""
@@ -78,7 +80,8 @@ class Agent:
 
     async def result(self, tool: str, /, **arguments: Any) -> Any:
         async def hear(_: float, __: float | None, line: str | None) -> None:
-            self._heard.append(line or "")
+            self._host.heard.append(line or "")
+            self._host.has_heard.set()
 
         return await self.client.call_tool(tool, arguments, progress_callback=hear)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...clock import SystemClock
 from ...core.principal import Principal, Scope
+from ...errors import Forbidden
 
 if TYPE_CHECKING:
     from ...access import Access
@@ -45,6 +46,13 @@ class Served:
 
     who: Callable[[Any], Visitor]
     """Tells whose a request is, from what its transport knows of it. Raises `Unauthorized`."""
+
+    def visitor(self, request: Any, scope: Scope) -> Visitor:
+        """Return who makes a request that takes *scope*. Raises `Unauthorized` or `Forbidden`."""
+        visitor = self.who(request)
+        if not visitor.principal.may(scope):
+            raise Forbidden(f"this takes a token with the scope {str(scope)!r}")
+        return visitor
 
     @staticmethod
     def now() -> datetime:

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp import types
-from mcp.server.extension import Extension, compose_tool_call_handler
+from mcp.server.caching import CacheableMethod, CacheHint
+from mcp.server.extension import (
+    Extension,
+    MethodBinding,
+    RequestHandler,
+    compose_tool_call_handler,
+)
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
-from ...errors import ClientError, Forbidden
 from ...version import __version__
-from .answers import answered, broken, error_data, refused
-from .tool import Call, Refusal, Tool
+from .called import called
+from .tasks import Tasks
+from .tool import Tool
 from .tools import TOOLS
 
 if TYPE_CHECKING:
-    from mcp.server.context import ServerRequestContext
+    from mcp.server.context import HandlerResult, ServerRequestContext
 
     from .served import Served
 
-log: Final = logging.getLogger("outlast.mcp")
+SETTLED: Final[tuple[CacheableMethod, ...]] = ("server/discover", "tools/list")
+"""What is the same for everybody, for as long as this server is installed."""
 
+SETTLED_MS: Final = 3_600_000
 INSTRUCTIONS: Final = (
     "Runs commands as durable jobs: a job goes on when a call, this server or the connection ends."
     " A call waits for a bounded time; an answer that is not terminal is no error: make the call in"
@@ -39,10 +45,12 @@ def build(
     """
     Return the server over *there*, with *tools* in their order.
 
-    Each of *extensions* adds its methods, and may answer a call of a tool in its place.
+    Each of *extensions* adds its methods, and may answer a call of a tool in its place; where none
+    does, `Tasks` may.
     """
     table = {tool.name: tool for tool in tools}
     listed = [_listed(tool) for tool in table.values()]
+    schemas = {tool.name: tool.input_schema for tool in listed}
 
     async def list_tools(
         _: ServerRequestContext[Any, Any], __: types.PaginatedRequestParams | None
@@ -62,66 +70,30 @@ def build(
         version=__version__,
         title="Outlast",
         instructions=INSTRUCTIONS,
+        cache_hints=dict.fromkeys(SETTLED, CacheHint(ttl_ms=SETTLED_MS, scope="public")),
+        get_tool_input_schema=schemas.get,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
-    for extension in extensions:
+    for extension in (every := (*extensions, Tasks(there, table))):
         for method in extension.methods():
-            server.add_request_handler(method.method, method.params_type, method.handler)
+            server.add_request_handler(method.method, method.params_type, _in_its_revisions(method))
         server.extensions[extension.identifier] = extension.settings()
-    if extensions:
-        handler = compose_tool_call_handler(extensions, call_tool)
-        server.add_request_handler("tools/call", types.CallToolRequestParams, handler)
+    handler = compose_tool_call_handler(every, call_tool)
+    server.add_request_handler("tools/call", types.CallToolRequestParams, handler)
     return server
 
 
-async def called(
-    tool: Tool,
-    there: Served,
-    context: ServerRequestContext[Any, Any],
-    params: types.CallToolRequestParams,
-) -> types.CallToolResult:
-    """Do what a tool does. Whatever goes wrong is an answer, too."""
-    try:
-        return answered(await tool.do(call_of(tool, there, context, params)))
-    except Exception as error:  # noqa: BLE001 - told as an answer, and logged where it is ours
-        return failure(error, tool.name)
+def _in_its_revisions(method: MethodBinding) -> RequestHandler:
+    """Return what does *method*; in other revisions of the protocol there is no such thing."""
 
+    async def handle(context: ServerRequestContext[Any, Any], params: Any) -> HandlerResult:
+        versions = method.protocol_versions
+        if versions is not None and context.protocol_version not in versions:
+            raise MCPError(code=types.METHOD_NOT_FOUND, message="Method not found")
+        return await method.handler(context, params)
 
-def call_of(
-    tool: Tool,
-    there: Served,
-    context: ServerRequestContext[Any, Any],
-    params: types.CallToolRequestParams,
-) -> Call:
-    """Return the call, once it is seen who makes it. Raises `Unauthorized` or `Forbidden`."""
-    visitor = there.who(context.request)
-    if not visitor.principal.may(tool.scope):
-        raise Forbidden(f"{tool.name} takes a token with the scope {str(tool.scope)!r}")
-    steps = itertools.count(1)
-
-    async def tell(line: str) -> None:
-        await context.session.report_progress(next(steps), None, line)
-
-    return Call(
-        there=there,
-        asker=visitor.principal,
-        arguments=params.arguments or {},
-        tell=tell,
-        facts=visitor.facts,
-    )
-
-
-def failure(error: Exception, name: str) -> types.CallToolResult:
-    """Return what is told of *error* that a tool has raised: never where it came from."""
-    if isinstance(error, Refusal):
-        return refused(error.data)
-    if isinstance(error, MCPError):
-        raise error
-    if isinstance(error, ClientError) and error.code != "internal":
-        return refused(error_data(error))
-    log.error("%s broke", name, exc_info=error)
-    return refused(broken())
+    return handle
 
 
 def _listed(tool: Tool) -> types.Tool:
