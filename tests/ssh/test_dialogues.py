@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 from outlast import Client
 from outlast.core.job import Job
 from outlast.errors import InvalidRequest
+from outlast.executors.ssh.facts import Facts
 from outlast.settings import load_settings
 from outlast.shim.failpoint import FAILPOINTS, VARIABLE
 from outlast.testing.sshd import Farm
@@ -290,7 +290,7 @@ def test_a_supervisor_that_is_asked_to_leave_ends_what_was_bound_to_it(
     until_printed(client, job, b"working\r\n")
     assert make_link(load_settings(home=home)).leave(timedelta(seconds=60))
     (record,) = (home / "jobs" / job.id).rglob("remote")
-    assert "lost" == json.loads(record.read_text())["ended"]["reason"]
+    assert "lost" == (Facts.stored(str(record.parent)) or {})["ended"]["reason"]
     job = over(client, job)
 
     assert ("failed", "lost") == (job.status, job.reason)

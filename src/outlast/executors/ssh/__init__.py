@@ -18,6 +18,7 @@ from ...ports.news import News
 from .attempt import Attempt
 from .bound import LEFT, UNCONFIRMED, Bound
 from .host import Host
+from .login import drop_login
 from .order import order_of
 from .place import Place, place_of
 
@@ -153,6 +154,7 @@ class SshExecutor:
             if (host := self._hosts.get(known.place)) is not None:
                 host.look()
         elif (attempt := self._stored(key)) is None:
+            drop_login(self._folder(key))  # this machine may have lost all but that
             self._tell(key, Gone())
         elif not attempt.is_sent and not attempt.has_ended:
             # Nobody will launch it any more, and no host was ever asked to begin it.

@@ -56,6 +56,11 @@ class Report(NamedTuple):
     output: bytes = b""
     """Both streams of an attempt that is over, one behind the other; or nothing."""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether all attempts that it tells of have."""
+        return all(told.state == "began" for told in self.attempts.values())
+
     def ago(self, at: int) -> timedelta:
         """Return how long ago *at* was; nothing is to come, and nothing older than a lifetime."""
         return timedelta(seconds=min(max(self.now - at, 0), OLDEST_S))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from ... import jsonfile
 from ...artifacts import Collection
 from ...core.job import JobSpec
 from ...core.limits import RETENTION, from_epoch_ms, from_ms, to_epoch_ms, to_ms
@@ -17,13 +15,11 @@ from ...core.state import Reason
 from ...ports.clock import Clock
 from ...shim import spool
 from .answer import Told, reason_of
+from .facts import Facts
 from .login import drop_login, hold_login, read_login
 from .place import Place
 from .wanted import Wanted
 from .words import DETAILS, ON_THE_HOST, OUT_OF_REACH, WORDS
-
-REMOTE: Final = "remote"
-"""The file of what is known of the attempt on its host."""
 
 VERSION: Final = 1
 SIGNAL_BASE: Final = 128
@@ -39,9 +35,7 @@ class Attempt:
     before it is told, so that a fresh one knows the same.
     """
 
-    def __init__(
-        self, key: str, folder: str, known: dict[str, Any], clock: Clock, tell: Tell
-    ) -> None:
+    def __init__(self, key: str, folder: str, known: Facts, clock: Clock, tell: Tell) -> None:
         self.key = key
         self.folder = folder
         self._known = known
@@ -86,8 +80,8 @@ class Attempt:
         }
         spool.make_folder(folder)
         hold_login(folder, place.secrets)  # first: what is known of it may be all there is left
-        attempt = cls(key, folder, known, clock, tell)
-        attempt._write()
+        attempt = cls(key, folder, Facts(folder, known), clock, tell)
+        attempt._known.keep({}, synced=False)  # as long as nothing was sent, it may begin anew
         for stream in STREAMS:
             attempt.append(stream, b"")  # there to be watched, by whoever follows
         return attempt
@@ -95,11 +89,9 @@ class Attempt:
     @classmethod
     def stored(cls, key: str, folder: str, clock: Clock, tell: Tell) -> Attempt | None:
         """Return the attempt that *folder* knows; None if it knows none."""
-        try:
-            with open(f"{folder}/{REMOTE}", "rb") as file:
-                attempt = cls(key, folder, json.load(file), clock, tell)
-        except FileNotFoundError:
+        if (known := Facts.stored(folder)) is None:
             return None
+        attempt = cls(key, folder, known, clock, tell)
         if attempt._may_run and not attempt.is_emptied:
             attempt.end_what_is_left()
         return attempt
@@ -203,9 +195,9 @@ class Attempt:
         if "began" not in self._known:
             sent = self._known.get("sent", 0)
             began = {"at": max(sent, to_epoch_ms(at)), "containment": told.containment}
-            self._note(began=began, boot=told.boot)
+            self._note_told(began=began, boot=told.boot)
         if told.is_running and not told.has_parent and "degraded" not in self._known:
-            self._note(degraded=True)
+            self._note_told(degraded=True)
         self.tell_all()
 
     def ended(self, told: Told, at: datetime) -> None:
@@ -218,14 +210,14 @@ class Attempt:
                 line |= {"code": None, "signal": told.status - SIGNAL_BASE}
             else:
                 line |= {"code": told.status, "signal": None}
-            self._note(ended=line, **self.files.after(line, self._clock.now()))
+            self._note_told(ended=line, **self.files.after(line, self._clock.now()))
         elif (
             self._may_run
             and "late" not in self._known
             and told.ended_at is not None
             and not told.is_signalled
         ):
-            self._note(late=told.status)
+            self._note_told(late=told.status)
         self.tell_all()
 
     def finished(self, *, left: str | None = None, **how: Any) -> None:
@@ -393,8 +385,8 @@ class Attempt:
         return max(to_epoch_ms(at), began)
 
     def _note(self, **facts: Any) -> None:
-        self._known |= facts
-        self._write()
+        self._known.keep(facts, synced=True)
 
-    def _write(self) -> None:
-        jsonfile.write(f"{self.folder}/{REMOTE}", self._known)
+    def _note_told(self, **facts: Any) -> None:
+        """Note what its host knows as well until the next note: should this machine lose it."""
+        self._known.keep(facts, synced=False)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import os
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from ...core.hosts import parse_host
 from ...core.hostspec import DIRECT
 from ...core.state import Reason
 from .keys import open_key
+from .known import read_known
 from .place import Place
 from .refusal import LOCKED, MISSING, Refused, refusal_of, trust_hint
 
@@ -64,7 +66,9 @@ async def options_of(place: Place) -> tuple[dict[str, Any], Any]:
         Refused: The library, the configuration or a secret is not there.
     """
     try:
-        library = await asyncio.to_thread(importlib.import_module, "asyncssh")
+        if "asyncssh" not in sys.modules:
+            await asyncio.to_thread(importlib.import_module, "asyncssh")
+        library = importlib.import_module("asyncssh")
     except ImportError:
         raise Refused(Reason.CONNECT_FAILED, f"ConnectFailed: {MISSING}") from None
     library.set_log_level("WARNING")  # else it tells every channel of every look
@@ -186,7 +190,7 @@ async def connect(place: Place, *, jumps: int = 0) -> asyncssh.SSHClientConnecti
         "login_timeout": 0,
     }
     # Without any, no host is known: to the library it would mean that none is checked.
-    given["known_hosts"] = _readable(known_hosts_of(options)) or b""
+    given["known_hosts"] = read_known(_readable(known_hosts_of(options)))
     if options.config.get("HostKeyAlgorithms") is None:
         given["server_host_key_algs"] = KNOWN_KINDS_FIRST
     tunnel = await connect_on_the_way(place, options, jumps=jumps)
@@ -213,7 +217,7 @@ def _is_known(options: Any) -> bool:
 
     name, port = known_as(options)
     files = _readable(known_hosts_of(options))
-    return bool(files) and bool(asyncssh.match_known_hosts(files, name, "", port)[0])
+    return bool(asyncssh.match_known_hosts(read_known(files), name, "", port)[0])
 
 
 def _fault_of_key(place: Place) -> str | None:

@@ -141,7 +141,8 @@ class Host:
             attempt.set_phase("connecting")
         try:
             await self._reach_and_send(attempt)
-            attempt.set_phase("starting")
+            if attempt.key not in self._reports or not self._reports[attempt.key].has_begun:
+                attempt.set_phase("starting")
         except Refused as refused:
             if not attempt.is_sent:
                 attempt.end_unstarted(refused.reason, refused.error)
