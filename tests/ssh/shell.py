@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from outlast.core.job import JobSpec
-from outlast.executors.ssh.order import key_on_host, order_of
+from outlast.executors.ssh.order import key_on_host, lines_of, order_of
 from outlast.ports.executor import Captured, Launch
 
 SHIM = Path(__file__).parents[2] / "src" / "outlast" / "shim" / "shim.sh"
@@ -82,7 +82,7 @@ class Host:
         if data or verb in ("start", "put"):
             words = (*words, str(len(data)))
         if verb == "start":
-            words = (*words, "no")
+            words = (*words, str(lines_of(data)), "no")
         nonce = f"nonce{next(self.nonces)}"
         done = subprocess.run(
             [*self.argv, str(self.shim), nonce, verb, *words],

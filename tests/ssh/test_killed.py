@@ -95,7 +95,7 @@ def test_a_start_that_comes_late_begins_nothing(
 
     home = farm.home / farm.hosts[0]
     (shim,) = (home / ".outlast").glob("shim-*.sh")
-    argv = ["sh", str(shim), "nonce", "start", key_on_host(launch.key), str(len(order)), "no"]
+    argv = ["sh", str(shim), "nonce", "start", key_on_host(launch.key), str(len(order)), "0", "no"]
     said = subprocess.run(argv, input=order, stdout=subprocess.PIPE, timeout=60, check=True)
     assert b"known" == said.stdout.splitlines()[1]
     assert "began\n" == (tmp_path / "starts").read_text()

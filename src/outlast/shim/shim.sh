@@ -3,10 +3,10 @@
 #   sh shim.sh NONCE VERB ...      The answer begins with a line that says NONCE: before it may
 #                                  stand whatever a login prints.
 #
-#   start KEY SIZE PATIENT < ORDER  run what the SIZE bytes of ORDER say, unless an attempt of this
-#                           key was begun before, and tell how it stands; PATIENT `yes`: once it is
-#                           over, or some moments have passed. Output of what is over comes along,
-#                           if it is little
+#   start KEY SIZE LINES PATIENT < ORDER  run what the SIZE bytes of ORDER say, unless an attempt of
+#                           this key was begun before, and tell how it stands; PATIENT `yes`: once it
+#                           is over, or some moments have passed. Output of what is over comes along,
+#                           if it is little. LINES: so many has an ORDER that is short and plain
 #   status KEY ...          tell how attempts stand, many at once
 #   read KEY FILE AT MOST   give a piece of a file, byte for byte
 #   put KEY FILE SIZE < DATA  keep what the command is to read
@@ -59,6 +59,15 @@ uptime() { # sets `up`: whole seconds on a clock that nobody sets, where there i
   else
     up=$(date +%s)
   fi
+}
+
+now() { # sets `now`: seconds since 1970. What uptime's clock lacks of it is asked for once
+  uptime
+  if [ -z "$OUTLAST_EPOCH" ]; then
+    OUTLAST_EPOCH=0
+    if [ -r /proc/uptime ]; then OUTLAST_EPOCH=$(($(date +%s) - up)); fi
+  fi
+  now=$((up + OUTLAST_EPOCH))
 }
 
 pause() { # a moment; a whole second where sleep knows no fractions
@@ -139,8 +148,12 @@ is_whole() { # FILE
 }
 
 apart() { # VERB ARGS...: do it in a session of its own, holding nothing of the connection
+  apart_for "$@" >/dev/null
+}
+
+apart_for() { # VERB ARGS...: the same, but for stdout
   (
-    exec </dev/null >/dev/null 2>&1
+    exec </dev/null 2>/dev/null
     if command -v setsid >/dev/null; then
       exec setsid "$sh" "$self" "$nonce" "$@"
     fi
@@ -162,7 +175,8 @@ began() { # reads `began` into variables; fails if the command never ran
   [ "$word" = began ]
 }
 
-marked() { # the processes that were born with our mark, one in a line
+marked() { # sets `found`: the processes that were born with our mark
+  found=
   # busybox's grep sees nothing behind a NUL, not even its own environment: then it is given lines,
   # and where there is the mark in any, each process is read by itself.
   set -- $(OUTLAST_SEEN=$$ grep -lF -e "OUTLAST_ATTEMPT=$mark" -e "OUTLAST_SEEN=$$" \
@@ -175,7 +189,7 @@ marked() { # the processes that were born with our mark, one in a line
     if [ "$file" != /proc/self/environ ] && [ -d "${file%/environ}" ] &&
       tr '\0' '\n' <"$file" | grep -qxF "OUTLAST_ATTEMPT=$mark"; then
       file=${file%/environ}
-      echo "${file#/proc/}"
+      found="$found ${file#/proc/}"
     fi
   done
 } 2>/dev/null
@@ -201,19 +215,21 @@ in_group() { # whether somebody lives in the command's group
 
 left() { # whether anything of the attempt lives
   if is_ours && in_group; then return 0; fi
-  [ -d /proc/self ] && [ -n "$(marked)" ]
+  [ -d /proc/self ] && marked && [ -n "$found" ]
 }
 
 strike() { # SIGNAL: to all there is of the attempt
   if is_running "$pid" "$start"; then kill "-$1" "$pid" 2>/dev/null; fi
   if is_ours; then kill "-$1" "-$pid" 2>/dev/null; fi
   if [ -d /proc/self ]; then
-    for one in $(marked); do kill "-$1" "$one" 2>/dev/null; done
+    marked
+    for one in $found; do kill "-$1" "$one" 2>/dev/null; done
   fi
 }
 
 void() { # REASON DETAIL: it never ran, and never will
-  once began "void $try $(date +%s) $1 $2"
+  now
+  once began "void $try $now $1 $2"
 }
 
 end_all() { # GRACE: until nothing of the attempt is left
@@ -235,23 +251,36 @@ end_all() { # GRACE: until nothing of the attempt is left
 
 # ---------------------------------------------------------------------------------------- verbs
 
-take() { # SIZE FILE: so many bytes of what comes
-  head -c "$1" >"$2"
+take() { # SIZE LINES FILE: so many bytes of what comes; or so many lines, if they are counted
+  if [ "$2" = 0 ]; then
+    head -c "$1" >"$3"
+    return
+  fi
+  text= lines=$2
+  while [ "$lines" -gt 0 ] && IFS= read -r line; do
+    text="$text$line
+" lines=$((lines - 1))
+  done
+  printf %s "$text" >"$3"
 } 2>/dev/null
 
-start() { # SIZE PATIENT
+start() { # SIZE LINES PATIENT
   [ -d "$dir" ] || mkdir -p "$dir" 2>/dev/null
-  if ! take "$1" "$dir/order.$nonce"; then
+  if ! take "$1" "$2" "$dir/order.$nonce"; then
     echo unwritable # the disk is full; or the connection was cut, and nobody reads this
     return
   fi
   if [ -e "$dir/began" ]; then
-    : >"$dir/order.$nonce"
+    printf '' >"$dir/order.$nonce"
     echo known
   else
-    apart keep "$key"
+    if [ "$3" = yes ]; then
+      # Read to its end, which is there once nobody holds it: see `time_limits`.
+      over=$(apart_for keep "$key" "$3")
+    else
+      apart keep "$key" "$3"
+    fi
     echo started
-    if [ "$2" = yes ]; then linger; fi
   fi
   status "$key"
   if [ -n "$emptied" ] && [ $((out + err)) -gt 0 ] && [ $((out + err)) -le 16384 ]; then
@@ -259,23 +288,15 @@ start() { # SIZE PATIENT
   fi
 }
 
-linger() { # until the attempt is over, or some moments have passed
-  for nap in 0.02 0.03 0.05 0.1 0.2; do
-    sleep $nap 2>/dev/null || break
-    [ ! -s "$dir/emptied" ] || break
-    began
-    [ "$word" != void ] || break
-  done
-}
-
-keep() {
+keep() { # PATIENT
   try=$nonce whole=
   . "$dir/order.$try" || exit
   [ "$whole" = yes ] || exit # it was cut on its way
   start_of $$
   own=$since
-  time_limits $$ "$timeout" "$idle" "$output" "$grace" &
+  time_limits $$ "$timeout" "$idle" "$output" "$grace" "$1" &
   timer=$!
+  exec >/dev/null
   # Shells say on stderr when a command of theirs was ended by a signal, and only then: the
   # status alone does not tell 137 from KILL.
   exec 2>"$dir/note.$try"
@@ -292,22 +313,23 @@ keep() {
   status=$?
   exec 2>/dev/null
   mine=$try
+  # Nothing of the order stays, nor is it written once the end is told: then the folder is removed.
+  printf '' >"$dir/order.$mine"
   if began && [ "$try" = "$mine" ]; then
     signalled=no
     { read -r more && read -r more; } <"$dir/note.$mine" && signalled=yes
     if [ -n "$session" ] && [ $signalled = no ] && [ ! -e "$dir/wish" ]; then carry_on; fi
-    now=$(date +%s)
+    now
     record ended "$now $status $signalled"
-    # What is waited for has the command's clocks.
-    if [ "$leftovers" != wait ]; then kill "$timer" 2>/dev/null; fi
     if left; then
+      # What is waited for has the command's clocks.
+      if [ "$leftovers" != wait ]; then kill "$timer" 2>/dev/null; fi
       clear_away
-      now=$(date +%s)
+      now
     fi
     record emptied "$now"
   fi
   kill "$timer" 2>/dev/null
-  : >"$dir/order.$mine"
 }
 
 clear_away() { # what has outlived the command
@@ -345,6 +367,14 @@ carry_on() { # what the command has left is what the next one of its session fin
   fi
 }
 
+is_there() { # whether there is the program; returns 2 if it may not be executed
+  case $program in
+  */*) [ -f "$program" ] && { [ -x "$program" ] || return 2; } ;;
+  '') true ;;
+  *) command -v "$program" >/dev/null ;;
+  esac
+}
+
 enter() { # KEEPER START CONTAINMENT: becomes the command
   exec 2>/dev/null
   try=$nonce
@@ -361,14 +391,11 @@ enter() { # KEEPER START CONTAINMENT: becomes the command
   if [ -n "$session" ]; then
     write_session >"$dir/session" || { void disk_full; exit 0; }
   fi
-  (
-    environment
-    case $program in
-    */*) [ -f "$program" ] && { [ -x "$program" ] || exit 2; } ;;
-    '') true ;;
-    *) command -v "$program" >/dev/null ;;
-    esac
-  )
+  if [ "$has_path" = yes ]; then
+    (environment && is_there)
+  else
+    is_there
+  fi
   case $? in
   0) ;;
   2) void spawn_failed executable; exit 0 ;;
@@ -381,20 +408,31 @@ enter() { # KEEPER START CONTAINMENT: becomes the command
   [ -x $env ] || env=$(command -v env)
   boot
   start_of $$
-  once began "began $try $(date +%s) $$ $since $boot $1 $2 $3" || exit 0
+  now
+  once began "began $try $now $$ $since $boot $1 $2 $3" || exit 0
   exec <"$input" >>"$dir/stdout" 2>>"$dir/stderr"
   umask "$OUTLAST_UMASK"
-  unset OUTLAST_SH OUTLAST_UMASK
+  unset OUTLAST_SH OUTLAST_UMASK OUTLAST_EPOCH
   OUTLAST_JOB_ID=$job OUTLAST_ATTEMPT=$mark OUTLAST_PROGRESS=$dir/progress
   export OUTLAST_JOB_ID OUTLAST_ATTEMPT OUTLAST_PROGRESS
   environment
   become
 }
 
-time_limits() { # KEEPER TIMEOUT IDLE OUTPUT GRACE: end it where a limit passes; - is none
+time_limits() { # KEEPER TIMEOUT IDLE OUTPUT GRACE PATIENT: end it where a limit passes; - is none
   trap 'kill $nap 2>/dev/null; exit' TERM
   uptime
   deadline=$((up + $2 + 1)) seen= quiet=$up
+  if [ "$6" = yes ]; then
+    # Whoever has started it reads our stdout, to know when all is over: then we are ended.
+    for tick in 0.2 0.3 0.5; do
+      sleep $tick >/dev/null &
+      nap=$!
+      wait $nap || break
+      if [ $tick != 0.2 ] && began; then break; fi
+    done
+  fi
+  exec >/dev/null
   while :; do
     # Whole seconds: one more than asked for is never early.
     tick=5
@@ -432,7 +470,8 @@ finish() { # GRACE REASON: end what runs
     end_all "$1"
     return 0
   fi
-  once wish "$2 $(date +%s) $1"
+  now
+  once wish "$2 $now $1"
   end_all "$1"
 }
 
@@ -441,7 +480,8 @@ stop() { # GRACE REASON
   try=-
   if [ ! -e "$dir/began" ]; then void "$2"; fi
   if began && [ ! -s "$dir/emptied" ]; then
-    once wish "$2 $(date +%s) $1"
+    now
+    once wish "$2 $now $1"
     apart finish "$key" "$1" "$2"
   fi
   echo stopping
@@ -450,7 +490,8 @@ stop() { # GRACE REASON
 status() { # KEY...
   emptied=
   boot
-  echo "now $(date +%s) $boot"
+  now
+  echo "now $now $boot"
   for one; do
     attempt "$one"
     if began; then
@@ -461,7 +502,7 @@ status() { # KEY...
         if is_running "$keeper" "$keeper_start"; then parent=alive; fi
         if is_running "$pid" "$start"; then main=alive; fi
         # Whose parent was killed, of that nobody else would ever say so.
-        if [ $main$parent = deaddead ] && ! left; then record emptied "$(date +%s)"; fi
+        if [ $main$parent = deaddead ] && ! left; then record emptied "$now"; fi
       fi
       # The last first, so that what must stand before it is seen as well.
       [ -r "$dir/emptied" ] && read -r emptied <"$dir/emptied"
@@ -542,6 +583,7 @@ rest() { # no longer watch where nothing is left
 
 serve() {
   watcher=
+  now
   sweep
   trap 'kill $watcher 2>/dev/null' EXIT
   while read -r nonce verb words; do
@@ -551,7 +593,9 @@ serve() {
     [ -e "$self" ] || exit # somebody has removed it: who connects anew brings another
     case $verb in
     watch) [ -n "$watcher" ] || { watch & watcher=$!; } ;;
-    start | put) (answer "$@") 2>/dev/null ;;
+    start) answer "$@" 2>/dev/null ;;
+    status | remove) answer "$@" 2>/dev/null </dev/null ;;
+    put) (answer "$@") 2>/dev/null ;;
     *) (answer "$@") 2>/dev/null </dev/null ;;
     esac
     case $verb in remove | retire) rest ;; esac
@@ -562,10 +606,10 @@ serve() {
 answer() { # ARGS...: to the verb
   attempt "$1"
   case $verb in
-  start) start "$2" "$3" ;;
+  start) start "$2" "$3" "$4" ;;
   status) status "$@" ;;
   read) read_piece "$2" "$3" "$4" ;;
-  put) mkdir -p "$dir" && take "$3" "$dir/$2.new" && mv -f "$dir/$2.new" "$dir/$2" && echo kept ;;
+  put) mkdir -p "$dir" && take "$3" 0 "$dir/$2.new" && mv -f "$dir/$2.new" "$dir/$2" && echo kept ;;
   stop) stop "$2" "$3" ;;
   remove | retire)
     for one; do
@@ -582,10 +626,15 @@ answer() { # ARGS...: to the verb
 
 attempt "$key"
 # The login's, for the command.
-case $verb in start | serve) OUTLAST_UMASK=$(umask) && export OUTLAST_UMASK ;; esac
+case $verb in
+start | serve)
+  OUTLAST_UMASK=$(umask) OUTLAST_EPOCH=
+  export OUTLAST_UMASK OUTLAST_EPOCH
+  ;;
+esac
 umask 077
 case $verb in
-keep) keep ;;
+keep) keep "$4" ;;
 enter)
   shift 3
   enter "$@"

@@ -21,7 +21,7 @@ from .attempt import Attempt
 from .collecting import Collecting
 from .fetch import Fetcher
 from .link import Link
-from .order import key_on_host
+from .order import key_on_host, lines_of
 from .place import Place
 from .refusal import Cut, Refused
 from .words import (
@@ -188,7 +188,7 @@ class Host:
             return
         order = attempt.order or b""
         is_patient = "no" if len(self._starts) > 1 else "yes"  # others wait for their turn
-        words = ("start", key, str(len(order)), is_patient)
+        words = ("start", key, str(len(order)), str(lines_of(order)), is_patient)
         self._sent[attempt.key] = self._clock.monotonic()
 
         def about_to_be_sent() -> None:

@@ -16,6 +16,9 @@ WHOLE: Final = b"whole=yes\n"
 """The last line: an order that was cut on its way is not obeyed."""
 
 
+SHORT_BYTES: Final = 4096
+
+
 def key_on_host(key: str) -> str:
     """Return the name of an attempt's folder on the host: one level, and no slash."""
     return key.replace("/", ".")
@@ -38,10 +41,19 @@ def order_of(launch: Launch) -> bytes:
         _set("has_stdin", "no" if spec.stdin is None else "yes"),
         _set("has_script", "no" if spec.script is None else "yes"),
         _set("session", _session_of(spec)),
+        _set("has_path", "yes" if "PATH" in spec.env else "no"),
         *_environment(spec, secrets),
         *_program(spec),
     ]
     return b"\n".join(lines) + b"\n" + WHOLE
+
+
+def lines_of(order: bytes) -> int:
+    """
+    Return how many lines the shim is to read of *order* by itself, which costs it less than a
+    process; 0 where that may take long, or meet a shell that has its own way with some letters.
+    """
+    return order.count(b"\n") if len(order) <= SHORT_BYTES and order.isascii() else 0
 
 
 def quoted(text: str) -> bytes:
