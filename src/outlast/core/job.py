@@ -261,7 +261,7 @@ class Job:
 
     @property
     def is_settled(self) -> bool:
-        return all(node.is_settled for node in self.nodes)
+        return self.is_terminal and all(node.is_settled for node in self.nodes)
 
     @property
     def is_silent(self) -> bool:

@@ -11,7 +11,7 @@ from . import events as ev
 from .job import Job, Node
 from .moves import MOVES
 from .outcome import job_outcome
-from .state import Reason
+from .state import TERMINAL_JOB, Reason
 
 __all__ = ["settle", "transition", "with_node"]
 
@@ -121,7 +121,7 @@ def with_node(job: Job, node: Node) -> Job:
     """Return *job* with *node* in its place, and its own status and times worked out anew."""
     nodes = tuple(node if old.index == node.index else old for old in job.nodes)
     status, reason = job_outcome(nodes)
-    ended = all(node.is_terminal for node in nodes)
+    ended = status in TERMINAL_JOB
     return replace(
         job,
         nodes=nodes,
@@ -130,7 +130,7 @@ def with_node(job: Job, node: Node) -> Job:
         started_at=min(_known(node.started_at for node in nodes), default=None),
         completed_at=max(_known(node.completed_at for node in nodes)) if ended else None,
         stopped_at=max(_known(node.stopped_at for node in nodes))
-        if all(node.is_settled for node in nodes)
+        if ended and all(node.is_settled for node in nodes)
         else None,
     )
 

@@ -39,6 +39,13 @@ class Ledger:
         """The jobs that stand otherwise than they are stored."""
         return tuple(self._changed)
 
+    @property
+    def urgent(self) -> tuple[JobId, ...]:
+        """Those of them whose waiters are told at once: a job of many nodes once all have ended."""
+        return tuple(
+            job.id for job in self._changed.values() if job.is_terminal or len(job.nodes) == 1
+        )
+
     def is_saved(self, job_id: JobId) -> bool:
         """Whether the job is stored as it stands."""
         return job_id not in self._changed

@@ -192,7 +192,7 @@ class Supervisor:
         return bool(
             self._window.is_over
             or self._hands.wait_for_the_store
-            or any(map(self._is_watched, self._ledger.unsaved))
+            or any(map(self._is_watched, self._ledger.urgent))
         )
 
     async def _listen(self, name: str) -> None:

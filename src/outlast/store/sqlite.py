@@ -136,7 +136,7 @@ class SqliteStore:
                     [
                         (*rows.node_to_row(new), before.id, new.index)
                         for old, new in zip(before.nodes, after.nodes, strict=True)
-                        if new != old
+                        if new is not old and new != old
                     ],
                 )
         self._writes += 1
