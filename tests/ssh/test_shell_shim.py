@@ -14,8 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from outlast.core.job import Limits
-from outlast.executors.ssh.order import key_on_host
+from outlast.core.job import JobSpec, Limits
+from outlast.executors.ssh.answer import parse_start
+from outlast.executors.ssh.order import key_on_host, lines_of, order_of
+from outlast.ports.executor import Captured, Launch
 from outlast.shim import system
 
 from ..world import eventually
@@ -107,9 +109,7 @@ def test_of_many_starts_at_once_one_counts(host: Host, tmp_path: Path) -> None:
 
 def test_an_order_cut_on_its_way_is_not_obeyed(host: Host, tmp_path: Path) -> None:
     """Half an order starts nothing; the whole one does, afterwards."""
-    from outlast.core.job import JobSpec
-    from outlast.executors.ssh.order import WHOLE, order_of
-    from outlast.ports.executor import Captured, Launch
+    from outlast.executors.ssh.order import WHOLE
 
     order = order_of(
         Launch(key=host.key(KEY), spec=JobSpec(shell="exit 37"), captured=Captured(env={}))
@@ -138,6 +138,59 @@ def test_what_cannot_begin_is_told(host: Host, spec: dict[str, str], detail: str
 
     seen = host.over()
     assert ("void", ("spawn_failed", detail)) == (seen.state, seen.words[1:])
+
+
+def test_a_program_is_looked_for_where_the_job_says(host: Host, tmp_path: Path) -> None:
+    """A `PATH` of the job's own is in force for the question whether there is the program, too."""
+    mine = tmp_path / "mine"
+    mine.write_text("#!/bin/sh\nexit 37\n")
+    mine.chmod(0o755)
+    host.start(command=("mine",), env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert ("37", "no") == host.over().ended
+
+    secret = {"secret_env": {"PATH": "env:ELSEWHERE"}, "secrets": {"env:ELSEWHERE": str(tmp_path)}}
+    host.start(key="job_b/0/1", command=("mine",), **secret)
+    assert ("37", "no") == host.over("job_b/0/1").ended
+
+
+def test_who_is_patient_is_told_the_end(host: Host) -> None:
+    """An answer that waits comes once all is over, or a moment after what goes on has begun."""
+    short, long = (host.key(f"job_{name}/0/1") for name in ("short", "long"))
+    argv = [*host.argv, str(host.shim), "n", "serve"]
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "OUTLAST_SH": str(host.sh)},
+    ) as serving:
+        said = {}
+        for nonce, key, line in (("n1", short, "echo out; exit 37"), ("n2", long, "sleep 1000")):
+            launch = Launch(key=key, spec=JobSpec(shell=line), captured=Captured(env={}))
+            order = order_of(launch)
+            words = (nonce, "start", key_on_host(key), len(order), lines_of(order), "yes")
+            serving.stdin.write(" ".join(map(str, words)).encode() + b"\n" + order)
+            serving.stdin.flush()
+            said[nonce] = b""
+            while not said[nonce].endswith(f"\n{nonce}\n".encode()):
+                said[nonce] += serving.stdout.readline()
+        serving.stdin.close()
+        serving.wait(60)
+    host.call("stop", "job_long/0/1", "0", "cancelled")
+    host.over("job_long/0/1")
+    over, goes_on = (
+        parse_start(said[n].removeprefix(b"n\n").removesuffix(f"\n{n}\n".encode()))
+        for n in ("n1", "n2")
+    )
+
+    assert over is not None
+    assert b"out\n" == over.output
+    told = over.attempts[key_on_host(short)]
+    assert (37, True) == (told.status, told.emptied_at is not None)
+    assert goes_on is not None
+    assert (True, None) == (
+        goes_on.attempts[key_on_host(long)].is_running,
+        goes_on.attempts[key_on_host(long)].ended_at,
+    )
 
 
 def test_a_limit_of_time_ends_the_whole_tree(host: Host, tmp_path: Path) -> None:

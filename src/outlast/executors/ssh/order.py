@@ -17,6 +17,7 @@ WHOLE: Final = b"whole=yes\n"
 
 
 SHORT_BYTES: Final = 4096
+"""What a shell may read of, byte for byte, in less time than a process takes to be made."""
 
 
 def key_on_host(key: str) -> str:
@@ -41,7 +42,7 @@ def order_of(launch: Launch) -> bytes:
         _set("has_stdin", "no" if spec.stdin is None else "yes"),
         _set("has_script", "no" if spec.script is None else "yes"),
         _set("session", _session_of(spec)),
-        _set("has_path", "yes" if "PATH" in spec.env else "no"),
+        _set("has_path", "yes" if "PATH" in {*spec.env, *secrets} else "no"),
         *_environment(spec, secrets),
         *_program(spec),
     ]
