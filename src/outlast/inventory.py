@@ -24,21 +24,13 @@ def load_inventory(settings: Settings) -> Inventory:
     Raises:
         InvalidRequest: It cannot be read, or makes no sense; all faults are listed.
     """
-    import tomllib
-
+    from . import tomlfile
     from .core.inventory import NONE, read_inventory
 
     path = settings.inventory_file()
     if path is None:
         return NONE
-    try:
-        with open(path, "rb") as file:
-            data = tomllib.load(file)
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:  # no TOML, or no UTF-8
-        raise InvalidRequest(f"{path} is not TOML: {error}") from None
-    inventory, faults = read_inventory(data, path)
+    inventory, faults = read_inventory(tomlfile.read(path), path)
     if faults:
         raise InvalidRequest(*faults)
     return inventory

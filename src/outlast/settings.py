@@ -285,16 +285,14 @@ def read_token(settings: Settings, environ: Mapping[str, str] | None = None) -> 
 
 def _read_file(path: str, faults: list[str]) -> dict[str, Any]:
     """Return what the file at *path* says; nothing where there is none."""
-    try:
-        with open(path, "rb") as file:
-            import tomllib
+    if not os.path.lexists(path):  # or the home is not for us: told by itself
+        return {}
+    from . import tomlfile
 
-            return tomllib.load(file)
-    except OSError as error:
-        if os.path.lexists(path):  # else there is none, or the home is not for us: told by itself
-            faults.append(f"{path} cannot be read: {error.strerror}")
-    except ValueError as error:  # no TOML, or no UTF-8
-        faults.append(f"{path} is not TOML: {error}")
+    try:
+        return tomlfile.read(path)
+    except InvalidRequest as error:
+        faults += error.faults
     return {}
 
 

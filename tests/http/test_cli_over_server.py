@@ -39,6 +39,7 @@ TESTS = (
     test_list.test_jobs_are_found_by_what_they_are,
     test_list.test_old_jobs_are_removed_by_age,
     test_list.test_pages_follow_each_other,
+    test_list.test_the_table_is_as_it_was,
     test_logs.test_a_piece_as_json_says_where_the_next_begins,
     test_logs.test_all_of_much_is_given,
     test_logs.test_each_stream_goes_to_its_own,

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from outlast.shim import tree
 from outlast.testing import no_leaks
 
-from ..http.conftest import Caller, Service
-from ..world import PATIENCE_S, end_all
+from ..http.conftest import Service, caller, service
+from ..world import PATIENCE_S
+
+__all__ = ["caller", "service"]
+"""The service of the tests over HTTP, and who asks it without a page."""
 
 CHROMIUM = shutil.which("chromium")
 OPTIONS = (
@@ -104,24 +106,6 @@ class Visitor:
     def close(self) -> None:
         for context in self._contexts:
             context.close()
-
-
-@pytest.fixture
-def service(home: Path, tmp_path: Path) -> Iterator[Service]:
-    """The service over a fresh home."""
-    folder = tmp_path / "service"
-    folder.mkdir()
-    service = Service(home, folder)
-    service.start()
-    yield service
-    service.close()
-    end_all(home)
-
-
-@pytest.fixture
-def caller(service: Service) -> Caller:
-    """Somebody who asks the service without a page."""
-    return Caller(service.client())
 
 
 @pytest.fixture

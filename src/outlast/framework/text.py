@@ -51,9 +51,10 @@ def command_line(spec: JobSpec) -> str:
         return plain(shlex.join(spec.command))
     if spec.shell is not None:
         return plain(spec.shell)
-    if spec.script is None:
-        return f"a dialogue of {len(spec.dialogue)} rules"
-    return f"a script of {len(spec.script or '')} characters"
+    if spec.script is not None:
+        return f"a script of {len(spec.script)} characters"
+    # With none of them it is from a server that does not tell its jobs' specs.
+    return f"a dialogue of {len(spec.dialogue)} rules" if spec.dialogue else ""
 
 
 def fate(job: Job) -> str:

@@ -189,7 +189,7 @@ class Transport:
             if response.status != HTTPStatus.OK or not told.get("content-type", "").startswith(
                 kind
             ):
-                with self._told():
+                with self.failures_told():
                     body = response.read(MAX_PROBLEM_BYTES)
                 raise error_of(str(self.server), response.status, told, body)
             yield Stream(self, peer, response)
@@ -300,7 +300,8 @@ class Transport:
         )
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def failures_told(self) -> Iterator[None]:
+        """Raise what goes wrong on a connection as `Unavailable`."""
         try:
             yield
         except (OSError, http.client.HTTPException) as failure:
@@ -322,7 +323,7 @@ class Stream:
 
     def pieces(self) -> Iterator[bytes]:
         """Yield it as bytes."""
-        with self._transport._told():  # noqa: SLF001 - of one module
+        with self._transport.failures_told():
             while piece := self._response.read(PIECE_BYTES):
                 yield piece
             if self._response.length:  # http.client is silent about what did not come
@@ -330,7 +331,7 @@ class Stream:
 
     def lines(self, silence_s: float) -> Iterator[bytes]:
         """Yield its lines with their ends. A silence of *silence_s* counts as broken off."""
-        with self._transport._told():  # noqa: SLF001 - of one module
+        with self._transport.failures_told():
             self._socket.settimeout(silence_s)
             while line := self._response.readline():
                 yield line
