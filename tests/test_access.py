@@ -271,3 +271,17 @@ def test_an_audit_log_that_cannot_be_written_stops_nothing(
 
     assert "cannot be written" in caplog.text
     assert "job.cancel" in caplog.text
+
+
+def test_who_runs_what_they_like_is_known(access: Access, home: Path) -> None:
+    """Tokens that run jobs without a policy; neither administrators, nor what is good no more."""
+    for name in ("a", "b", "gone"):
+        access.create(name)
+    access.create("reader", Scope.READ)
+    access.create("root", Scope.ADMIN)
+    access.revoke("gone")
+    assert ("a", "b") == access.unbounded()
+
+    (home / "policy.toml").write_text('[default]\nexecutors = ["local"]\n')
+    with closing(make_access(load_settings(home=home))) as later:
+        assert () == later.unbounded()

@@ -48,7 +48,7 @@ class Access:
         clock: Clock,
         audit: Audit,
         *,
-        policies: Mapping[str, Policy],
+        policies: Callable[[], Mapping[str, Policy]],
         inventory: Callable[[], Inventory],
         chance: Callable[[int], bytes] = os.urandom,
     ) -> None:
@@ -59,7 +59,7 @@ class Access:
         self._inventory = inventory
         self._chance = chance
         self._noted: dict[str, datetime] = {}
-        self._principals: dict[str, tuple[Token, Principal]] = {}
+        self._principals: dict[str, tuple[Token, Mapping[str, Policy], Principal]] = {}
         self.audit = audit
 
     def close(self) -> None:
@@ -109,16 +109,36 @@ class Access:
             token.id for token in self._tokens.find() if token.id in asked and token.is_good(now)
         )
 
+    def renewed(self, principal: Principal) -> Principal | None:
+        """Return *principal* as it is now, under the policy in force; None: it is let in no more."""
+        now = self._clock.now()
+        for token in self._tokens.find():
+            if token.id == principal.token_id and token.is_good(now):
+                return self._principal(token)
+        return None
+
+    def unbounded(self) -> tuple[str, ...]:
+        """Return the names of the tokens that run what they like, though no administrator's."""
+        now = self._clock.now()
+        return tuple(
+            token.name
+            for token in self.find()
+            if token.is_good(now)
+            and token.scope is Scope.RUN
+            and self._principal(token).policy is None
+        )
+
     def _principal(self, token: Token) -> Principal:
+        policies = self._policies()
         known = self._principals.get(token.id)
-        if known is not None and known[0] is token:
-            return known[1]  # what was read of it is the very same still
+        if known is not None and known[0] is token and known[1] is policies:
+            return known[2]  # what was read of it is the very same still
         policy = None
         if token.scope is Scope.RUN:
             if token.policy is not None:
-                policy = self._policies.get(token.policy) or nothing(token.policy)
+                policy = policies.get(token.policy) or nothing(token.policy)
             else:
-                policy = self._policies.get(DEFAULT)
+                policy = policies.get(DEFAULT)
         principal = Principal(
             name=token.name,
             scope=token.scope,
@@ -126,7 +146,7 @@ class Access:
             policy=policy,
             secrets=token.secrets,
         )
-        self._principals[token.id] = token, principal
+        self._principals[token.id] = token, policies, principal
         return principal
 
     # What -----------------------------------------------------------------------------------
@@ -193,8 +213,8 @@ class Access:
             faults += error.faults
         if expires is not None and not expires:
             faults.append("expires: it would never be valid: 30d, say, or nothing for no end")
-        if policy is not None and policy not in self._policies:
-            there = ", ".join(sorted(self._policies)) or "none"
+        if policy is not None and policy not in (policies := self._policies()):
+            there = ", ".join(sorted(policies)) or "none"
             faults.append(f"policy: there is no section {policy!r:.80}: there are {there}")
         if faults:
             raise InvalidRequest(*faults)

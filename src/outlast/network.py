@@ -10,7 +10,7 @@ from .audit import NAME, Audit
 from .clock import SystemClock
 from .home import Home
 from .inventory import load_inventory
-from .policy import load_policies
+from .policy import Policies
 from .settings import Settings
 from .store import open_tokens, open_version
 
@@ -48,7 +48,7 @@ def make_access(settings: Settings, version: Version | None = None) -> Access:
         open_tokens(home.database, version=version),
         clock,
         Audit(f"{home.path}/{NAME}", clock.now),
-        policies=load_policies(settings),
+        policies=Policies(settings, clock),
         inventory=lambda: load_inventory(settings),
     )
 

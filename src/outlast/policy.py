@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from .errors import InvalidRequest
@@ -10,34 +13,83 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .core.policy import Policy
+    from .ports.clock import Clock
+
+log = logging.getLogger("outlast.policy")
 
 NAME: Final = "policy.toml"
 """The file in the home, where the settings name none."""
 
+LOOK_S: Final = 0.5
+"""How often it is looked whether the file is another one, while somebody asks."""
 
-def load_policies(settings: Settings) -> dict[str, Policy]:
+SETTLED: Final = timedelta(seconds=1)
+"""So long it was not written to before it is read again: half of it may say the opposite."""
+
+_Mark = tuple[int, int, int]
+
+
+class Policies:
     """
-    Return the policies in force, by the names of their sections; none where there is no file.
+    The policies in force, by the names of their sections; none where there is no file.
 
-    Raises:
-        InvalidRequest: It cannot be read, or makes no sense; all faults are listed. Nobody is to
-            be let in then: what was meant to be refused is not known.
+    They are read again once their file is another one. One that makes no sense, or is gone, changes
+    nothing, and that is logged: what was refused before is refused on. May be shared by threads.
     """
-    import tomllib
 
-    from .core.policyreader import read_policies
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """
+        Read them. Raises `InvalidRequest` where that cannot be done, or makes no sense; all faults are
+        listed. Nobody is to be let in then: what was meant to be refused is not known.
+        """
+        self._path = settings.policy or f"{settings.home}/{NAME}"
+        self._clock = clock
+        self._look_at = clock.monotonic() + LOOK_S
+        self._mark = self._find()
+        self._policies: Mapping[str, Policy] = {}
+        if settings.policy is not None or self._mark is not None:
+            self._policies = self._read()
 
-    path = settings.policy or f"{settings.home}/{NAME}"
-    if settings.policy is None and not os.path.lexists(path):
-        return {}
-    try:
-        with open(path, "rb") as file:
-            data = tomllib.load(file)
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:  # no TOML, or no UTF-8
-        raise InvalidRequest(f"{path} is not TOML: {error}") from None
-    policies, faults = read_policies(data, path)
-    if faults:
-        raise InvalidRequest(*faults)
-    return policies
+    def __call__(self) -> Mapping[str, Policy]:
+        """Return those in force: the same object for as long as they are the same."""
+        now = self._clock.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_S
+            mark = self._find()
+            if mark != self._mark and self._is_settled(mark):
+                self._mark = mark
+                self._replace()
+        return self._policies
+
+    def _replace(self) -> None:
+        try:
+            self._policies = self._read()
+        except InvalidRequest as error:
+            log.error(  # noqa: TRY400 - the words say it all
+                "the policy that was read before stays in force: %s", "; ".join(error.faults)
+            )
+        else:
+            log.info("%s has changed, and is in force as it is now", self._path)
+
+    def _find(self) -> _Mark | None:
+        """Return what tells the file as it is now from any other; None: there is none."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def _is_settled(self, mark: _Mark | None) -> bool:
+        if mark is None:
+            return True
+        written_s = mark[0] / 1e9
+        return not 0 <= self._clock.now().timestamp() - written_s < SETTLED.total_seconds()
+
+    def _read(self) -> Mapping[str, Policy]:
+        from . import tomlfile
+        from .core.policyreader import read_policies
+
+        policies, faults = read_policies(tomlfile.read(self._path), self._path)
+        if faults:
+            raise InvalidRequest(*faults)
+        return policies

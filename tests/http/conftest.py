@@ -48,8 +48,10 @@ class Service:
         assert select.select([self.process.stdout], [], [], PATIENCE_S)[0], self.log.read_text()
         line = self.process.stdout.readline()
         assert line, self.log.read_text()
-        self.told = told = json.loads(line)["data"]
+        envelope = json.loads(line)
+        self.told = told = envelope["data"]
         assert told is not None, line
+        self.warnings: list[str] = envelope["warnings"]
         self.url = told["url"]
 
     def client(self, *, token: str | None = None) -> httpx.Client:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -165,3 +169,59 @@ def test_a_person_is_given_a_link(home: Path) -> None:
     assert [200, 421] == [each.status_code for each in lives]
     assert ["admin", "read", "run"] == first.json()["scopes"]
     assert (401, 200) == (second.status_code, listed.status_code)
+
+
+def test_a_token_that_expires_is_told_on_the_command_line(service: Service, home: Path) -> None:
+    """While somebody follows a job with it, too; the job goes on."""
+    token = outlast("token", "create", "short", "--expires", "1d")
+    environ = os.environ | {"OUTLAST_SERVER": service.url, "OUTLAST_TOKEN": token}
+    job = Caller(service.client(token=token)).submit(command=["sleep", "600"])
+    argv = [PROGRAM, "job", "logs", "--follow", job["job_id"]]
+    follower = subprocess.Popen(argv, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        metrics = service.client()
+        eventually(
+            lambda: re.search(r"outlast_http_open_streams [1-9]", metrics.get("/metrics").text)
+        )
+        with closing(sqlite3.connect(home / "outlast.db")) as database, database:
+            database.execute("UPDATE tokens SET expires_ms = created_ms WHERE name = 'short'")
+        _, told = follower.communicate(timeout=PATIENCE_S)
+    finally:
+        follower.kill()
+        follower.communicate()
+    after = subprocess.run(
+        [PROGRAM, "job", "list", "--json"], env=environ, capture_output=True, check=False
+    )
+
+    assert (1, True) == (follower.returncode, b"token" in told), told
+    assert (1, "unauthorized") == (after.returncode, json.loads(after.stdout)["error"]["code"])
+    assert "outlast token create" in json.loads(after.stdout)["error"]["suggestion"]
+    assert "running" == service.client().get(f"/jobs/{job['job_id']}").json()["status"]
+
+
+def test_who_may_run_anything_from_elsewhere_is_warned_of(service: Service, home: Path) -> None:
+    """By name, when the service starts; not where a policy bounds it, nor where nobody else asks."""
+    outlast("token", "create", "anything")
+    service.stop()
+    service.start()
+    assert [] == service.warnings
+    service.stop()
+    proxied = ("--port", "0", "--url", "https://jobs.example.com")
+    service.start(*proxied)
+    (warning,) = service.warnings
+    assert "without a policy, anything can run anything as this user" in warning
+    service.stop()
+    (home / "policy.toml").write_text('[default]\nexecutors = ["local"]\n')
+    service.start(*proxied)
+
+    assert [] == service.warnings
+
+
+def test_a_policy_holds_without_a_restart(ci: httpx.Client, home: Path) -> None:
+    """What it does not allow any more is refused, to a token that was used before."""
+    asked = {"command": ["/bin/sh", "-c", "true"], "timeout_ms": 60_000}
+    assert 202 == ci.post("/jobs", json=asked).status_code
+
+    (home / "policy.toml").write_text(POLICY.replace("/bin/sh -c", "make"))
+
+    eventually(lambda: 403 == ci.post("/jobs", json=asked).status_code)

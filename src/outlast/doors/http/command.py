@@ -12,6 +12,7 @@ from ...framework.lazy import verb
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from ...access import Access
     from ...core.principal import Principal
     from ...framework.caller import Caller
     from .guard import Guard
@@ -81,7 +82,7 @@ def serve(
     from . import logs
     from .app import make_app
     from .guard import Guard
-    from .listening import bind, bind_unix, names_of, url_of
+    from .listening import bind, bind_unix, is_exposed, names_of, url_of
     from .metrics import Metrics
     from .served import Served
     from .server import Server
@@ -124,7 +125,8 @@ def serve(
 
     def ready() -> None:
         told = {"url": there, "pid": os.getpid(), "token_file": f"{home.path}/token"}
-        caller.answer(lambda: told, lambda: "\n".join(_words(told, guard, owner)))
+        words = _warnings(access, is_exposed(None if unix else host, url))
+        caller.answer(lambda: told, lambda: "\n".join(_words(told, guard, owner)), warnings=words)
 
     try:
         Server(serving, hub, ready, forwarded_allow=forwarded_allow).run([listening])
@@ -136,6 +138,15 @@ def serve(
         if unix:
             os.unlink(unix)
     return 0
+
+
+def _warnings(access: Access, exposed: bool) -> list[str]:
+    """Return what whoever lets other machines ask must have heard."""
+    names = access.unbounded() if exposed else ()
+    if not names:
+        return []
+    said = f"without a policy, {', '.join(names)} can run anything as this user from other machines"
+    return [f"{said}, and read the home's own token: outlast token create NAME --policy SECTION"]
 
 
 def _words(told: dict[str, Any], guard: Guard, owner: Principal) -> list[str]:

@@ -97,7 +97,9 @@ class Guard:
         bounds: Bounds | None = None,
         chance: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._app = app
+        self.app = app
+        """What it stands before."""
+
         self._access = access
         self._clock = clock
         self._names = Names(names)
@@ -115,7 +117,7 @@ class Guard:
     async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
         """Answer one request, or have it answered."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         elif scope["type"] == "http":
             await _Visit(self, scope, receive, send).go()
         else:
@@ -131,10 +133,11 @@ class Guard:
                 raise Unauthorized(NO_TOKEN)
             return self._access.authenticate(token.strip())
         cookie = cookie_of(visit.headers.get(b"cookie", b""), tls=visit.tls)
-        principal = None if cookie is None else self.logins.find(cookie)
+        login = None if cookie is None else self.logins.find(cookie)
         if cookie is None:
             raise Unauthorized(NO_TOKEN, suggestion="Send it as: Authorization: Bearer TOKEN")
-        if principal is None or principal.token_id not in self._access.good([principal]):
+        principal = None if login is None else self._access.renewed(login)
+        if principal is None:
             self.logins.end(cookie)
             visit.cookie_is_stale = True
             raise Unauthorized("you are logged in no more")
@@ -174,7 +177,7 @@ class Guard:
                 self._open[cut] = (principal, visit.cookie)
                 if self._looking is None or self._looking.done():
                     self._looking = asyncio.create_task(self._look())
-                await self._app(visit.asgi, visit.receive, visit.send)
+                await self.app(visit.asgi, visit.receive, visit.send)
         except TimeoutError:
             if not cut.expired():
                 raise
@@ -291,7 +294,7 @@ class _Visit:
         if length.isdigit() and int(length) > guard.bounds.body_bytes:
             raise self._too_large()
         if self._public:
-            await guard._app(self.asgi, self.receive, self.send)  # noqa: SLF001 - a part of it
+            await guard.app(self.asgi, self.receive, self.send)
             return
         if self.path == LOGIN and self.method == "POST" and b"authorization" not in self.headers:
             await Login(guard.logins, self.state, tls=self.tls).open(self.receive, self.send)
