@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -70,10 +71,13 @@ class Agent:
 
     async def refused(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """Return the error of a tool, as the model reads it."""
-        import json
-
         result = await self.result(tool, **arguments)
         assert result.is_error, result
+        return self.told(result)
+
+    @staticmethod
+    def told(result: Any) -> dict[str, Any]:
+        """Return what a result says, an error or not, as the model reads it."""
         (text,) = result.content
         told: dict[str, Any] = json.loads(text.text)
         return told

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..core.job import Job, JobId, Node
+from ..core.state import NodeStatus
 from ..core.transition import with_node
 from ..shim.failpoint import reach
 
@@ -57,6 +58,13 @@ class Ledger:
     def take(self, job: Job) -> Job:
         """Take a job as it was read from the store, unless it is here. Returns it as it stands."""
         return self.get(job.id) or self._stored.setdefault(job.id, job)
+
+    def each_by(self, references: frozenset[str], do: Callable[[Job, Node], None]) -> None:
+        """Do that with every node that runs, of jobs that need one of these secrets."""
+        for job in {**self._stored, **self._changed}.values():
+            for node in job.nodes if job.spec.references & references else ():
+                if node.status == NodeStatus.RUNNING:
+                    do(job, node)
 
     def note(self, job: Job, node: Node) -> bool:
         """Note how a node of *job* stands now. Returns whether that is new."""

@@ -178,6 +178,7 @@ class Server:
                 return await self._cancel(JobId(job), frozenset(nodes), grace)
             case {"op": "lend", "values": {**values}} if _is_text(values.values()):
                 self._vault.lend(writer, {str(name): str(values[name]) for name in values})
+                self._supervisor.look_where(frozenset(map(str, values)))
                 return {"ok": True}
             case {"op": "take_back", "references": [*references]} if _is_text(references):
                 self._vault.take_back(writer, references)

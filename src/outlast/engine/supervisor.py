@@ -111,6 +111,10 @@ class Supervisor:
             if job is not None and attempt_key(job.id, node.index, node.attempt) == key:
                 self._hands.watch(job, node)
 
+    def look_where(self, references: frozenset[str]) -> None:
+        """Logins by these are possible again: look at what runs there."""
+        self._ledger.each_by(references, self._hands.watch)
+
     async def catch_up(self) -> None:
         """Return when everything that had happened by the time of the call is in the store."""
         self.wake()
@@ -358,9 +362,8 @@ class Supervisor:
     def _fail_unstarted(self, job: Job, node: Node) -> None:
         """What it was to inherit is gone: it cannot begin."""
         current = self._ledger.take(job)
-        event = planning.never_began(
-            node, Reason.SECRET_UNAVAILABLE, MISSING, now=self._clock.now()
-        )
+        now = self._clock.now()
+        event = planning.never_began(node, Reason.SECRET_UNAVAILABLE, MISSING, now=now)
         self._follow(current, current.nodes[node.index], (event,))
         self._work.set()
 

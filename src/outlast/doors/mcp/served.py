@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ...clock import SystemClock
 from ...core.principal import Principal, Scope
+from ...engine.lease import Lease
 from ...errors import Forbidden
+from ...wiring import make_link
 
 if TYPE_CHECKING:
     from ...access import Access
@@ -53,6 +56,11 @@ class Served:
         if not visitor.principal.may(scope):
             raise Forbidden(f"this takes a token with the scope {str(scope)!r}")
         return visitor
+
+    @cached_property
+    def lease(self) -> Lease:
+        """What was given to this process and nobody may write down, lent to the supervisor."""
+        return Lease(make_link(self.settings))
 
     @staticmethod
     def now() -> datetime:

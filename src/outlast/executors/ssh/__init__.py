@@ -188,4 +188,4 @@ def make(
     Return the executor for the attempts of *home*, which keeps *floor_bytes* of it free; *held* are
     the logins that are in memory alone, as they come and go.
     """
-    return SshExecutor(home, floor_bytes, clock, held or {})
+    return SshExecutor(home, floor_bytes, clock, {} if held is None else held)

@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from ..tool import Tool
-from . import jobs, run
+from . import jobs, run, ssh
 
-TOOLS: Final[tuple[Tool, ...]] = (*run.TOOLS, *jobs.TOOLS)
+TOOLS: Final[tuple[Tool, ...]] = (*run.TOOLS, *jobs.TOOLS, *ssh.TOOLS)

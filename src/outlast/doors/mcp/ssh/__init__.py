@@ -1,0 +1,1 @@
+"""What the `ssh_*` tools do: sessions on hosts, and the commands that run there one after another."""
