@@ -88,7 +88,7 @@ async def read_output(there: Served, arguments: Arguments) -> dict[str, Any]:
     if grep is None:
         data = await asyncio.to_thread(there.service.read_output, verb._replace(limit=limit))
         is_last = job.is_settled and offset + len(data) >= size
-        text, first, end = _piece(data, offset, is_last=is_last)
+        text, first, end = piece(data, offset, is_last=is_last)
     else:
         look = partial(_found, there, verb, grep, limit, is_whole=job.is_settled)
         first, (text, end) = offset, await asyncio.to_thread(look)
@@ -102,7 +102,7 @@ async def read_output(there: Served, arguments: Arguments) -> dict[str, Any]:
     return told
 
 
-def _piece(data: bytes, offset: int, *, is_last: bool) -> tuple[str, int, int]:
+def piece(data: bytes, offset: int, *, is_last: bool) -> tuple[str, int, int]:
     """
     Return *data* as text, where it begins and where it ends: a character that it has only the
     beginning of is for the next piece, unless there will be none.

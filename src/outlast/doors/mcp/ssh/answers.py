@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ....core.limits import format_duration, iso, to_ms
 from ....core.state import Reason
 from ....engine import verbs
-from ..answers import STREAMS, decoded
+from ..answers import STREAMS, from_whole_character
+from ..output import piece
 from ..tool import Refusal
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ def output(there: Served, job: Job) -> dict[str, Any]:
         data = there.service.read_output(
             verbs.ReadOutput(job.id, stream=stream, offset=start, limit=TAIL_BYTES)
         )
-        told[stream], start = decoded(data, start)
+        whole, start = from_whole_character(data, start)
+        told[stream] = whole.decode("utf-8", "replace")
         if start:
             told[f"{stream}Offset"] = start
             told.setdefault(
@@ -186,28 +188,18 @@ def output(there: Served, job: Job) -> dict[str, Any]:
     return told
 
 
-def piece(there: Served, job: Job, stream: str, offset: int, limit: int) -> dict[str, Any]:
-    """Return a piece of a stream, which ends between two characters, and where the next begins."""
-    data = there.service.read_output(
-        verbs.ReadOutput(job.id, stream=stream, offset=offset, limit=limit)
-    )
-    size = getattr(job.nodes[0], f"{stream}_bytes")
-    whole = _whole(data) if offset + len(data) < size and len(data) > 4 else data
-    then = offset + len(whole)
-    told: dict[str, Any] = {stream: whole.decode("utf-8", "replace"), "offset": offset}
-    if then < size or not job.is_terminal:
+def read_piece(there: Served, job: Job, stream: str, offset: int, limit: int) -> dict[str, Any]:
+    """Return a piece of a stream, and where the next begins; none where all of it was read."""
+    verb = verbs.ReadOutput(job.id, stream=stream, offset=offset, limit=limit)
+    data = there.service.read_output(verb)
+    node = job.nodes[0]
+    size = node.stdout_bytes if stream == STREAMS[0] else node.stderr_bytes
+    is_last = job.is_settled and offset + len(data) >= size
+    text, first, then = piece(data, offset, is_last=is_last)
+    told: dict[str, Any] = {stream: text, "offset": first}
+    if not is_last:
         told["nextOffset"] = then
     return told
-
-
-def _whole(data: bytes) -> bytes:
-    """Return *data* without the beginning of a character at its end."""
-    for back in range(1, 4):
-        lead = data[-back]
-        if lead & 0xC0 != 0x80:
-            length = 4 if lead >= 0xF0 else 3 if lead >= 0xE0 else 2 if lead >= 0xC0 else 1
-            return data[:-back] if length > back else data
-    return data
 
 
 # Sessions -------------------------------------------------------------------------------------

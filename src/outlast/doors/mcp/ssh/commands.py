@@ -21,8 +21,8 @@ from .answers import (
     ended,
     exceeded,
     output,
-    piece,
     polling,
+    read_piece,
     refusal,
     standing,
 )
@@ -142,13 +142,11 @@ async def status(call: Call) -> dict[str, Any]:
     """Tell how a command stands, or stood: as often as asked, the same."""
     arguments = Arguments(call.arguments)
     name, task = arguments.text("sessionName"), arguments.text("taskId")
-    stream = arguments.text("stream")
+    stream = arguments.choice("stream", STREAMS)
     offset = arguments.whole("offset", -1, 0, 1 << 62)
     limit = arguments.whole("limit", PIECE_BYTES, 1, MOST_BYTES)
     if name is None and task is None:
         arguments.faults.append("sessionName or taskId is missing")
-    if stream not in (None, *STREAMS):
-        arguments.faults.append(f"stream is stdout or stderr, not {stream!r:.80}")
     arguments.check()
     there = call.there
     job: Job | None = None
@@ -195,7 +193,7 @@ def _standing(there: Served, job: Job, wanted: tuple[str, int, int] | None) -> d
     if job.spec.session is not None:
         since = there.service.desk.background(job.id)
     told = standing(there, job, since)
-    told |= output(there, job) if wanted is None else piece(there, job, *wanted)
+    told |= output(there, job) if wanted is None else read_piece(there, job, *wanted)
     if not job.is_terminal:
         told["next"] = f'{STATUS}(taskId="{job.id}") again in a while'
     return told
