@@ -18,6 +18,7 @@ from .settings import load_settings
 from .wiring import make_service
 
 if TYPE_CHECKING:
+    from .core.delivery import Delivery
     from .core.session import Session
     from .engine.service import Service
     from .over_http import HttpService
@@ -331,6 +332,30 @@ class Client:
             NotFound: No open session has this name.
         """
         return self._intake.close_session(name, cancel=cancel)
+
+    def deliveries(
+        self, job_id: str | None = None, *, state: str | Iterable[str] = (), limit: int = PAGE
+    ) -> tuple[Delivery, ...]:
+        """
+        Return what webhooks were sent or are to be, of a job or of all, newest first, each with
+        its tries; in some states of `due`, `delivered` and `failed`.
+
+        Raises:
+            NotFound: There is no such job. `Expired`, if there was one.
+        """
+        from .core.delivery import states_of
+
+        return self._service.deliveries(
+            verbs.Deliveries(
+                job_id=None if job_id is None else JobId(job_id),
+                states=states_of([state] if isinstance(state, str) else state),
+                limit=limit,
+            )
+        )
+
+    def redeliver(self, job_id: str) -> tuple[Delivery, ...]:
+        """Have what is not delivered of an ended job's webhooks be tried again, and return it."""
+        return self._service.redeliver(verbs.Redeliver(JobId(job_id)))
 
     def describe(self, job: Job) -> dict[str, Any]:
         """Return *job* as the JSON that every door gives."""

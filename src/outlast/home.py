@@ -7,10 +7,12 @@ and must not be on a network file system, where SQLite's WAL does not work.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
 import os
+import signal
 from threading import get_ident
 from types import TracebackType
 from typing import Final, Self
@@ -26,6 +28,7 @@ IDENTITY: Final = "home.json"
 MAX_LOG_BYTES: Final = 1 << 20
 JOBS: Final = "jobs"
 CAPTURES: Final = "captures"
+SIGNING: Final = "signing"
 
 NETWORK_FILE_SYSTEMS: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "coda", "ncpfs"}
@@ -41,6 +44,7 @@ class Home:
         self.path = path
         self.database = f"{path}/{DATABASE}"
         self.log = f"{path}/{LOG}"
+        self.signing = f"{path}/{SIGNING}"
 
     def exists(self) -> bool:
         """Whether anything was ever submitted here."""
@@ -55,6 +59,8 @@ class Home:
         import shutil
 
         shutil.rmtree(self.files(job_id), ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.unlink(f"{self.signing}/{job_id}")
 
     def attempt(self, key: str) -> str:
         """Return the folder of the attempt *key*."""
@@ -71,6 +77,18 @@ class Home:
                 os.rename(self.log, f"{self.log}.1")
         except FileNotFoundError:
             pass
+
+    def nudge(self, pid: int | None) -> None:
+        """
+        Have the supervisor *pid*, which owns the home, see whether it can still be reached.
+
+        Who asks was started because nobody could: its socket may have been removed under it.
+        """
+        if pid is None:
+            return
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+            if self.path.encode() in file.read().split(b"\0"):
+                os.kill(pid, signal.SIGHUP)
 
     def claim_start(self) -> int | None:
         """

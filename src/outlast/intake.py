@@ -79,7 +79,9 @@ class LocalIntake:
             raise InvalidRequest("clean_env is the same for all jobs of one submission")
         captured = capture_caller(clean=True in clean)
         given, captured = for_hosts(given, captured, self._settings)
-        specs, secrets = read_request(given, captured, capabilities, faults)
+        specs, secrets = read_request(
+            given, captured, capabilities, faults, webhooks=self._settings.webhooks
+        )
         return self._service.submit(
             verbs.Submit(
                 specs=specs,

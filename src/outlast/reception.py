@@ -99,7 +99,12 @@ def submission(
     if there.access is not None:
         there.access.admit(asker, [read_spec(each)[0] for each in given])
     specs, secrets = read_request(
-        given, captured, capabilities, faults, named=there.settings.secrets
+        given,
+        captured,
+        capabilities,
+        faults,
+        named=there.settings.secrets,
+        webhooks=there.settings.webhooks,
     )
     return verbs.Submit(
         specs=specs,

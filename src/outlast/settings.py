@@ -9,10 +9,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .core.frozen import frozen
-from .core.limits import format_duration, format_size, parse_duration, parse_size, to_ms
+from .core.limits import (
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_size,
+    read_output,
+    read_positive,
+    read_yes_or_no,
+    to_ms,
+)
 from .errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from .core.webhooksettings import WebhookSettings
     from .ports.executor import Captured
 
 NEVER_CAPTURED: Final = frozenset({"OUTLAST_TOKEN", "OUTLAST_FAILPOINT"})
@@ -44,8 +54,8 @@ CONFIG: Final = "config.toml"
 INVENTORY: Final = "hosts.toml"
 """The file of hosts, in the home or in `$XDG_CONFIG_HOME/outlast`."""
 
-SECRETS: Final = "secrets"
-"""The table of the file of settings that says where a server finds which secret."""
+TABLES: Final = frozenset({"secrets", "webhooks"})
+"""In the file of settings: where a server finds which secret, and who is told of ends."""
 
 
 @frozen
@@ -100,6 +110,9 @@ class Settings:
     secrets: Mapping[str, str] = field(default_factory=dict)
     """A server's own: to each name a reference, `file:/PATH` or `env:NAME`. Never a value."""
 
+    webhooks: WebhookSettings | None = None
+    """What the file says of webhooks, if it says anything."""
+
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where each came from: `argument`, a variable's name, the file's path, or `default`."""
 
@@ -145,19 +158,6 @@ class Settings:
         }
 
 
-def _output(value: object) -> str:
-    if value not in ("json", "text"):
-        raise ValueError(f"{value!r:.80} is neither json nor text")
-    return str(value)
-
-
-def _positive(value: object) -> int:
-    number = int(value) if isinstance(value, str) and value.isdecimal() else value
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise ValueError(f"{value!r:.80} is not a whole number above 0")
-    return number
-
-
 def _path(value: object) -> str:
     if not isinstance(value, str | os.PathLike):
         raise ValueError(f"{value!r:.80} is no path")  # noqa: TRY004 told with all that is wrong
@@ -168,13 +168,6 @@ def _server(value: object) -> str:
     from .core.server import parse_server
 
     return str(parse_server(str(value)))
-
-
-def _yes_or_no(value: object) -> bool:
-    said = {"yes": True, "no": False}.get(value, value) if isinstance(value, str) else value
-    if not isinstance(said, bool):
-        raise ValueError(f"{value!r:.80} is neither yes nor no")  # noqa: TRY004 told with all that is wrong
-    return said
 
 
 class _Row(NamedTuple):
@@ -191,17 +184,25 @@ class _Row(NamedTuple):
 
 
 _ROWS: Final = (
-    _Row("output", "output", _output, None),
-    _Row("max_running", "max_running", _positive, 4 * (os.cpu_count() or 1)),
+    _Row("output", "output", read_output, None),
+    _Row("max_running", "max_running", read_positive, 4 * (os.cpu_count() or 1)),
     _Row("idle_exit", "idle_exit", parse_duration, Settings.idle_exit),
     _Row("min_free", "min_free_bytes", parse_size, Settings.min_free_bytes),
-    _Row("job_command_timeout_sec", "command_timeout_s", _positive, 600, "JOB_COMMAND_TIMEOUT_SEC"),
-    _Row("job_connect_timeout_sec", "connect_timeout_s", _positive, 30, "JOB_CONNECT_TIMEOUT_SEC"),
+    _Row(
+        "job_command_timeout_sec",
+        "command_timeout_s",
+        read_positive,
+        600,
+        "JOB_COMMAND_TIMEOUT_SEC",
+    ),
+    _Row(
+        "job_connect_timeout_sec", "connect_timeout_s", read_positive, 30, "JOB_CONNECT_TIMEOUT_SEC"
+    ),
     _Row("ssh_config", "ssh_config", _path, None),
     _Row("inventory", "inventory", _path, None),
     _Row("server", "server", _server, None),
     _Row("token_file", "token_file", _path, None),
-    _Row("allow_plain_http", "allow_plain_http", _yes_or_no, False),
+    _Row("allow_plain_http", "allow_plain_http", read_yes_or_no, False),
     _Row("policy", "policy", _path, None),
 )
 
@@ -223,10 +224,10 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
         faults.append("home and server exclude each other: jobs are here, or there")
     filed = _read_file(path, faults)
     values: dict[str, Any] = {}
-    if table := filed.pop(SECRETS, None):
-        from .core.secret import read_secrets
+    if filed.keys() & TABLES:
+        from .core.tables import read_tables
 
-        values["secrets"] = read_secrets(table, f"{path}: ", faults)
+        values |= read_tables({key: filed.pop(key) for key in TABLES & filed.keys()}, path, faults)
     sources = {"home": where_from}
     for row in _ROWS:
         variable = f"OUTLAST_{row.name.upper()}"

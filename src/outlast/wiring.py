@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from .clock import SystemClock
@@ -19,7 +20,7 @@ from .engine.service import Service
 from .errors import HomeRefused, SchemaOlder, Unavailable
 from .home import Home, Lock, Owned, refuse_small_files
 from .settings import Settings, load_settings, supervisor_environment
-from .store import open_sessions, open_store
+from .store import open_deliveries, open_sessions, open_store
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def make_hub(
     """
     from .engine.hub import Hub, Supervised
     from .engine.timed import TimedStore
-    from .ports.store import Query
+    from .engine.work import has_work
 
     home = Home(settings.home)
     home.check()
@@ -82,7 +83,8 @@ def make_hub(
     store = open_for_use(home, link, version)
     if timed is not None:
         store = TimedStore(store, SystemClock(), timed)
-    hub = Hub(link, home.path, lambda: bool(store.find(Query(unsettled=True, limit=1)).jobs))
+    deliveries = partial(open_deliveries, home.database)
+    hub = Hub(link, home.path, lambda: has_work(store, deliveries))
     return _service(store, Supervised(link, hub), home, address), hub
 
 
@@ -94,7 +96,8 @@ def _service(store: Store, supervision: Supervision, home: Home, address: Addres
         home,
         address,
         capabilities=capabilities,
-        open_sessions=lambda: open_sessions(home.database),
+        open_sessions=partial(open_sessions, home.database),
+        open_deliveries=partial(open_deliveries, home.database),
     )
 
 
@@ -285,6 +288,7 @@ def supervise(settings: Settings) -> bool:
     from .engine.reign import Reign
     from .engine.traced import traced_executors, traced_store
     from .tracing import open_tracing
+    from .webhooks import make_deliverer
 
     refuse_small_files()
     home = Home(settings.home)
@@ -318,6 +322,8 @@ def supervise(settings: Settings) -> bool:
         lambda: traced_store(open_store(home.database, migrate=True), tracing),
         lambda held: traced_executors(_executors(settings, clock, held), tracing),
         clock,
+        open_deliveries=partial(open_deliveries, home.database),
+        make_deliverer=partial(make_deliverer, home, settings),
         version=__version__,
         max_running=settings.max_running,
         idle_exit=settings.idle_exit,
@@ -329,7 +335,7 @@ def supervise(settings: Settings) -> bool:
         logging.getLogger("outlast").error("%s", error)  # noqa: TRY400 the words say it all
         return False
     except Owned as owned:
-        _nudge_owner(home, owned.owner)
+        home.nudge(owned.owner)
         return False
     except Unavailable:
         return False
@@ -337,19 +343,6 @@ def supervise(settings: Settings) -> bool:
         if tracing is not None:
             tracing.close()
     return True
-
-
-def _nudge_owner(home: Home, pid: int | None) -> None:
-    """
-    Have the supervisor that owns the home see whether it can still be reached.
-
-    We were started because nobody could: its socket may have been removed under it.
-    """
-    if pid is None:
-        return
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
-        if home.path.encode() in file.read().split(b"\0"):
-            os.kill(pid, signal.SIGHUP)
 
 
 def _executors(

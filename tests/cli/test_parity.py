@@ -37,6 +37,8 @@ AS_COMMANDS = {
     "session": "session show",
     "sessions": "session list",
     "close_session": "session close",
+    "deliveries": "webhook list",
+    "redeliver": "webhook retry",
 }
 """What a verb is called on the command line: `get` and `read_output` have a word for people."""
 

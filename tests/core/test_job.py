@@ -105,6 +105,7 @@ def test_what_is_not_said_is_pinned() -> None:
         "command": (),
         "on": (),
         "dialogue": (),
+        "webhooks": (),
         "connection_bound": False,
         "connect_timeout": timedelta(seconds=30),
         "reconnect_timeout": timedelta(hours=1),

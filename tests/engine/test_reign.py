@@ -15,11 +15,13 @@ import pytest
 
 from outlast.core.job import Job, JobSpec
 from outlast.engine import wire
+from outlast.engine.deliveries import Deliverer, InForce
 from outlast.engine.reign import Reign
 from outlast.errors import Expired, Unavailable
 from outlast.home import Lock
+from outlast.ports.deliveries import Answer, Deliveries, Message
 from outlast.ports.executor import Handle, Launch
-from outlast.store import open_store
+from outlast.store import open_deliveries, open_store
 from outlast.testing import FakeExecutor, Life
 from outlast.testing.jobs import a_job, ended
 
@@ -48,6 +50,14 @@ class Office:
         self.make_executor: Callable[[], FakeExecutor] = lambda: FakeExecutor(world.host)
         self.idle_exit = timedelta()
 
+    def make_deliverer(self, deliveries: Deliveries) -> Deliverer:
+        """Return one that reaches nobody."""
+        world = self.world
+        in_force = InForce(lambda: (None, {}))
+        return Deliverer(
+            deliveries, Unreachable(), world.clock, world.home, in_force, chance=lambda: 0.0
+        )
+
     def run(self) -> None:
         """Reign once, until that is over by itself."""
 
@@ -69,11 +79,20 @@ class Office:
             max_running=9,
             idle_exit=self.idle_exit,
             in_force={"max_running": 9},
+            open_deliveries=lambda: open_deliveries(world.home.database),
+            make_deliverer=self.make_deliverer,
         )
 
     def _ready(self) -> None:
         self.readied += 1
         self.when_ready()
+
+
+class Unreachable:
+    """A network in which nobody answers."""
+
+    async def send(self, message: Message) -> Answer:
+        return Answer(error="nobody answers")
 
 
 class FreedLock(Lock):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .container import Container
     from .dialogue import Rule
     from .hostspec import HostSpec
+    from .webhook import Webhook
 
 JobId = NewType("JobId", str)
 SessionId = NewType("SessionId", str)
@@ -132,6 +133,9 @@ class JobSpec:
     session_id: SessionId | None = None
     """That session's id, once the name was looked up."""
 
+    webhooks: tuple[Webhook, ...] = ()
+    """Who is told over HTTP that it has ended."""
+
     retry_of: JobId | None = None
     """The job that this one repeats."""
 
@@ -147,10 +151,15 @@ class JobSpec:
 
     @property
     def references(self) -> frozenset[str]:
-        """All secrets that it refers to."""
+        """All secrets that it refers to, save those that come after it (`signing`)."""
         logins = (each for host in self.hosts.values() for each in host.references)
         answers = (rule.answer_from for rule in self.dialogue)
         return frozenset((*self.secret_env.values(), *logins, *filter(None, answers)))
+
+    @property
+    def signing(self) -> frozenset[str]:
+        """The secrets that what its webhooks are sent is signed with: no command gets them."""
+        return frozenset(each.secret for each in self.webhooks)
 
     @property
     def is_remote(self) -> bool:

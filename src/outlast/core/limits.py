@@ -1,4 +1,4 @@
-"""The clocks of a job and their defaults, and how durations and sizes are written."""
+"""The clocks of a job and their defaults; how durations, sizes and plain settings are written."""
 
 from __future__ import annotations
 
@@ -197,3 +197,26 @@ def to_epoch_ms(at: datetime) -> int:
 def from_epoch_ms(milliseconds: int) -> datetime:
     """Return the time, in UTC, so many milliseconds after 1970 began."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def read_positive(value: object) -> int:
+    """Return a whole number above 0. Raises ValueError where it is none."""
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(f"{value!r:.80} is not a whole number above 0")
+    return number
+
+
+def read_yes_or_no(value: object) -> bool:
+    """Return whether it is yes. Raises ValueError where it is neither that nor no."""
+    said = {"yes": True, "no": False}.get(value, value) if isinstance(value, str) else value
+    if not isinstance(said, bool):
+        raise ValueError(f"{value!r:.80} is neither yes nor no")  # noqa: TRY004 told with all that is wrong
+    return said
+
+
+def read_output(value: object) -> str:
+    """Return how to answer. Raises ValueError where that is neither of the two ways."""
+    if value not in ("json", "text"):
+        raise ValueError(f"{value!r:.80} is neither json nor text")
+    return str(value)

@@ -8,7 +8,7 @@ The keys are those of the spec's JSON (`timeout_ms`). The library and the CLI al
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import InvalidRequest
 from .collect import read_collect
@@ -22,6 +22,9 @@ from .order import read_order
 from .reader import MAX_ARGUMENT_BYTES, Reader, shown, size_of
 from .session import name_fault
 from .spec import CLOCKS
+
+if TYPE_CHECKING:
+    from .webhook import Webhook
 
 RUN_BY: Final = {"command": "command", "shell": "line for the shell", "script": "script"}
 """What there is to run, and its name in a sentence."""
@@ -82,6 +85,7 @@ class _Spec(Reader):
             "dialogue": read_rules(self.take("dialogue"), self.faults),
             "connection_bound": self.flag("connection_bound"),
             "session": self.session(),
+            "webhooks": self.webhooks() or None,
             **{name: self.duration(name) for name in CLOCKS},
         }
         if (retry_of := self.text("retry_of")) is not None:
@@ -146,6 +150,13 @@ class _Spec(Reader):
         if fault := name_fault(name):
             self.faults.append(f"session: {fault}")
         return str(name)
+
+    def webhooks(self) -> tuple[Webhook, ...]:
+        if (value := self.take("webhooks")) is None:
+            return ()
+        from .webhook import read_webhooks  # here: most jobs have none
+
+        return read_webhooks(value, self.faults)
 
     def labels(self) -> dict[str, str]:
         labels = self.mapping("labels")

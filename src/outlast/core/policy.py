@@ -15,9 +15,10 @@ from .limits import format_duration, format_size
 from .near import near
 from .reserved import CAGE_FREE
 from .spec import CLOCKS
+from .webhook import host_matches, host_of
 
 ANY: Final = "*"
-"""Alone, in a list of hosts or images: every one."""
+"""Alone, in a list of hosts, images or webhooks: every one."""
 
 EXECUTORS: Final = (LOCAL, SSH, CONTAINER)
 
@@ -30,7 +31,7 @@ HARMLESS: Final = frozenset(
 RULED: Final = frozenset(
     {"command", "shell", "script", "runtime", "on", "hosts", "container", "env", "secret_env"}
     | {"cwd", "stdin", "limits", "collect", "dialogue", "connection_bound", "queue", "queue_width"}
-    | {"session", "session_id", "priority", *CLOCKS}
+    | {"session", "session_id", "priority", "webhooks", *CLOCKS}
 )
 """Those that a rule looks at, here or among what is reserved for administrators."""
 
@@ -69,6 +70,9 @@ class Policy:
 
     sessions: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
+    webhooks: tuple[str, ...] | None = ()
+    """Hosts, by name, that may be told of a job's end; one may begin with `*.`."""
+
     secrets: frozenset[str] | None = None
     """No other name of a secret, whatever the token was given; None: as it was given."""
 
@@ -178,7 +182,16 @@ class Policy:
             faults.append(
                 f"priority is {spec.priority}: others would wait for it, and 0 is the most"
             )
-        return faults
+        return faults + self._webhook_faults(spec)
+
+    def _webhook_faults(self, spec: JobSpec) -> list[str]:
+        if self.webhooks is None:
+            return []
+        hosts = dict.fromkeys(host_of(each.url) for each in spec.webhooks)
+        refused = [
+            host for host in hosts if not any(host_matches(host, each) for each in self.webhooks)
+        ]
+        return _unlisted("webhook to", refused, self.webhooks)
 
     # How long, how much ---------------------------------------------------------------------
 

@@ -13,13 +13,14 @@ from .near import near
 from .policy import ANY, EXECUTORS, Policy
 from .reader import Reader
 from .spec import CLOCKS
+from .webhook import is_host
 
 DEFAULT: Final = "default"
 """The section of tokens that run jobs and name none. Where it is not there, they are under none."""
 
 LISTS: Final = (
     *("executors", "hosts", "images", "networks", "commands", "env", "cwd", "collect"),
-    *("sessions", "queues", "secrets"),
+    *("sessions", "queues", "secrets", "webhooks"),
 )
 MOST: Final = "most"
 """The table of upper limits in a section."""
@@ -73,13 +74,23 @@ class _Section(Reader):
             given["secrets"] = frozenset(given["secrets"])
         for name in ("hosts", "images"):
             given[name] = None if given[name] == (ANY,) else given[name] or ()
+        self.check_webhooks(given)
         return Policy(
             name=self._name,
             **{key: value for key, value in given.items() if self.is_said(key, value)},
         )
 
     def is_said(self, key: str, value: object) -> bool:
-        return value is not None or key in ("hosts", "images")
+        return value is not None or key in ("hosts", "images", "webhooks")
+
+    def check_webhooks(self, given: dict[str, Any]) -> None:
+        said = given["webhooks"] or ()
+        self.faults += [
+            f"webhooks: {each!r:.80} is no host's name, *.NAME, or {ANY!r} alone"
+            for each in said
+            if each != ANY and not is_host(each.removeprefix("*."))
+        ]
+        given["webhooks"] = None if said == (ANY,) else said
 
     def list_of(self, name: str) -> tuple[str, ...] | None:
         value = self.take(name)

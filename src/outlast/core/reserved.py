@@ -65,7 +65,7 @@ def own_references(spec: JobSpec, inventory: Inventory) -> frozenset[str]:
         if reference not in known.get(name, HostSpec()).references
     }
     answers = {rule.answer_from for rule in spec.dialogue if rule.answer_from is not None}
-    return frozenset({*spec.secret_env.values(), *answers, *logins})
+    return frozenset({*spec.secret_env.values(), *answers, *logins, *spec.signing})
 
 
 def _host_faults(spec: JobSpec, inventory: Inventory) -> list[str]:

@@ -75,6 +75,10 @@ def _rare(spec: JobSpec) -> dict[str, Any]:
         from .collect import collect_to_json
 
         out["collect"] = collect_to_json(spec.collect)
+    if spec.webhooks:
+        from .webhook import webhooks_to_json
+
+        out["webhooks"] = webhooks_to_json(spec.webhooks)
     return out
 
 
@@ -102,6 +106,10 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
         from .collect import collect_from_json  # here, since most jobs have none
 
         given["collect"] = collect_from_json(given["collect"])
+    if "webhooks" in given:
+        from .webhook import webhooks_from_json
+
+        given["webhooks"] = webhooks_from_json(given["webhooks"])
     if "container" in given:
         from .container import container_from_json
 

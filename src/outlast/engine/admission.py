@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from ..core.job import Job, JobId, JobSpec, nodes_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..ports.clock import Clock
     from . import verbs
     from .preflight import Ask
+    from .signing import Keys
 
 
 FOR_HOSTS: Final = ("SSH_AUTH_SOCK", "OUTLAST_SSH_CONFIG", "HOME", "PATH")
@@ -85,6 +87,8 @@ class Admission:
                 stdin = self._hold_stdin(job.id, request.stdin)
                 given = replace(job, spec=replace(spec, stdin=stdin))
                 self._entries[-1] = replace(entry, job=given)
+            if spec.webhooks:
+                self._keys.hold(job.id, {each: request.secrets[each] for each in spec.signing})
         return tuple(self._entries)
 
     def _passed_on(self, captured: Captured) -> Captured:
@@ -105,6 +109,15 @@ class Admission:
             for entry in self._entries:
                 if entry.job.id not in but:
                     self._home.remove_files(entry.job.id)
+        for entry in self._entries:
+            if entry.job.spec.webhooks and entry.job.id not in but:
+                self._keys.drop(entry.job.id)
+
+    @cached_property
+    def _keys(self) -> Keys:
+        from .signing import Keys
+
+        return Keys(self._home)
 
     def _hold_stdin(self, job_id: JobId, data: bytes) -> str:
         """Keep what the command is to read beside its attempts, for as long as the job."""

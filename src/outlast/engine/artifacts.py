@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -215,6 +215,14 @@ def _manifest(job: Job, places: tuple[Place, ...]) -> dict[str, Any]:
         "completed_at": iso(job.completed_at),
         **told,
     }
+
+
+def places(job: Job, index: int | None, folder_of: Callable[[Job, Node], str]) -> Sequence[Place]:
+    """Return the nodes of *job*, or the one of that index, with their folders."""
+    if index is not None:
+        check_node(job, index)
+    chosen = job.nodes if index is None else (job.nodes[index],)
+    return [Place(node, folder_of(job, node)) for node in chosen]
 
 
 def check_node(job: Job, index: int) -> None:

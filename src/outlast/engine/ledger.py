@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,16 @@ from ..core.transition import with_node
 from ..shim.failpoint import reach
 
 if TYPE_CHECKING:
+    from ..core.delivery import Delivery
     from ..ports.store import Store
+
+Announce = Callable[[Job], "Sequence[Delivery]"]
+"""Returns what is due to be told of the end of a job."""
+
+
+def tell_nobody(_: Job) -> tuple[Delivery, ...]:
+    """An `Announce` where nobody is told of anything."""
+    return ()
 
 
 class Ledger:
@@ -20,12 +29,16 @@ class Ledger:
     Every job with a node that was claimed and is not settled.
 
     Changes are noted as they happen, and stored together by `save`. *on_change* is called for
-    each job once its change is stored.
+    each job once its change is stored; *announce* says what is to be told of an end, and that is
+    stored with it.
     """
 
-    def __init__(self, store: Store, on_change: Callable[[JobId], None]) -> None:
+    def __init__(
+        self, store: Store, on_change: Callable[[JobId], None], announce: Announce
+    ) -> None:
         self._store = store
         self._on_change = on_change
+        self._announce = announce
         self._stored: dict[JobId, Job] = {}
         self._changed: dict[JobId, Job] = {}
 
@@ -84,9 +97,10 @@ class Ledger:
         if not self._changed:
             return ()
         changes = [(self._stored[job_id], job) for job_id, job in self._changed.items()]
-        ends = any(after.is_terminal and not before.is_terminal for before, after in changes)
+        ends = [job for before, job in changes if job.is_terminal and not before.is_terminal]
+        due = [each for job in ends for each in self._announce(job)]
         reach("supervisor.before_record_end" if ends else "supervisor.before_record_start")
-        stale = self._store.save(changes)
+        stale = self._store.save(changes, due=due)
         self._changed.clear()
         for _, job in changes:
             if job.id in stale or job.is_settled:

@@ -19,6 +19,7 @@ from ..errors import InvalidRequest
 from .secrets import resolve_secrets
 
 if TYPE_CHECKING:
+    from ..core.webhooksettings import WebhookSettings
     from ..ports.executor import Capabilities, Captured
 
 
@@ -36,11 +37,13 @@ def read_request(
     faults: Iterable[str] = (),
     *,
     named: Mapping[str, str] | None = None,
+    webhooks: WebhookSettings | None = None,
 ) -> tuple[tuple[JobSpec, ...], dict[str, str]]:
     """
     Return the specs that a local caller asks for, and the values of the secrets in them.
 
-    *faults* are those that the caller found itself; *named* are a server's secrets. What is sound of a spec is asked of the
+    *faults* are those that the caller found itself; *named* are a server's secrets, *webhooks*
+    what is in force for those. What is sound of a spec is asked of the
     machine only where something else is wrong: the service asks it anyway before it stores.
 
     Raises:
@@ -52,6 +55,8 @@ def read_request(
         spec, wrong = read_spec(each)
         specs.append(spec)
         found.update(dict.fromkeys(wrong))
+        if spec.webhooks:
+            found.update(dict.fromkeys(_webhook_faults(spec, webhooks)))
     secrets: dict[str, str] = {}
     try:
         secrets = resolve_secrets(specs, named=named)
@@ -119,6 +124,20 @@ def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[s
     if program and (fault := _program_fault(program, cwd, {**captured.env, **spec.env})):
         faults.append(fault)
     return faults + _stdin_faults(spec, cwd) + _limit_faults(spec, captured, capabilities)
+
+
+def _webhook_faults(spec: JobSpec, settings: WebhookSettings | None) -> list[str]:
+    """Return what keeps the end of *spec* from being told; what a name stands for is seen then."""
+    import importlib.util
+
+    from ..core.webhooksettings import webhook_faults
+
+    faults = webhook_faults(spec.webhooks, settings)
+    if any(importlib.util.find_spec(each) is None for each in ("standardwebhooks", "h11")):
+        faults.append(
+            "webhooks needs an extra that is not installed: pip install 'outlast[webhooks]'"
+        )
+    return faults
 
 
 def _host_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[str]:

@@ -81,6 +81,11 @@ def public_job(
         public["start_at"] = iso(start_at)
     if job.spec.session is not None:
         public["session"] = job.spec.session
+    if job.spec.webhooks:
+        public["webhooks"] = [
+            {"url": each.url.partition("?")[0], "events": list(each.events)}
+            for each in job.spec.webhooks
+        ]
     if result is not None:
         public["result"] = result
     return public

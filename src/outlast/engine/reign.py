@@ -19,12 +19,15 @@ from .server import Server
 from .supervisor import Supervisor
 from .vault import Vault
 from .watchers import Watchers
+from .work import has_work
 
 if TYPE_CHECKING:
     from ..home import Home, Lock
     from ..ports.clock import Clock
+    from ..ports.deliveries import Deliveries
     from ..ports.executor import Executor
     from ..ports.store import Store
+    from .deliveries import Deliverer
 
 log = logging.getLogger("outlast.supervisor")
 
@@ -48,6 +51,8 @@ class Reign:
         make_executors: Callable[[Vault], Mapping[str, Executor]],
         clock: Clock,
         *,
+        open_deliveries: Callable[[], Deliveries],
+        make_deliverer: Callable[[Deliveries], Deliverer],
         version: str,
         max_running: int,
         idle_exit: timedelta,
@@ -57,6 +62,8 @@ class Reign:
         self._take_lock = take_lock
         self._open_store = open_store
         self._make_executors = make_executors
+        self._open_deliveries = open_deliveries
+        self._make_deliverer = make_deliverer
         self._clock = clock
         self._version = version
         self._max_running = max_running
@@ -82,12 +89,18 @@ class Reign:
                 in_office.callback(self._take_lock().release)
                 store = self._open_store()
                 in_office.callback(store.close)
-                await self._serve(store, ready, afterwards)
+                deliveries = self._open_deliveries()
+                in_office.callback(deliveries.close)
+                await self._serve(store, self._make_deliverer(deliveries), ready, afterwards)
             if self._asked_to_leave.is_set() or not self._has_work():
                 return
 
     async def _serve(
-        self, store: Store, ready: Callable[[], None], afterwards: contextlib.ExitStack
+        self,
+        store: Store,
+        deliverer: Deliverer,
+        ready: Callable[[], None],
+        afterwards: contextlib.ExitStack,
     ) -> None:
         boot_id = system.boot_id()
         watchers, vault = Watchers(), Vault()
@@ -100,12 +113,14 @@ class Reign:
             max_running=self._max_running,
             on_change=watchers.tell_changed,
             is_watched=watchers.__contains__,
+            announce=deliverer.announce,
         )
         leave = self._asked_to_leave.set
         server = Server(
             *(self._home.path, self._version, supervisor, watchers, leave),
             vault=vault,
             in_force=self._in_force,
+            on_wake=deliverer.wake,
         )
         retention = Retention(store, self._home, self._clock, boot_id)
         self._home.note_boot()
@@ -121,10 +136,11 @@ class Reign:
                 supervisor.run(),
                 self._stay_bound(server, supervisor),
                 self._keep_sweeping(retention),
+                deliverer.run(store),
             ):
                 tasks.append(task := asyncio.create_task(work))
                 task.add_done_callback(self._leave_if_broken)
-            await self._until_over(supervisor, vault)
+            await self._until_over(supervisor, deliverer, vault)
         finally:
             for task in tasks:
                 task.cancel()
@@ -161,16 +177,17 @@ class Reign:
             log.error("the supervisor broke", exc_info=task.exception())
             self._asked_to_leave.set()
 
-    async def _until_over(self, supervisor: Supervisor, vault: Vault) -> None:
+    async def _until_over(self, supervisor: Supervisor, deliverer: Deliverer, vault: Vault) -> None:
         """Return when asked to leave, or idle for long enough."""
         idle_exit_s = self._idle_exit.total_seconds()
         idle_since: float | None = None
         while True:
             now = self._clock.monotonic()
-            if not supervisor.is_idle:
+            if supervisor.is_idle:
+                vault.forget()
+            if not (supervisor.is_idle and deliverer.is_idle):
                 idle_since, left_s = None, max(BUSY_LOOK_S, idle_exit_s)
             else:
-                vault.forget()
                 idle_since = now if idle_since is None else idle_since
                 left_s = idle_since + idle_exit_s - now
             if left_s <= 0:
@@ -181,10 +198,8 @@ class Reign:
                 return
 
     def _has_work(self) -> bool:
-        from ..ports.store import Query
-
         store = self._open_store()
         try:
-            return bool(store.find(Query(unsettled=True, limit=1)).jobs)
+            return has_work(store, self._open_deliveries)
         finally:
             store.close()

@@ -17,7 +17,7 @@ def resolve_secrets(
     named: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """
-    Return the values of all references in *specs*, by reference.
+    Return the values of all references in *specs*, by reference, and the keys of their webhooks.
 
     `env:NAME` is a variable of the caller's, `file:PATH` a file's text without its last line
     break. `secret:NAME` is what *named*, a server's own table, refers to by that name; None: there
@@ -29,7 +29,9 @@ def resolve_secrets(
     environ = os.environ if environ is None else environ
     values: dict[str, str] = {}
     faults: list[str] = []
-    for reference in sorted({reference for spec in specs for reference in spec.references}):
+    specs = tuple(specs)
+    signing = {reference for spec in specs for reference in spec.signing}
+    for reference in sorted(signing.union(*(spec.references for spec in specs))):
         if reference.startswith(MEMORY):
             continue
         kind, _, name = reference.partition(":")
@@ -52,6 +54,11 @@ def resolve_secrets(
                 faults.append(f"secret {reference}: {why}")
         else:
             faults.append(f"secret {reference}: named secrets are a server's; use env: or file:")
+    if signing:
+        from ..core.webhook import key_fault  # here: most jobs have no webhook
+
+        told = ((reference, key_fault(values[reference])) for reference in signing & {*values})
+        faults += sorted(f"secret {reference} {fault}" for reference, fault in told if fault)
     if faults:
         raise InvalidRequest(*faults)
     return values

@@ -46,6 +46,7 @@ class Server:
         *,
         vault: Vault,
         in_force: Mapping[str, int],
+        on_wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._home = home
         self._vault = vault
@@ -55,6 +56,7 @@ class Server:
         self._watchers = watchers
         self._leave = leave
         self._in_force = in_force
+        self._on_wake = on_wake
         self._listening: list[asyncio.Server] = []
         self._inode: int | None = None
         self._talks: set[asyncio.Task[Any]] = set()
@@ -152,6 +154,7 @@ class Server:
         match line:
             case {"op": "wake"}:
                 self._supervisor.wake()
+                self._on_wake()
                 return None
             case {"op": "news", "key": str(key)}:
                 self._supervisor.look_again(key)

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from datetime import timedelta
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId, Node, attempt_key
-from ..errors import InvalidRequest, NotTerminal
+from ..errors import Expired, InvalidRequest, NotTerminal
 from ..shim import spool
 from . import verbs
 from .public import Address, public_job
 
 if TYPE_CHECKING:
+    from ..core.delivery import Delivery
     from ..core.session import Session
     from ..home import Home
     from ..ports.clock import Clock
+    from ..ports.deliveries import Deliveries
     from ..ports.sessions import Sessions
     from ..ports.store import Page, Store
     from ..ports.supervision import News, Supervision
     from .artifacts import Place
+    from .deliverydesk import DeliveryDesk
     from .follow import Follow, Piece
     from .preflight import Ask
     from .sessions import SessionDesk
 
 CATCH_UP: Final = timedelta(milliseconds=200)
 """What a supervisor is given to take in what has happened, before somebody is told."""
-
-NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Service:
@@ -45,6 +46,7 @@ class Service:
         *,
         capabilities: Ask,
         open_sessions: Callable[[], Sessions],
+        open_deliveries: Callable[[], Deliveries],
     ) -> None:
         self._store = store
         self._supervision = supervision
@@ -53,13 +55,15 @@ class Service:
         self._address = address
         self._capabilities = capabilities
         self._open_sessions = open_sessions
+        self._open_deliveries = open_deliveries
 
     def close(self) -> None:
         """Let go of the store and of the supervisor. Idempotent."""
         self._store.close()
         self._supervision.close()
-        if "desk" in vars(self):
-            self.desk.close()
+        for name in ("desk", "_delivery_desk"):
+            if (desk := vars(self).pop(name, None)) is not None:
+                desk.close()
 
     # The verbs ------------------------------------------------------------------------------
 
@@ -245,25 +249,11 @@ class Service:
         Raises:
             NotTerminal: One of them still runs, or is not known to be gone. None was removed.
         """
-        jobs = [self._store.get(job_id) for job_id in request.job_ids]
-        if any(not job.is_settled for job in jobs):
-            self._supervision.catch_up(CATCH_UP)
-            jobs = [self._store.get(job_id) for job_id in request.job_ids]
-        for job in jobs:
-            if not job.is_settled:
-                left = (node.stop_error for node in job.nodes if node.stop_error)
-                why = next(left, "only what has ended can be deleted")
-                raise NotTerminal(
-                    f"{job.id} is {job.status}: {why}",
-                    job_id=job.id,
-                    suggestion=f"Cancel it first: {self._address.command('cancel', job.id)}",
-                )
-        now = self._clock.now()
-        ids = tuple(job.id for job in jobs)
-        for job_id in ids:  # first, since a full disk has no room to write before
-            self._home.remove_files(job_id)
-        self._store.expire(ids, at=now, forget_before=NEVER)
-        return ids
+        from .deletion import delete
+
+        catch_up = partial(self._supervision.catch_up, CATCH_UP)
+        parts = self._store, self._home, self._address
+        return delete(request.job_ids, *parts, clock=self._clock, catch_up=catch_up)
 
     def retry(self, request: verbs.Retry) -> Job:
         """Submit the spec of an ended job again. The new job names the old one."""
@@ -289,6 +279,14 @@ class Service:
     def close_session(self, request: verbs.CloseSession) -> Session:
         """Close a session. Raises NotFound, or NotTerminal where it is in use and is to stay so."""
         return self.desk.close_session(request, self.submit, self.cancel)
+
+    def deliveries(self, request: verbs.Deliveries) -> tuple[Delivery, ...]:
+        """Return what webhooks were sent or are to be, newest first. Raises NotFound, or Expired."""
+        return self._delivery_desk.find(request)
+
+    def redeliver(self, request: verbs.Redeliver) -> tuple[Delivery, ...]:
+        """Have webhooks of a job be tried again. Raises NotFound, Expired, or NotTerminal."""
+        return self._delivery_desk.again(request)
 
     # What doors show ------------------------------------------------------------------------
 
@@ -339,14 +337,17 @@ class Service:
 
         return SessionDesk(self._open_sessions(), self._supervision, self._clock, self._home)
 
+    @cached_property
+    def _delivery_desk(self) -> DeliveryDesk:
+        from .deliverydesk import DeliveryDesk
+
+        return DeliveryDesk(self._open_deliveries(), self._supervision, self._clock, self._stored)
+
     def _places(self, job: Job, index: int | None) -> Sequence[Place]:
         """Return the nodes of *job*, or the one of that index, with their folders."""
-        from .artifacts import Place, check_node
+        from .artifacts import places
 
-        if index is not None:
-            check_node(job, index)
-        chosen = job.nodes if index is None else (job.nodes[index],)
-        return [Place(node, self.output_folder(job, node)) for node in chosen]
+        return places(job, index, self.output_folder)
 
     # Reading --------------------------------------------------------------------------------
 
@@ -384,8 +385,6 @@ class Service:
 
     def _tell_expired(self, job: Job) -> None:
         if job.expires_at is not None and job.expires_at <= self._clock.now():
-            from ..errors import Expired
-
             raise Expired(
                 f"The retention of {job.id} is over",
                 job_id=job.id,

@@ -21,7 +21,7 @@ from ..ports.store import Query
 from ..shim.failpoint import reach
 from .captures import Captures
 from .hands import MISSING, Hands
-from .ledger import Ledger
+from .ledger import Announce, Ledger, tell_nobody
 from .pace import AHEAD, Pace
 from .turns import Place, Turns, has_turn
 from .window import Alarm, Window
@@ -58,6 +58,7 @@ class Supervisor:
         max_running: int,
         on_change: Callable[[JobId], None],
         is_watched: Callable[[JobId], bool],
+        announce: Announce = tell_nobody,
     ) -> None:
         self._store = store
         self._executors = tuple(executors)
@@ -67,7 +68,7 @@ class Supervisor:
         self._boot_id = boot_id
         self._is_watched = is_watched
         self._tell = on_change
-        self._ledger = Ledger(store, on_change)
+        self._ledger = Ledger(store, on_change, announce)
         self._turns = Turns(max_running)
         self._pace = Pace()
         self._cursor: str | None = None

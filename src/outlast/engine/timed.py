@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..core.delivery import Delivery
     from ..core.job import Job, JobId
     from ..ports.clock import Clock
     from ..ports.store import Entry, Page, Query, Store
@@ -48,9 +49,11 @@ class TimedStore:
         with self._timed("find"):
             return self._store.find(query)
 
-    def save(self, changes: Iterable[tuple[Job, Job]]) -> frozenset[JobId]:
+    def save(
+        self, changes: Iterable[tuple[Job, Job]], *, due: Iterable[Delivery] = ()
+    ) -> frozenset[JobId]:
         with self._timed("save"):
-            return self._store.save(changes)
+            return self._store.save(changes, due=due)
 
     def expire(self, job_ids: Iterable[JobId], *, at: datetime, forget_before: datetime) -> None:
         with self._timed("expire"):

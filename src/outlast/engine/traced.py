@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..core.delivery import Delivery
     from ..core.job import Job, JobId
     from ..core.sight import Sight
     from ..ports.executor import Executor, Handle, Launch
@@ -35,9 +36,11 @@ class TracedStore:
     def find(self, query: Query) -> Page:
         return self._store.find(query)
 
-    def save(self, changes: Iterable[tuple[Job, Job]]) -> frozenset[JobId]:
+    def save(
+        self, changes: Iterable[tuple[Job, Job]], *, due: Iterable[Delivery] = ()
+    ) -> frozenset[JobId]:
         changes = tuple(changes)
-        stale = self._store.save(changes)
+        stale = self._store.save(changes, due=due)
         for before, after in changes:
             if after.id not in stale:
                 self._tracing.stored(before, after)

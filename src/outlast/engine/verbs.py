@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..core.job import JobId, JobSpec, SessionId
 
 if TYPE_CHECKING:
+    from ..core.delivery import DeliveryState
     from ..core.hostspec import HostSpec
     from ..core.job import Job
     from ..core.state import JobStatus
@@ -23,6 +24,7 @@ VERBS = (
     *("submit", "get", "list", "wait", "read_output", "cancel", "delete", "retry"),
     *("list_artifacts", "read_artifact", "zip_artifacts"),
     *("open_session", "session", "sessions", "close_session"),
+    *("deliveries", "redeliver"),
 )
 """The name of each verb, the same on every door."""
 
@@ -204,3 +206,21 @@ class CloseSession(NamedTuple):
 
     def __repr__(self) -> str:
         return f"CloseSession({self.name})"
+
+
+class Deliveries(NamedTuple):
+    """Tell what webhooks were sent or are to be, newest first, and each try at it."""
+
+    job_id: JobId | None = None
+    """Of this job; None: of all."""
+
+    states: frozenset[DeliveryState] = frozenset()
+    """In one of these; empty: in any."""
+
+    limit: int = 100
+
+
+class Redeliver(NamedTuple):
+    """Have the webhooks of an ended job that are not delivered be tried again, at once."""
+
+    job_id: JobId

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ..core.delivery import DeliveryState
 from ..core.state import JobStatus, NodeStatus, Reason
+from ..core.webhook import EVENTS
 
 Schema = dict[str, Any]
 
@@ -138,6 +140,7 @@ JOB: Final = object_of(
         "priority": {"type": "integer"},
         "start_at": {"type": "string", "format": "date-time"},
         "session": TEXT,
+        "webhooks": list_of(object_of({"url": TEXT, "events": list_of({"enum": list(EVENTS)})})),
         "result": ref("result"),
         "cancelled": YES_NO,
     },
@@ -153,6 +156,29 @@ SESSION: Final = object_of(
         "created_at": {"type": "string", "format": "date-time"},
         **dict.fromkeys(("last_used_at", "async_since", "closed_at"), TIME),
         "must_connect": YES_NO,
+    }
+)
+
+DELIVERY: Final = object_of(
+    {
+        **dict.fromkeys(("webhook_id", "job_id", "url"), TEXT),
+        "event": {"enum": list(EVENTS)},
+        "for_all_jobs": YES_NO,
+        "state": {"enum": list(map(str, DeliveryState))},
+        "attempts": WHOLE,
+        "created_at": {"type": "string", "format": "date-time"},
+        "next_attempt_at": TIME,
+        "tries": list_of(
+            object_of(
+                {
+                    "attempt": WHOLE,
+                    "at": {"type": "string", "format": "date-time"},
+                    "took_ms": WHOLE,
+                    "status": or_null("integer"),
+                    "error": or_null("string"),
+                }
+            )
+        ),
     }
 )
 

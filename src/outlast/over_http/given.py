@@ -41,7 +41,7 @@ def as_sent(
             {**each, "on": "host", "hosts": None} if each.get("on") else each
         )
         wrong += faults_of
-        found += own_references({*spec.references, *_logins(each.get("hosts"))})
+        found += own_references({*spec.references, *spec.signing, *_logins(each.get("hosts"))})
         runs_there = not spec.is_remote and spec.container is None
         if runs_there and spec.cwd is not None and not os.path.isabs(spec.cwd):
             found.append(f"cwd {spec.cwd} is on the server: give an absolute directory")

@@ -16,6 +16,7 @@ from .transport import Transport
 
 if TYPE_CHECKING:
     from ..clock import SystemClock
+    from ..core.delivery import Delivery
     from ..core.session import Session
     from ..engine.follow import Follow, Piece
     from ..ports.store import Page
@@ -235,6 +236,25 @@ class HttpService:
         query = [("closed", "true")] if request.closed else []
         told = self._transport.ask_object("GET", ["sessions"], query=query)
         return tuple(map(read_session, told["items"]))
+
+    def deliveries(self, request: verbs.Deliveries) -> tuple[Delivery, ...]:
+        """Return what webhooks were sent, or are to be. As `Service.deliveries`."""
+        from .deliveries import read_deliveries
+
+        query = [("state", str(state)) for state in sorted(request.states)]
+        if request.job_id is not None:
+            query.append(("job_id", request.job_id))
+        query.append(("limit", str(request.limit)))
+        told = self._transport.ask_object("GET", ["deliveries"], query=query, job_id=request.job_id)
+        return read_deliveries(told)
+
+    def redeliver(self, request: verbs.Redeliver) -> tuple[Delivery, ...]:
+        """Have webhooks be tried again. As `Service.redeliver`."""
+        from .deliveries import read_deliveries
+
+        path = _job(request.job_id, "redeliver")
+        told = self._transport.ask_object("POST", path, body={}, job_id=request.job_id)
+        return read_deliveries(told)
 
     # What doors show ------------------------------------------------------------------------
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..core.frozen import frozen
 from ..core.job import Job, JobId, SessionId
 from ..core.state import JobStatus
+
+if TYPE_CHECKING:
+    from ..core.delivery import Delivery
 
 Version = Callable[[], object]
 """What is another one once anybody else has written to the database: what was read may have changed."""
@@ -119,12 +122,16 @@ class Store(Protocol):
             InvalidRequest: The cursor is none of such a list, or the limit is below 1.
         """
 
-    def save(self, changes: Iterable[tuple[Job, Job]]) -> frozenset[JobId]:
+    def save(
+        self, changes: Iterable[tuple[Job, Job]], *, due: Iterable[Delivery] = ()
+    ) -> frozenset[JobId]:
         """
         Replace each (before, after), if *before* is still what is stored (its `version` is).
 
         Return the ids of those that were not, and were left alone. Saved jobs have the
         version *before* + 1, whatever that of *after*. What was submitted (id, spec, time) stays.
+        In the same transaction what is *due* to be told of those that were replaced is stored, for
+        `Deliveries`.
         """
 
     def expire(self, job_ids: Iterable[JobId], *, at: datetime, forget_before: datetime) -> None:

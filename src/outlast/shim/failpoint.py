@@ -67,6 +67,9 @@ OF_OUTBOXES = ("outbox.after_volume", "outbox.after_helper")
 OF_COLLECTING = ("outbox.before_fetch", "outbox.after_fetch")
 """Those of a supervisor that collects out of a container."""
 
+OF_WEBHOOKS = ("deliveries.before_send", "deliveries.before_record")
+"""Those of a supervisor that tells of an end over HTTP."""
+
 _armed, _, _token = os.environ.get(VARIABLE, "").partition(":")
 
 

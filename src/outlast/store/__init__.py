@@ -6,11 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..ports.deliveries import Deliveries
     from ..ports.sessions import Sessions
     from ..ports.store import Store, Version
     from ..ports.tokens import Tokens
 
-__all__ = ["open_sessions", "open_store", "open_tokens", "open_version"]
+__all__ = ["open_deliveries", "open_sessions", "open_store", "open_tokens", "open_version"]
 
 
 def open_store(
@@ -35,6 +36,13 @@ def open_store(
     from .sqlite import SqliteStore
 
     return SqliteStore(os.fspath(path), migrate=migrate, version=version)
+
+
+def open_deliveries(path: str | os.PathLike[str]) -> Deliveries:
+    """Open the deliveries in the database at *path*. Raises as `open_store` does."""
+    from .sqlite_deliveries import SqliteDeliveries
+
+    return SqliteDeliveries(os.fspath(path))
 
 
 def open_sessions(path: str | os.PathLike[str]) -> Sessions:

@@ -16,6 +16,7 @@ from .sql import sqlite as sql
 from .sqlite_connection import Connection
 
 if TYPE_CHECKING:
+    from ..core.delivery import Delivery
     from ..ports.store import Entry, Page, Query, Version
 
 MOST: Final = 1000
@@ -120,7 +121,9 @@ class SqliteStore:
             resume=last if query.oldest_first else None,
         )
 
-    def save(self, changes: Iterable[tuple[Job, Job]]) -> frozenset[JobId]:
+    def save(
+        self, changes: Iterable[tuple[Job, Job]], *, due: Iterable[Delivery] = ()
+    ) -> frozenset[JobId]:
         changes = list(changes)
         stale = set()
         with self._database.write() as database:
@@ -139,6 +142,10 @@ class SqliteStore:
                         if new is not old and new != old
                     ],
                 )
+            if told := [each for each in due if each.job_id not in stale]:
+                from .sqlite_deliveries import add_deliveries
+
+                add_deliveries(database, told)
         self._writes += 1
         return frozenset(stale)
 

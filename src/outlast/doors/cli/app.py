@@ -35,6 +35,11 @@ TOKEN_TABLE: Final = {
     "revoke": (f"{HERE}.token.revoke:revoke", "Have one let nobody in any more."),
 }
 
+WEBHOOK_TABLE: Final = {
+    "list": (f"{HERE}.webhook.list:list_deliveries", "Tell what was sent, and what came of it."),
+    "retry": (f"{HERE}.webhook.retry:retry", "Try again what is not delivered."),
+}
+
 TABLE: Final = {
     "run": (f"{HERE}.run:run", "Run a command, show its output, stay for a while."),
     "submit": (f"{HERE}.submit:submit", "Start a command and return at once with its id."),
@@ -47,6 +52,7 @@ TABLE: Final = {
     "serve": ("outlast.doors.http.command:serve", "Serve the jobs over HTTP."),
     "mcp": ("outlast.doors.mcp.command:mcp", "Serve the jobs to agents, over MCP."),
     "token": (f"{HERE}.app:token", "Who is let into a server, and what they may do."),
+    "webhook": (f"{HERE}.app:webhook", "Who was told of the ends of jobs."),
     "supervisor": (f"{HERE}.app:supervisor", "The process that carries the jobs."),
     "framework": (f"{HERE}.app:framework", "For whoever writes tools with job commands."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and say what would help."),
@@ -171,6 +177,19 @@ def session() -> None:
 )
 def token() -> None:
     """Who is let into a server of this home, and what they may do."""
+
+
+@click.group(
+    "webhook",
+    cls=Lazy,
+    table=WEBHOOK_TABLE,
+    epilog="""
+    outlast webhook list ID
+    outlast webhook retry ID
+    """,
+)
+def webhook() -> None:
+    """Who was told over HTTP that a job has ended, and who could not be reached."""
 
 
 @click.group(

@@ -18,6 +18,7 @@ class Row(NamedTuple):
 
 YES_NO: Final = "yes|no"
 ON_HOSTS: Final = "On hosts"
+AFTERWARDS: Final = "Once it has ended"
 FILES: Final = "Files from hosts"
 
 SECTIONS: Final = {
@@ -93,6 +94,15 @@ SECTIONS: Final = {
         Row("--memory", "limits.memory_bytes", "SIZE", "At most so much memory."),
         Row("--cpus", "limits.cpus", "N", "At most so many processors, such as 1.5."),
         Row("--pids", "limits.pids", "N", "At most so many processes."),
+    ),
+    AFTERWARDS: (
+        Row(
+            "--webhook",
+            "webhooks",
+            "URL",
+            "Tell this receiver that it has ended; may be repeated. Takes --webhook-secret.",
+            many=True,
+        ),
     ),
     ON_HOSTS: (
         Row(

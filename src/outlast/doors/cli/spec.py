@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from ...framework.lazy import Option
-from .rows import LISTS, ON_HOSTS, ROWS, SECTIONS, YES_NO, Row
+from .receivers import read_receivers
+from .rows import AFTERWARDS, LISTS, ON_HOSTS, ROWS, SECTIONS, YES_NO, Row
 from .rules import read_dialogue
 
 if TYPE_CHECKING:
@@ -68,6 +69,16 @@ def job_options(function: F, *, but: Collection[str] = ()) -> F:
             multiple=True,
             help="One more rule: a regular expression, and env:NAME, file:PATH or plain text.",
         )(function)
+    if "webhooks" not in but:
+        for option, name, metavar, many, says in (
+            ("--webhook-event", "webhook_events", "TYPE", True,
+             "Tell only of such ends, job.failed say; may be repeated.  [default: all]"),
+            ("--webhook-secret", "webhook_secret", "REF", False,
+             "The key to sign with: file:PATH, env:NAME, or a server's secret:NAME."),
+        ):  # fmt: skip
+            function = click.option(
+                option, name, cls=Option, section=AFTERWARDS, metavar=metavar, multiple=many, help=says
+            )(function)  # fmt: skip
     for section, rows in reversed(SECTIONS.items()):
         for row in reversed([row for row in rows if row.key not in but]):
             function = click.option(
@@ -122,7 +133,7 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
     stdin: bytes | None = None
     for row in ROWS:
         value = given[row.key.replace(".", "_")]
-        if value in (None, (), False) or row.key in ("key", "dialogue"):
+        if value in (None, (), False) or row.key in ("key", "dialogue", "webhooks"):
             continue
         group, _, key = row.key.rpartition(".")
         if row.key == "stdin" and value == "-":
@@ -134,7 +145,7 @@ def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | Non
         faults.append("--stdin - and --script - both want our stdin: give one as a file")
     if given["command"]:
         spec["command"] = tuple(given["command"])
-    spec |= read_dialogue(given, faults)
+    spec |= read_dialogue(given, faults) | read_receivers(given, faults)
     return spec, given["key"], stdin, faults
 
 

@@ -19,7 +19,7 @@ from ...core.principal import Scope
 from ...engine import verbs
 from ...errors import ClientError
 from ...version import __version__
-from . import artifacts, events, jobs, models, output, sessions
+from . import artifacts, deliveries, events, jobs, models, output, sessions
 from .answers import json_answer
 from .metrics import MEDIA_TYPE
 from .page import assets, rows
@@ -97,7 +97,7 @@ def make_app(there: Served) -> FastAPI:
     )
     app.state.served = there
     add_problems(app)
-    for room in (jobs, output, events, artifacts, sessions, assets, rows):
+    for room in (jobs, output, events, artifacts, sessions, deliveries, assets, rows):
         app.include_router(room.router)
 
     @app.get("/healthz", operation_id="healthz", tags=["service"], **models.health)

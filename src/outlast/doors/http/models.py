@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from ...core.limits import LONGEST, to_ms
 from ...core.spec import CLOCKS
+from ...core.webhook import EVENTS, MOST
 from ...framework import schemas as of_jobs
 from ...framework.schemas import (
     TEXT,
@@ -80,6 +81,16 @@ _SPEC_KEYS: Final[Schema] = {
     "delay": {"type": ["string", "number"]},
     "start_at": {**TEXT, "format": "date-time"},
     "session": TEXT,
+    "webhooks": list_of(
+        object_of(
+            {
+                "url": {**TEXT, "description": "Where to: https://..."},
+                "secret": {**TEXT, "description": "What it is signed with, such as secret:NAME."},
+            },
+            {"events": list_of({"enum": list(EVENTS)})},
+        )
+    )
+    | {"maxItems": MOST, "description": "Who is told that it has ended."},
 }
 _STDIN: Final[Schema] = {
     "stdin_text": {**TEXT, "description": "What the command reads."},
@@ -116,6 +127,8 @@ SCHEMAS: Final[Schema] = {
     "cancel": object_of({}, {"nodes": list_of(COUNT), "grace_ms": COUNT, "wait_stopped_ms": COUNT}),
     "session": of_jobs.SESSION,
     "sessions": object_of({"items": list_of(_ref("session"))}),
+    "delivery": of_jobs.DELIVERY,
+    "deliveries": object_of({"items": list_of(_ref("delivery"))}),
     "open_session": object_of(
         {
             "name": {**TEXT, "pattern": "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"},
@@ -239,6 +252,7 @@ _LINKS: Final = {
     name: {"operationId": name, "parameters": {"job_id": "$response.body#/job_id"}}
     for name in (
         *("get", "cancel", "read_output", "follow", "delete", "retry"),
+        "redeliver",
         *("list_artifacts", "zip_artifacts", "zip_artifacts_of_node", "read_artifact"),
     )
 }
@@ -311,6 +325,8 @@ sessions: Final = _doc({200: _json("sessions", "The sessions.")})
 closed: Final = _doc(
     {200: _json("session", "Closed.")}, 404, 409, 415, body="close_session", needs_body=False
 )
+deliveries: Final = _doc({200: _json("deliveries", "What was sent.")}, 404, 410)
+redeliver: Final = _doc({200: _json("deliveries", "What is tried again.")}, 404, 409, 410, 415)
 metrics: Final = _doc({200: _bytes("As Prometheus reads it.", "text/plain")})
 health: Final = _doc({200: _json("health", "So it is.")}, open_to_all=True)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.hostspec import HostSpec
 from ...core.principal import Scope
 from ...core.spec import spec_to_json
+from ...core.webhook import shown_url
 from .conditional import wants_all
 from .served import principal_of
 
@@ -35,9 +36,13 @@ def told(there: Served, request: Request, job: Job, *, with_result: bool = True)
 
 
 def _without_ways(spec: JobSpec) -> JobSpec:
-    """Return *spec* without what only an administrator is told: how hosts are reached."""
+    """
+    Return *spec* without what only an administrator is told: how hosts are reached, and what may
+    let somebody in where webhooks go.
+    """
     hosts = {
         name: HostSpec(timeout=host.timeout, connect_timeout=host.connect_timeout)
         for name, host in spec.hosts.items()
     }
-    return replace(spec, hosts=hosts)
+    webhooks = tuple(replace(each, url=shown_url(each.url)) for each in spec.webhooks)
+    return replace(spec, hosts=hosts, webhooks=webhooks)

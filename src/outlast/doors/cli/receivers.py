@@ -1,0 +1,26 @@
+"""The webhooks of a job as the command line takes them: receivers, and what is said of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def read_receivers(given: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    """Return the webhooks that the options give, as a part of a spec."""
+    urls, secret = given.get("webhooks"), given.get("webhook_secret")
+    events = list(given.get("webhook_events") or ())
+    if not urls:
+        if secret is not None or events:
+            faults.append(
+                "--webhook-secret and --webhook-event are for --webhook, and none is given"
+            )
+        return {}
+    if secret is None:
+        faults.append(
+            "--webhook takes --webhook-secret, a reference to the key that what is sent is signed"
+            " with: file:PATH, env:NAME or secret:NAME"
+        )
+        secret = "secret:NAME"
+    each = {"secret": secret, **({"events": events} if events else {})}
+    return {"webhooks": [{"url": url, **each} for url in urls]}
