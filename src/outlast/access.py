@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .ports.clock import Clock
     from .ports.tokens import Tokens
 
-USED_EVERY: Final = timedelta(minutes=1)
+USED_EVERY_S: Final = 60.0
 """How exactly it is known when a token was used last: a write a minute, and not one a request."""
 
 FILE: Final = "token"
@@ -58,7 +58,10 @@ class Access:
         self._policies = policies
         self._inventory = inventory
         self._chance = chance
-        self._noted: dict[str, datetime] = {}
+        self._noted: dict[str, float] = {}
+        self._seen: set[bytes] = set()
+        """The digests of tokens that were there once: these are written like one."""
+
         self._principals: dict[str, tuple[Token, Mapping[str, Policy], Principal]] = {}
         self.audit = audit
 
@@ -78,20 +81,22 @@ class Access:
         text = token.decode("ascii", "replace")
         digest = digest_of(text)
         # What is not even written like a token asks nothing of the database.
-        found = self._tokens.by_digest(digest) if is_token(text) else None
+        is_known = digest in self._seen or is_token(text)
+        found = self._tokens.by_digest(digest) if is_known else None
         now = self._clock.now()
         # The database has found the row by the digest, of whose bytes its time may tell: they say
         # nothing of the token. The digests are compared here, all of their bytes in any case.
         known = b"" if found is None else found.digest
         if not hmac.compare_digest(known, digest) or found is None or not found.is_good(now):
             raise Unauthorized(NO_TOKEN, suggestion=HOW)
+        self._seen.add(digest)
         return self._principal(found)
 
     def use(self, principal: Principal) -> bool:
         """Say that a token is used. True: it is time to `note_use`, which writes."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         noted = self._noted.get(principal.token_id)
-        if noted is not None and abs(now - noted) < USED_EVERY:
+        if noted is not None and now - noted < USED_EVERY_S:
             return False
         self._noted[principal.token_id] = now
         return True

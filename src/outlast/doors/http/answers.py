@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .served import Served
 
+VARY: Final = {"Vary": "Prefer"}
 
 MOST_SETTLED: Final = 512
 """Answers that are kept, the oldest of which goes first: of some 2 KiB each, and 12 KiB at most."""
@@ -66,21 +67,24 @@ def job_answer(
     """Return a job as an answer: `ETag`, and `Retry-After` while it has not ended."""
     sent = {"ETag": etag_of(request, job), "Cache-Control": "no-cache", **(headers or {})}
     if job.is_settled and not wants_all(request.headers.get("prefer")):
-        return Response(_settled_body(there, request, job), status, sent, "application/json")
+        kept = settled_answer(there, request, job)
+        return Response(kept.body, status, sent, "application/json")
     public = told(there, request, job)
     if not job.is_terminal:
         sent["Retry-After"] = str(max(1, math.ceil(public["poll_interval_ms"] / 1000)))
     return Response(as_json(public), status, sent, "application/json")
 
 
-def _settled_body(there: Served, request: Request, job: Job) -> bytes:
+def settled_answer(there: Served, request: Request, job: Job) -> Response:
     """
-    Return what is said of a job that changes no more, which is put together only once. Not where
-    all is wanted: what that is depends on who asks.
+    Return the answer about a job that changes no more, to whoever says nothing of how they want it
+    (no `Prefer`): it is put together only once.
     """
     key = (job.id, job.version)
-    if (body := there.settled.get(key)) is None:
-        body = there.settled[key] = as_json(told(there, request, job))
+    if (kept := there.settled.get(key)) is None:
+        sent = {"ETag": etag_of(request, job), "Cache-Control": "no-cache", **VARY}
+        kept = Response(as_json(told(there, request, job)), 200, sent, "application/json")
+        there.settled[key] = kept
         if len(there.settled) > MOST_SETTLED:
             del there.settled[next(iter(there.settled))]
-    return body
+    return kept

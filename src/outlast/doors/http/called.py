@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from ...errors import InvalidRequest
@@ -11,6 +11,8 @@ from .refusals import HostRefused, OriginRefused
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """The names of this machine that only it can give."""
+
+MOST_KNOWN: Final = 100
 
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
 
@@ -25,8 +27,10 @@ class Names:
 
     def __init__(self, more: Iterable[str] = ()) -> None:
         self._names = LOOPBACK | {_bare(name) for name in more}
+        self._known: dict[bytes, str] = {}
+        """What was read of headers as they came, which most callers repeat."""
 
-    def check(self, hosts: Iterable[bytes]) -> str:
+    def check(self, hosts: Sequence[bytes]) -> str:
         """
         Return the host of a request, with its port; *hosts* are its headers of that name.
 
@@ -35,16 +39,20 @@ class Names:
 
             InvalidRequest: There is not exactly one.
         """
-        given = [host.decode("latin-1").lower() for host in hosts]
-        if len(given) != 1:
+        if len(hosts) != 1:
             raise InvalidRequest("a request has one Host header, neither more nor less")
-        match = _HOST.fullmatch(given[0])
+        if (known := self._known.get(hosts[0])) is not None:
+            return known
+        given = hosts[0].decode("latin-1").lower()
+        match = _HOST.fullmatch(given)
         if match is None or match[1].removesuffix(".") not in self._names:
             raise HostRefused(
-                f"{given[0]!r:.80} is no name of this server",
+                f"{given!r:.80} is no name of this server",
                 suggestion="Ask for it by its address, or start it with: --allow-host NAME",
             )
-        return given[0]
+        if len(self._known) < MOST_KNOWN:
+            self._known[hosts[0]] = given
+        return given
 
 
 def check_origin(headers: Mapping[bytes, bytes], scheme: str, host: str, *, public: bool) -> None:

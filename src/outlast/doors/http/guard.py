@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +22,7 @@ from .called import Names, check_origin, own_origin
 from .login import LOGIN, Login
 from .logins import Logins, cookie_of, set_cookie
 from .patience import HEAD_BYTES
+from .presence import Presence
 from .problems import problem
 from .refusals import BodyTooLarge, BodyTooSlow, HeadTooLarge, OriginRefused, TooManyRequests
 from .trail import Trail
@@ -110,7 +111,7 @@ class Guard:
         self.logins = Logins(clock.monotonic, chance)
         self._rate = Buckets(self.bounds.per_s, self.bounds.burst)
         self._failures = Buckets(self.bounds.failures_per_s, self.bounds.failure_burst)
-        self._open: dict[asyncio.Timeout, tuple[Principal, str | None]] = {}
+        self._open: set[Presence] = set()
         self._looking: asyncio.Task[None] | None = None
         self._noting: set[asyncio.Task[None]] = set()
 
@@ -171,38 +172,37 @@ class Guard:
 
     async def run(self, visit: _Visit, principal: Principal) -> None:
         """Have the service answer, for as long as the token of whoever asks is good."""
-        cut = asyncio.timeout(None)
+        one = Presence(principal, visit.cookie)
+        self._open.add(one)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
         try:
-            async with cut:
-                self._open[cut] = (principal, visit.cookie)
-                if self._looking is None or self._looking.done():
-                    self._looking = asyncio.create_task(self._look())
-                await self.app(visit.asgi, visit.receive, visit.send)
-        except TimeoutError:
-            if not cut.expired():
+            await self.app(visit.asgi, visit.receive, visit.send)
+        except asyncio.CancelledError:
+            if not one.was_cut():
                 raise
             raise Unauthorized("the token was revoked, or has expired") from None
         finally:
-            self._open.pop(cut, None)
+            self._open.discard(one)
 
     async def _look(self) -> None:
         """As long as somebody is inside, see that their tokens are good: cut whose are not."""
         while True:
             await asyncio.sleep(LOOK_S)
-            inside = dict(self._open)
+            inside = set(self._open)
             if not inside:
                 return
-            principals = [principal for principal, _ in inside.values()]
+            principals = [one.principal for one in inside]
             try:
                 good = await asyncio.to_thread(self._access.good, principals)
             except ClientError:
                 continue  # the database is away for now: nobody is let in either
-            for cut, (principal, cookie) in inside.items():
-                there = principal.token_id in good
-                if cookie is not None and self.logins.find(cookie) is None:
+            for one in inside & self._open:
+                there = one.principal.token_id in good
+                if one.cookie is not None and self.logins.find(one.cookie) is None:
                     there = False
-                if not there and cut in self._open:
-                    cut.reschedule(asyncio.get_running_loop().time())
+                if not there:
+                    one.cut()
 
     @property
     def access(self) -> Access:
@@ -242,8 +242,8 @@ class _Visit:
         self.host = ""
         self.cookie: str | None = None
         self.cookie_is_stale = False
-        given = self.headers.get(b"x-request-id", b"")
-        known = given.decode() if _REQUEST_ID.fullmatch(given) else guard.new_request_id()
+        given = self.headers.get(b"x-request-id")
+        known = given.decode() if given and _REQUEST_ID.fullmatch(given) else guard.new_request_id()
         self.state: MutableMapping[str, Any] = {**scope.get("state", {}), "request_id": known}
         self.asgi["state"] = self.state
         scope["visit"] = self.asgi  # for whoever stands before us, and cannot see behind
@@ -286,9 +286,9 @@ class _Visit:
 
     async def _pass(self) -> None:
         guard = self._guard
-        self.host = guard.names.check(v for k, v in self.asgi["headers"] if k == b"host")
+        self.host = guard.names.check([v for k, v in self.asgi["headers"] if k == b"host"])
         check_origin(self.headers, self.asgi["scheme"], self.host, public=self._public)
-        if sum(len(key) + len(value) + 4 for key, value in self.asgi["headers"]) > HEAD_BYTES:
+        if sum([len(key) + len(value) + 4 for key, value in self.asgi["headers"]]) > HEAD_BYTES:
             raise HeadTooLarge(f"the headers are longer than {HEAD_BYTES:,} bytes")
         length = self.headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > guard.bounds.body_bytes:
@@ -335,20 +335,21 @@ class _Visit:
                 raise self._refusal
         return message
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass a piece of the answer on, its head with what every one has."""
         if self._refusal is not None and not self._started:
-            return  # the service's own answer to what it could not read: ours is the better one
+            # The service's own answer to what it could not read: ours is the better one.
+            return _nothing()
         if message["type"] == "http.response.start":
             self._started = True
             headers = message.get("headers", ())
             self._trail.answered(message["status"], headers)
             message = {**message, "headers": self._head(headers)}
-        await self._send(message)
+        return self._send(message)
 
     def _head(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         given = list(headers)
-        there = {name.lower() for name, _ in given}
+        there = {name for name, _ in given}  # small letters, as ASGI demands
         kept = b"no-cache" if self._public else b"no-store"
         more = [(b"x-request-id", self.request_id.encode()), (b"cache-control", kept), *ALWAYS]
         if not there.isdisjoint(_OURS):
@@ -381,3 +382,7 @@ class _Visit:
             headers["Connection"] = "close"  # nobody will read the rest of it
         self._refusal = None
         await problem(error, self.request_id, headers=headers)(self.asgi, self._receive, self.send)
+
+
+async def _nothing() -> None:
+    """Send nothing."""

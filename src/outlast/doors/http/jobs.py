@@ -19,7 +19,7 @@ from ...engine import verbs
 from ...errors import InvalidRequest
 from ...reception import began, repetition, submission
 from . import models
-from .answers import etag_of, job_answer, json_answer
+from .answers import VARY, etag_of, job_answer, json_answer, settled_answer
 from .body import left_over, read_object, take
 from .conditional import matches, read_key, wanted_wait
 from .problems import request_id_of
@@ -34,7 +34,6 @@ router: Final = APIRouter(tags=["jobs"])
 CANCELLED: Final = "Job cancellation initiated"
 NOTHING_LEFT: Final = "Nothing was left to cancel"
 MAX_PAGE: Final = 500
-VARY: Final = {"Vary": "Prefer"}
 
 
 @router.post("/jobs", operation_id="submit", **models.submit)
@@ -109,10 +108,13 @@ async def get(request: Request) -> Response:
     needs(request, Scope.READ)
     job_id = JobId(request.path_params["job_id"])
     job = await there.get(job_id)
+    known = request.headers.get("if-none-match")
+    if job.is_settled and known is None and "prefer" not in request.headers:
+        return settled_answer(there, request, job)
     headers = dict(VARY)
     if not job.is_terminal:
         (job,) = await _stay(there, request, (job,), headers)
-    if matches(request.headers.get("if-none-match"), etag := etag_of(request, job)):
+    if matches(known, etag := etag_of(request, job)):
         return Response(status_code=304, headers={"ETag": etag, **headers})
     return job_answer(there, request, job, headers=headers)
 

@@ -19,6 +19,7 @@ from .tally import Tally
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from ...core.job import Job, JobId
 
@@ -37,7 +38,7 @@ class Served:
     url: str
     """Where callers reach it."""
 
-    settled: dict[tuple[JobId, int], bytes] = field(default_factory=dict)
+    settled: dict[tuple[JobId, int], Response] = field(default_factory=dict)
     """The answers about jobs that change no more, by version. Whether there is such a job is asked."""
 
     metrics: Metrics = field(default_factory=Metrics)

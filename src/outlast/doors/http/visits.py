@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from . import logs
 from .login import LOGIN
@@ -30,8 +30,7 @@ _JOB_ID: Final = re.compile(r"job_[0-9A-Z]{26}", re.ASCII)
 OF_THE_GUARD: Final = frozenset({LOGIN, f"{LOGIN}/links"})
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """One request, and the answer as far as it has come."""
 
     method: str
@@ -69,7 +68,7 @@ class Visits:
             self._metrics.answered(visit)
             return visit
 
-        async def sending(message: Message) -> None:
+        def sending(message: Message) -> Awaitable[None]:
             nonlocal visit, location
             if message["type"] == "http.response.start" and visit is None:
                 kind = b""
@@ -79,7 +78,7 @@ class Visits:
                     elif name == b"location":
                         location = text.decode("latin-1")
                 visit = seen(message["status"], kind)
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, sending)
