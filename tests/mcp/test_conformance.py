@@ -27,6 +27,15 @@ SCENARIOS = (
     ("http-header-validation", "2026-07-28"),
     ("caching", "2026-07-28"),
     ("dns-rebinding-protection", "2026-07-28"),
+    ("tasks-lifecycle", "2026-07-28"),
+    ("tasks-capability-negotiation", "2026-07-28"),
+    ("tasks-wire-fields", "2026-07-28"),
+    ("tasks-request-state-removal", "2026-07-28"),
+    ("tasks-mrtr-input", "2026-07-28"),
+    ("tasks-request-headers", "2026-07-28"),
+    ("tasks-dispatch-and-envelope", "2026-07-28"),
+    ("tasks-required-task-error", "2026-07-28"),
+    ("tasks-mrtr-composition", "2026-07-28"),
 )
 """Each with the revision of the protocol that it is run at. In all, each message is held to its schema."""
 
