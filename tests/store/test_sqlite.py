@@ -67,6 +67,16 @@ class TestSqliteSessions(SessionsContract):
     pass
 
 
+@pytest.mark.slow
+def test_thousands_of_ends_meet_a_caller_who_leaves(
+    open_sessions: OpenSessions, open_store: OpenStore
+) -> None:
+    """As the contract has it, so often that each of the two is first many a time."""
+    contract = TestSqliteSessions()
+    contract.races = 3000
+    contract.test_of_an_end_and_a_caller_s_leave_one_is_first(open_sessions, open_store)
+
+
 def connection_of(store: SqliteStore) -> sqlite3.Connection:
     connection = store._database._connection
     assert connection is not None

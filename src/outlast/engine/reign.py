@@ -185,7 +185,7 @@ class Reign:
             now = self._clock.monotonic()
             if supervisor.is_idle:
                 vault.forget()
-            if not (supervisor.is_idle and deliverer.is_idle):
+            if not (supervisor.is_idle and deliverer.is_idle) or vault.is_lent:
                 idle_since, left_s = None, max(BUSY_LOOK_S, idle_exit_s)
             else:
                 idle_since = now if idle_since is None else idle_since

@@ -33,6 +33,11 @@ class Vault(Mapping[str, str]):
             self._values[reference] = value
             self._lenders.setdefault(reference, set()).add(lender)
 
+    @property
+    def is_lent(self) -> bool:
+        """Whether some lender is there, who may want to go on with it."""
+        return bool(self._lenders)
+
     def held(self, references: Iterable[str]) -> frozenset[str]:
         """Return those of *references* whose lender is there."""
         return frozenset(self._lenders.keys() & set(references))

@@ -24,9 +24,6 @@ KNOWN: Final = {
     "edge": HostSpec(user="ops", port=2222),
 }
 
-RACES: Final = 200
-"""How often the end of a command and a caller's leave are driven to the same instant."""
-
 PATIENCE_S: Final = 60.0
 
 OpenSessions: TypeAlias = Callable[[], Sessions]
@@ -52,6 +49,9 @@ class SessionsContract:
     Inherit from this, and give the fixtures `open_store` (see `StoreContract`) and
     `open_sessions`: a function that opens the sessions of the same database once more.
     """
+
+    races = 200
+    """How often the end of a command and a caller's leave are driven to the same instant."""
 
     def test_nothing_opened_is_nothing_found(self, open_sessions: OpenSessions) -> None:
         """No name is known, whatever it is."""
@@ -164,7 +164,7 @@ class SessionsContract:
         clock, sessions, store = FakeClock(), open_sessions(), open_store()
         session, at = a_session(clock), clock.now()
         sessions.open(session)
-        jobs = [a_job_in(session, clock) for _ in range(RACES)]
+        jobs = [a_job_in(session, clock) for _ in range(self.races)]
         store.add([Entry(job=job) for job in jobs])
         gate = Barrier(2, timeout=PATIENCE_S)
 

@@ -32,8 +32,6 @@ MOST_BYTES: Final = 65536
 SHOWN: Final = 500
 """How much of a command is shown again to whoever has sent it."""
 
-RUNS: Final = frozenset({"queued", "running"})
-
 UNSURE: Final = "What it has done is not known: look at the host before you run it again"
 CONNECT: Final = "ssh_connect tells whether the host lets us in; then run it again"
 NEXT: Final[Mapping[str, str]] = {

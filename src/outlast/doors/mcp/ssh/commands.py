@@ -48,8 +48,6 @@ STOPPED_S: Final = 0.7
 TRIES: Final = 20
 """How often what was submitted meanwhile is cancelled too."""
 
-OVER: Final = frozenset({"complete", "failed", "partial", "cancelled"})
-
 
 def session_of(there: Served, name: str) -> Session:
     """Return the open session of that name; raises a `Refusal` that says which there are."""
@@ -124,8 +122,13 @@ def must_connect(name: str) -> Exception:
         f"The session {name} must be connected again: its password was held in memory only, and is"
         " gone. What runs in it goes on",
         sessionName=name,
-        next=f'ssh_connect(name="{name}", ...) with the same host, and the password',
+        next=connect_again(name),
     )
+
+
+def connect_again(name: str) -> str:
+    """Return what helps where a password is gone."""
+    return f'ssh_connect(name="{name}", ...) with the same host, and the password'
 
 
 def _over(there: Served, job: Job) -> dict[str, Any]:
@@ -196,7 +199,17 @@ def _standing(there: Served, job: Job, wanted: tuple[str, int, int] | None) -> d
     told |= output(there, job) if wanted is None else read_piece(there, job, *wanted)
     if not job.is_terminal:
         told["next"] = f'{STATUS}(taskId="{job.id}") again in a while'
+        if _is_locked_out(there, job):
+            told["next"] = f"{connect_again(str(job.spec.session))}: its end may be fetched then"
     return told
+
+
+def _is_locked_out(there: Served, job: Job) -> bool:
+    """Whether nobody has the password any more by which the host of a command is reached."""
+    there.lease.renew()
+    with suppress(NotFound):
+        return there.service.session(verbs.Session(str(job.spec.session))).must_connect
+    return False
 
 
 # Cancelling -----------------------------------------------------------------------------------

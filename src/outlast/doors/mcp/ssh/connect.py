@@ -84,8 +84,8 @@ async def connect(call: Call) -> dict[str, Any]:
         kept = _in_memory(session.hosts)
         gone = old - kept
     finally:
-        if unused := lent.keys() - kept:
-            await asyncio.to_thread(there.lease.take_back, *unused)
+        if unused := lent.keys() - kept:  # not waited for: this call may have been cancelled
+            _ = loop.run_in_executor(None, there.lease.take_back, *unused)
     if gone:
         await asyncio.to_thread(there.lease.take_back, *gone)
     return {
@@ -192,14 +192,17 @@ async def _prove(call: Call, verb: verbs.OpenSession) -> None:
     there.hub.need()
     call.facts["job_id"] = job.id
     (job,) = await wait(call, (job,), patience.total_seconds() + 2 * PROOF_S)
-    if not job.is_terminal:
+    is_cut = not job.is_terminal
+    if is_cut:
         job, _ = await asyncio.to_thread(there.service.cancel, verbs.Cancel(job.id))
     if job.exit_code == 0:
         return
     (node,) = job.nodes
     reason = str(job.reason)
+    if is_cut and reason == "cancelled":
+        reason = "server_stopping" if there.hub.is_leaving else "connect_timeout"
     raise refusal(
-        "connect_timeout" if reason == "cancelled" else reason,
+        reason,
         node.error or f"{verb.on} did not run anything: {reason}",
         sessionName=verb.name,
         host=verb.on,
