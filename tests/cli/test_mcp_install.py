@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from outlast.doors.cli.mcp.clients import CLIENTS
+from outlast.doors.cli.mcp.document import Document
 from outlast.doors.cli.mcp.place import Place
-from outlast.errors import Conflict
+from outlast.errors import Conflict, InvalidRequest
 
 from .conftest import PROGRAM, Cli, Terminal
 
@@ -182,6 +183,54 @@ def test_what_else_is_there_stays(cli: Cli, person: Path, name: str, before: str
 
 def read_text(name: str, text: str) -> Any:
     return tomllib.loads(text) if name == "codex" else json.loads(text)
+
+
+ENTRY = {"command": "/bin/outlast", "args": ["mcp"], "tool_timeout_sec": 600}
+REMOTE_ENTRY = {"url": "https://x/mcp", "bearer_token_env_var": "T", "tool_timeout_sec": 600}
+TABLES = {
+    "nothing": "",
+    "a comment": "# mine\n",
+    "in a line": 'mcp_servers = {other = {command = "x"}}\n',
+    "ours in a line": '[mcp_servers]\noutlast = {command = "x", args = []}\n',
+    "a head alone": "[mcp_servers]\n# none yet\n",
+    "apart": '[mcp_servers.outlast]\ncommand = "x"\n[other]\nx = 1\n[mcp_servers.b]\nurl = "b"\n',
+    "lists of tables": '[[x]]\na = 1\n[[x]]\na = 2\n[mcp_servers.q]\ncommand = "q"  # mine\n',
+    "quoted": '[mcp_servers."a.b"]\ncommand = "a"\n[mcp_servers."outlast"]\ncommand = "z"\n',
+    "no tables": 'x = """\n[mcp_servers.outlast]\n"""\n',
+    "no line's end": '[mcp_servers.a]\ncommand = "a"',
+}
+
+
+@pytest.mark.parametrize("before", TABLES.values(), ids=TABLES)
+def test_every_way_to_write_a_table_is_understood(before: str) -> None:
+    """Ours goes in, becomes another, and goes out; everything else says the same all along."""
+    others = tomllib.loads(before)
+    others.get("mcp_servers", {}).pop("outlast", None)
+    text = before
+    for entry in (ENTRY, REMOTE_ENTRY, None):
+        document = Document(text, "config.toml", ("mcp_servers",))
+        if entry is None:
+            document.take_out("outlast")
+        else:
+            document.put("outlast", entry, {*ENTRY, *REMOTE_ENTRY})
+        text = document.text
+        told = tomllib.loads(text)
+        assert entry == told.get("mcp_servers", {}).pop("outlast", None)
+        assert {"mcp_servers": {}, **others} == {"mcp_servers": {}, **told}
+        assert [
+            word for word in ("# mine", "# none yet") if word in before and word not in text
+        ] == []
+
+
+def test_what_cannot_be_changed_safely_is_left() -> None:
+    """What stands behind a dotted name would become ours: that is seen, and told."""
+    before = 'mcp_servers.a.command = "x"\nmodel = "m"\n'
+    document = Document(before, "config.toml", ("mcp_servers",))
+
+    with pytest.raises(InvalidRequest, match="cannot be changed here"):
+        document.put("outlast", ENTRY, ENTRY)
+
+    assert before == document.text
 
 
 def test_opencode_2_keeps_its_own_form(cli: Cli, person: Path) -> None:

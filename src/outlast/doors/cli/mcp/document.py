@@ -72,14 +72,25 @@ class Document:
         if not self._is_toml:
             self.text = _written(wanted, self.text)
         else:
-            document = _tomlkit().parse(self.text)
-            how(self._servers(document))
-            self.text = document.as_string()
-            if self._servers(_toml(self.text, self._path)) != self._servers(wanted):
-                raise InvalidRequest(
-                    f"{self._path} is too entangled to be changed here", suggestion=MEND
-                )
+            self.text = self._changed(how, wanted)
         self._read = wanted
+
+    def _changed(self, how: Any, wanted: Any) -> str:
+        document = _tomlkit().parse(self.text)
+        try:
+            how(self._servers(document))
+            text: str = document.as_string()
+        except Exception:  # noqa: BLE001 - it trips over some ways to write a table; told below
+            text = self.text
+        told = _toml(text, self._path)
+        for each in (told, wanted):
+            self._servers(each)  # a table with nothing in it is as good as none
+        if told != wanted:
+            raise InvalidRequest(
+                f"{self._path} has tables written in a way that cannot be changed here",
+                suggestion=MEND,
+            )
+        return text
 
     def _servers(self, document: Any) -> Any:
         here = document
