@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..core.job import Job, JobId, Node
+from ..core.job import Job, JobId, Node, attempt_key
 from ..core.state import NodeStatus
 from ..core.transition import with_node
 from ..shim.failpoint import reach
@@ -71,6 +71,13 @@ class Ledger:
     def take(self, job: Job) -> Job:
         """Take a job as it was read from the store, unless it is here. Returns it as it stands."""
         return self.get(job.id) or self._stored.setdefault(job.id, job)
+
+    def at(self, key: str, do: Callable[[Job, Node], None]) -> None:
+        """Do that with the node whose current attempt is *key*, if there is one."""
+        if (job := self.get(JobId(key.partition("/")[0]))) is not None:
+            for node in job.nodes:
+                if attempt_key(job.id, node.index, node.attempt) == key:
+                    do(job, node)
 
     def each_by(self, references: frozenset[str], do: Callable[[Job, Node], None]) -> None:
         """Do that with every node that runs, of jobs that need one of these secrets."""

@@ -107,10 +107,7 @@ class Supervisor:
 
     def look_again(self, key: str) -> None:
         """Somebody without a channel to us has news of the attempt *key*."""
-        job = self._ledger.get(JobId(key.partition("/")[0]))
-        for node in () if job is None else job.nodes:
-            if job is not None and attempt_key(job.id, node.index, node.attempt) == key:
-                self._hands.watch(job, node)
+        self._ledger.at(key, self._hands.watch)
 
     def look_where(self, references: frozenset[str]) -> None:
         """Logins by these are possible again: look at what runs there."""
