@@ -315,7 +315,7 @@ def supervise(settings: Settings) -> bool:
             os.close(READY_FD)
             os.close(STARTING_FD)
 
-    tracing = open_tracing()
+    tracing = open_tracing(home)
     reign = Reign(
         home,
         lambda: Lock(home),

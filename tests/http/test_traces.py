@@ -71,6 +71,7 @@ def test_a_request_is_told_by_its_route(collector: Collector, traced: Service) -
     ask.get(f"/{SECRET}")
     ask.request("PROPFIND", "/jobs")
     traced.client(token=SECRET).get("/jobs")
+    eventually(lambda: 4 == len(collector.spans))
     traced.stop()
 
     (told,) = collector.named("GET /jobs/{job_id}")

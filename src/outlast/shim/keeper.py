@@ -67,6 +67,9 @@ class Keeper:
         self._feed = Feed.of(order)
         self._sleeper = Sleeper()
         self._boot = system.boot_id()
+        self._pulled: dict[str, int] = {}
+        """From when to when the image was, as the record says it."""
+
         self._journal: Journal
 
     def run(self) -> None:
@@ -139,7 +142,7 @@ class Keeper:
 
     def _pull(self) -> None:
         limit_ms = self._order["pull_timeout_ms"]
-        deadline = mono_ms() + limit_ms
+        deadline, began = mono_ms() + limit_ms, now_ms()
         pull = Pull(self._folder, self._order["image"], self._order.get("login_env", {}))
         stream = self._patiently(lambda: self._container.pull(pull.login()))
         try:
@@ -157,6 +160,7 @@ class Keeper:
         finally:
             stream.close()
             pull.end()
+        self._pulled = {"pull_from": began, "pull_to": now_ms()}
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Return what *call* does; an engine that does not answer is tried for a while."""
@@ -191,6 +195,7 @@ class Keeper:
             "survives": survival.survives(),
             "image_id": image_id,
             "image_digest": image_digest,
+            **self._pulled,
             "timeout_ms": self._order["timeout_ms"],
             "grace_ms": self._order["grace_ms"],
             **{name: self._order[name] for name in spool.OUTPUT_LIMITS},

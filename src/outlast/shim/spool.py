@@ -138,6 +138,12 @@ def output_limits(began: Line) -> Line:
     }
 
 
+def pulled(began: Line) -> tuple[int, int] | None:
+    """Return from when to when a container's image was pulled, in milliseconds; None: it was there."""
+    times = began.get("pull_from"), began.get("pull_to")
+    return times if all(map(_is_number, times)) else None  # type: ignore[return-value]  # they are ints
+
+
 OUTPUT_LIMITS = ("output_bytes", "idle_timeout_ms", "floor_bytes", "on_output_limit")
 """What a `began` line tells of the limits on output, under the names that the shim was told."""
 

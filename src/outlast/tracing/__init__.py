@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from ..home import Home
     from .jobs import JobTracing
     from .spans import Spans
 
@@ -63,10 +64,10 @@ def open_spans(environ: Mapping[str, str] | None = None) -> Spans | None:
     return None
 
 
-def open_tracing() -> JobTracing | None:
-    """Return who tells of jobs, as `open_spans` returns where to."""
+def open_tracing(home: Home) -> JobTracing | None:
+    """Return who tells of the jobs of *home*, as `open_spans` returns where to."""
     if (spans := open_spans()) is None:
         return None
     from .jobs import JobTracing
 
-    return JobTracing(spans)
+    return JobTracing(spans, home)

@@ -14,22 +14,25 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from ..core.job import Job, JobId, JobSpec, Node, attempt_key
+from ..core.job import CONTAINER, Job, JobId, JobSpec, Node, attempt_key
 from ..core.limits import to_epoch_ms
 from ..core.state import JobStatus, NodeStatus
+from ..shim import spool
 from .spans import Attributes, Spans, parent_of, traceparent
 
 if TYPE_CHECKING:
+    from ..home import Home
     from ..ports.executor import Launch
 
 NS_IN_MS: Final = 1_000_000
 
 
 class JobTracing:
-    """`Tracing`, by OpenTelemetry. For one thread, the supervisor's."""
+    """`Tracing`, by OpenTelemetry, of the jobs of *home*. For one thread, the supervisor's."""
 
-    def __init__(self, spans: Spans) -> None:
+    def __init__(self, spans: Spans, home: Home) -> None:
         self._spans = spans
+        self._home = home
 
     def environment(self, launch: Launch) -> dict[str, str]:
         job_id = JobId(launch.key.partition("/")[0])
@@ -92,7 +95,25 @@ class JobTracing:
             span.add_event("started", timestamp=_ns(node.started_at))
         if node.status == NodeStatus.FAILED:
             _fail(span, node.reason or node.status)
+        if node.executor == CONTAINER and node.attempt:
+            self._tell_pull(self._home.attempt(key), node, span)
         self._spans.end(span, at_ns=_ns(node.completed_at))
+
+    def _tell_pull(self, folder: str, node: Node, parent: Span) -> None:
+        """Tell of the pull of its image, if there was one: the record of the start has its times."""
+        try:
+            record = spool.read_record(folder)
+        except OSError:
+            return  # no job is to hear of it
+        pulled = None if record is None or record.began is None else spool.pulled(record.began)
+        if pulled is not None:
+            span = self._spans.begin(
+                "pull",
+                parent=parent.get_span_context(),
+                at_ns=pulled[0] * NS_IN_MS,
+                attributes=_known({"container.image.name": node.name}),
+            )
+            self._spans.end(span, at_ns=max(pulled) * NS_IN_MS)
 
 
 def _attributes_of_job(job: Job) -> Attributes:
