@@ -1,11 +1,12 @@
 """
-What a job in a container costs over the engine's own client, and how late its limit is.
+What a job in a container costs over the engine's own clients, and how late its limit is.
 
-The client runs the same container: the same limits, options and image. All by the clock, in turns,
-from before a job is asked for until its container is removed: by the library, which is how a
-platform runs other people's scripts, and by whole processes of our command line, which adds the
-start of an interpreter. Then many at once; then containers that would never end, whose end is
-taken from their own records.
+They run the same container: the same limits, options and image. Like stands beside like, in turns and by
+the clock. A process that is there and has imported what it needs: our library, which is how a platform runs
+other people's scripts, and Docker's own for Python. Whole processes, with the start of their program: our command line
+and Docker's. `docker run --rm` is over once its container is removed; ours leaves once it has told how it ended, so that
+both are measured: until it has left, and until its container is removed. Then many at once; then containers that would
+never end, whose end is taken from their own records.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from importlib.util import find_spec
 from statistics import median
+from typing import Any
 
 from .figure import OURS, Figure, Series, percentile, unmeasured
 from .harness import (
@@ -34,12 +38,32 @@ NAME = "containers"
 IMAGE = "OUTLAST_BENCH_IMAGE"
 """Names an image with `true` and `sleep` that the engine has: it is not pulled."""
 
+LIBRARY = f"{OURS}, by the library"
+THEIRS = "Docker's library for Python"
+LINE = f"{OURS} run --container"
+REMOVED = f"{LINE}, until it is removed"
 CLIENT = "docker run --rm"
 SAME = (
     *("--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--read-only"),
     *("--tmpfs=/tmp:size=64m", "--user=65534:65534", "--memory=512m", "--memory-swap=512m"),
     *("--pids-limit=256", "--init"),
 )
+"""The client's options for what is ours by default."""
+
+ALSO_SAME: dict[str, Any] = {
+    "network_mode": "none",
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "read_only": True,
+    "tmpfs": {"/tmp": "size=64m"},
+    "user": "65534:65534",
+    "mem_limit": "512m",
+    "memswap_limit": "512m",
+    "pids_limit": 256,
+    "init": True,
+}
+"""The same, as Docker's library has them."""
+
 AT_ONCE = 20
 LIMIT_S = 2.0
 
@@ -54,45 +78,53 @@ def measure(plan: Plan) -> Figure:
         return _figure(series, {})
     image = os.environ[IMAGE]
     client = [program("docker"), "run", "--rm", *SAME, image, "true"]
+    docker = import_module("docker").DockerClient.from_env(max_pool_size=AT_ONCE)
     with Ours(plan.folder(NAME), max_running=AT_ONCE) as ours:
         mine = ours.argv("run", "--container", image, "--wait", "5m", "--", "true")
+        lines = _Lines(ours, mine)
         single = [
-            Contender(
-                f"{OURS}, by the library", lambda: timed(lambda: _by_library(ours, image, 1))
-            ),
-            Contender(f"{OURS} run --container", lambda: timed_process(mine, ours.env)),
+            Contender(LIBRARY, lambda: timed(lambda: _by_library(ours, image, 1))),
+            Contender(THEIRS, lambda: timed(lambda: _by_theirs(docker, image))),
+            Contender(LINE, lines.told),
+            Contender(REMOVED, lines.removed),
             Contender(CLIENT, lambda: timed_process(client, ours.env)),
         ]
         crowd = [
+            Contender(_many(LIBRARY), lambda: timed(lambda: _by_library(ours, image, AT_ONCE))),
             Contender(
-                f"{OURS}, by the library, {AT_ONCE} at once",
-                lambda: timed(lambda: _by_library(ours, image, AT_ONCE)),
+                _many(THEIRS), lambda: timed(lambda: _crowd(lambda: _by_theirs(docker, image)))
             ),
+            Contender(_many(LINE), lambda: lines.told(AT_ONCE)),
+            Contender(_many(REMOVED), lambda: lines.removed(AT_ONCE)),
             Contender(
-                f"{OURS} run --container, {AT_ONCE} at once",
-                lambda: timed(lambda: _crowd(mine, ours.env)),
-            ),
-            Contender(
-                f"{CLIENT}, {AT_ONCE} at once", lambda: timed(lambda: _crowd(client, ours.env))
+                _many(CLIENT),
+                lambda: timed(lambda: _crowd(lambda: timed_process(client, ours.env))),
             ),
         ]
         times = in_turns(single, plan.turns(20)) | in_turns(crowd, plan.turns(5), warm_ups=0)
         late = tuple(_late_ms(ours, image) for _ in range(plan.turns(40)))
+    docker.close()
     series = (
-        *in_series(single, times, floor=single[-1].name),
-        *in_series(crowd, times, floor=crowd[-1].name),
+        *in_series(single[:2], times, floor=THEIRS),
+        *in_series(single[2:], times, floor=CLIENT),
+        *in_series(crowd[:2], times, floor=_many(THEIRS)),
+        *in_series(crowd[2:], times, floor=_many(CLIENT)),
         Series(subject=f"{OURS}, the limit's lateness", unit="ms", values=late),
     )
-    library, line, other = (times[each.name] for each in single)
-    many, lines, others = (times[each.name] for each in crowd)
     findings = {
-        "container_ms": _over_ms(library, other),
-        "container_cli_ms": _over_ms(line, other),
-        "container_crowd": paired_ratio(many, others),
-        "container_crowd_cli": paired_ratio(lines, others),
+        "container_ms": _over_ms(times[LIBRARY], times[THEIRS]),
+        "container_cli_ms": _over_ms(times[LINE], times[CLIENT]),
+        "container_removed_ms": _over_ms(times[REMOVED], times[CLIENT]),
+        "container_crowd": paired_ratio(times[_many(LIBRARY)], times[_many(THEIRS)]),
+        "container_crowd_cli": paired_ratio(times[_many(LINE)], times[_many(CLIENT)]),
+        "container_crowd_removed": paired_ratio(times[_many(REMOVED)], times[_many(CLIENT)]),
         "container_deadline_ms": percentile(late, 99),
     }
     return _figure(series, findings)
+
+
+def _many(who: str) -> str:
+    return f"{who}, {AT_ONCE} at once"
 
 
 def _over_ms(these: Sequence[float], those: Sequence[float]) -> float:
@@ -110,12 +142,50 @@ def _by_library(ours: Ours, image: str, count: int) -> None:
         client.cancel(job.id, wait_stopped="60s")
 
 
+def _by_theirs(docker: Any, image: str) -> None:
+    """Run one by a client of Docker's library, which returns when nothing is left of it."""
+    docker.containers.run(image, ["true"], remove=True, **ALSO_SAME)
+
+
+class _Lines:
+    """Our command line, by whole processes; after each measurement nothing is left of them."""
+
+    def __init__(self, ours: Ours, argv: Sequence[str]) -> None:
+        self._ours = ours
+        self._argv = argv
+
+    def told(self, count: int = 1) -> float:
+        """Return how many seconds it takes until so many at once have left."""
+        seconds = timed(lambda: self._run(count))
+        self._see_them_gone()
+        return seconds
+
+    def removed(self, count: int = 1) -> float:
+        """Return how many it takes until their containers are removed as well."""
+
+        def all_of_it() -> None:
+            self._run(count)
+            self._see_them_gone()
+
+        return timed(all_of_it)
+
+    def _run(self, count: int) -> None:
+        _crowd(lambda: timed_process(self._argv, self._ours.env), count)
+
+    def _see_them_gone(self) -> None:
+        client = self._ours.client
+        for job in client.list().jobs:
+            if not job.is_settled:
+                client.cancel(job.id, wait_stopped="60s")
+
+
 def _figure(series: tuple[Series, ...], findings: dict[str, float]) -> Figure:
     return Figure(
         name=NAME,
         title="In a container",
-        how="`true` in a container, from before it is asked for until the container is removed; and from"
-        " a container's start until its end, less its limit.",
+        how="`true` in a container, from before it is asked for until the container is removed, where nothing else is said;"
+        " ratios are to Docker's library for our library, to its client for our command line. And from a container's"
+        " start until its end, less its limit.",
         series=series,
         findings=findings,
     )
@@ -124,12 +194,14 @@ def _figure(series: tuple[Series, ...], findings: dict[str, float]) -> Figure:
 def _missing() -> str | None:
     if not os.environ.get(IMAGE):
         return f"{IMAGE} names no image"
-    return None if shutil.which("docker") else "there is no docker client here"
+    if not shutil.which("docker"):
+        return "there is no docker client here"
+    return None if find_spec("docker") else "Docker's library for Python is not installed"
 
 
-def _crowd(argv: Sequence[str], env: dict[str, str]) -> None:
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        list(threads.map(lambda _: timed_process(argv, env), range(AT_ONCE)))
+def _crowd(once: Callable[[], object], count: int = AT_ONCE) -> None:
+    with ThreadPoolExecutor(count) as threads:
+        list(threads.map(lambda _: once(), range(count)))
 
 
 def _late_ms(ours: Ours, image: str) -> float:

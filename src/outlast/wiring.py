@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import signal
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
@@ -179,6 +178,8 @@ def start_supervisor(settings: Settings, tells: int) -> bool:
 
 
 def _spawn_supervisor(settings: Settings, tells: int, starting: int) -> None:
+    import signal
+
     env = supervisor_environment(settings)
     # By way of a shell that leaves at once, so that it is nobody's child here: no zombie, and
     # no surprise for a caller that waits for its own children. The scope comes first: once that

@@ -25,11 +25,11 @@ PULL: Final = ("missing", "always", "never")
 MAX_FILES_BYTES: Final = 1 << 20
 MAX_IMAGE_BYTES: Final = 255
 
-_IMAGE: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?")
-_NETWORK: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
-_USER: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]*)?")
-_CAPABILITY: Final = re.compile(r"(CAP_)?[A-Z][A-Z_]*")
-_FILE: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*")
+_IMAGE: Final = r"[a-zA-Z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?"
+_NETWORK: Final = r"[a-zA-Z0-9][a-zA-Z0-9_.-]*"
+_USER: Final = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]*)?"
+_CAPABILITY: Final = r"(CAP_)?[A-Z][A-Z_]*"
+_FILE: Final = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*"
 
 
 def read_container(value: object, faults: list[str]) -> Container | None:
@@ -74,14 +74,14 @@ class _Container(Reader):
         image = self.text("image")
         if image is None:
             self.faults.append("image: which image is it made of?")
-        elif not _IMAGE.fullmatch(image) or size_of(image) > MAX_IMAGE_BYTES:
+        elif not re.fullmatch(_IMAGE, image) or size_of(image) > MAX_IMAGE_BYTES:
             self.faults.append(f"image: {image!r:.80} is no image: write NAME, or NAME:TAG")
             return None
         return image
 
-    def matching(self, key: str, pattern: re.Pattern[str], what: str) -> str | None:
+    def matching(self, key: str, pattern: str, what: str) -> str | None:
         value = self.text(key)
-        if value is not None and not pattern.fullmatch(value):
+        if value is not None and not re.fullmatch(pattern, value):
             self.faults.append(f"{key}: {value!r:.80} is not {what}")
             return None
         return value
@@ -113,7 +113,7 @@ class _Container(Reader):
             self.faults.append(f"files is a mapping of names to text, not {files!r:.80}")
             return None
         for name, text in files.items():
-            if not isinstance(name, str) or not _FILE.fullmatch(name) or name == SCRIPT:
+            if not isinstance(name, str) or not re.fullmatch(_FILE, name) or name == SCRIPT:
                 self.faults.append(
                     f"files: {shown(str(name))} is no name for a file: letters, digits, _ . and -,"
                     f" and not {SCRIPT!r}"
@@ -133,7 +133,7 @@ def _checked_tmpfs(text: str) -> str:
 
 def _capability(text: str) -> str:
     name = text.upper().removeprefix("CAP_")
-    if not _CAPABILITY.fullmatch(name):
+    if not re.fullmatch(_CAPABILITY, name):
         raise ValueError(f"{text!r:.80} is no capability: write a name such as NET_BIND_SERVICE")
     return name
 

@@ -18,7 +18,7 @@ MAX_PROMPT_BYTES: Final = 1000
 MAX_ANSWER_BYTES: Final = 4000
 """Below 4095: a terminal's line, for a program that reads lines, has no room for more (termios(3))."""
 
-SECRETIVE: Final = re.compile(r"(?i)pass(word|phrase|code)|secret|token|\bpin\b|community")
+SECRETIVE: Final = r"(?i)pass(word|phrase|code)|secret|token|\bpin\b|community"
 """What a prompt says that asks for a secret."""
 
 
@@ -72,7 +72,7 @@ def read_rules(value: object, faults: list[str]) -> tuple[Rule, ...]:
 
 def unhidden(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     """Return the rules whose prompt seems to ask for a secret, and whose answer all can see."""
-    return tuple(rule for rule in rules if rule.answer and SECRETIVE.search(rule.prompt))
+    return tuple(rule for rule in rules if rule.answer and re.search(SECRETIVE, rule.prompt))
 
 
 def _rule(which: str, value: object, faults: list[str]) -> Rule:

@@ -14,7 +14,7 @@ from .reader import Reader
 REFERENCES: Final = ("env:", "file:")
 """What a password is given by: a variable of the caller's, or a file's text."""
 
-_LITERAL: Final = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%\w+)?", re.ASCII)
+_LITERAL: Final = r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%\w+)?"
 
 
 class HostReader(Reader):
@@ -35,7 +35,7 @@ class HostReader(Reader):
 
     def address(self) -> str | None:
         value = self.text("address")
-        if value is None or _LITERAL.fullmatch(value):
+        if value is None or re.fullmatch(_LITERAL, value, re.ASCII):
             return value
         try:
             named = parse_host(value)

@@ -25,21 +25,20 @@ MAX_NAME_BYTES: Final = 255
 MAX_HOSTS: Final = 10_000
 
 _USER: Final = r"[^\s@:,\[\]/-][^\s@:,\[\]/]*"
-_NAMED: Final = re.compile(
+_NAMED: Final = (
     rf"(?:(?P<user>{_USER})@)?"
     r"(?:\[(?P<address>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<name>(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?))"
-    r"(?::(?P<port>\d{1,5}))?",
-    re.ASCII,
+    r"(?::(?P<port>\d{1,5}))?"
 )
 
 
-EXPORTED: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+EXPORTED: Final = r"[A-Z][A-Z0-9_]*"
 """
 Names under which a secret can be given: by `export`, since the arguments of `env` are for all to
 see. The shim's own variables are small letters.
 """
 
-SHELLS_OWN: Final = re.compile(
+SHELLS_OWN: Final = (
     r"IFS|OPT.*|PPID|PWD|OLDPWD|E?UID|GROUPS|SHELLOPTS|BASH.*|RANDOM|SRANDOM|SECONDS|LINENO|PS\d"
     r"|ENV|HIST.*|DIRSTACK|FUNCNAME|EPOCH.*|LC_.*|LANG|LANGUAGE|PATH|PIPESTATUS|COMP_.*|OUTLAST_.*"
 )
@@ -61,7 +60,7 @@ def parse_host(text: str) -> Named:
     Raises:
         ValueError: It is none of these.
     """
-    match = _NAMED.fullmatch(text)
+    match = re.fullmatch(_NAMED, text, re.ASCII)
     port = int(match["port"]) if match and match["port"] else None
     if (
         match is None
@@ -174,4 +173,4 @@ def settle_bound(given: dict[str, Any], faults: list[str], *, said: Collection[s
 
 def can_be_secret(name: str) -> bool:
     """Whether a variable *name* can be given to a command without showing its value."""
-    return bool(EXPORTED.fullmatch(name)) and not SHELLS_OWN.fullmatch(name)
+    return bool(re.fullmatch(EXPORTED, name)) and not re.fullmatch(SHELLS_OWN, name)

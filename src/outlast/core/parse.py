@@ -14,16 +14,15 @@ from ..errors import InvalidRequest
 from .collect import read_collect
 from .containerreader import read_container, settle_container
 from .dialogue import REFERENCES, read_rules
-from .hostreader import read_known
 from .hosts import read_hosts, settle_bound, settle_hosts
 from .job import JobId, JobSpec, Limits
 from .limits import parse_size, positive_int, positive_number
 from .order import read_order
 from .reader import MAX_ARGUMENT_BYTES, Reader, shown, size_of
-from .session import name_fault
 from .spec import CLOCKS
 
 if TYPE_CHECKING:
+    from .hostspec import HostSpec
     from .webhook import Webhook
 
 RUN_BY: Final = {"command": "command", "shell": "line for the shell", "script": "script"}
@@ -64,7 +63,7 @@ class _Spec(Reader):
         given: dict[str, Any] = {
             "command": self.command(),
             "on": (on := read_hosts(self.take("on"), self.faults)),
-            "hosts": read_known(self.take("hosts"), on, self.faults) or None,
+            "hosts": self.hosts(on),
             "container": read_container(self.take("container"), self.faults),
             **{name: self.text(name) for name in ("shell", "script", "runtime")},
             "name": self.label("name", self.text("name")),
@@ -143,10 +142,20 @@ class _Spec(Reader):
             self.faults.append("the command's first argument, the program, is empty")
         return tuple(whole)
 
+    def hosts(self, on: tuple[str, ...]) -> dict[str, HostSpec] | None:
+        value = self.take("hosts")
+        if value is None:
+            return None
+        from .hostreader import read_known  # here: of most jobs' hosts nothing is said
+
+        return read_known(value, on, self.faults) or None
+
     def session(self) -> str | None:
         name = self.take("session")
         if name is None:
             return None
+        from .session import name_fault  # here: few jobs are in a session
+
         if fault := name_fault(name):
             self.faults.append(f"session: {fault}")
         return str(name)

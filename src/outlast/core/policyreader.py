@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -198,7 +199,7 @@ class _Section(Reader):
         self.faults += [
             f"env: {name:.80} decides which program runs, or what it loads: commands would not hold"
             for name in given["env"] or ()
-            if SHELLS_OWN.fullmatch(name) or name.startswith(("LD_", "DYLD_", "PYTHON", "PERL"))
+            if re.fullmatch(SHELLS_OWN, name) or name.startswith(("LD_", "DYLD_", "PYTHON", "PERL"))
         ]
         if given["sessions"]:
             self.faults.append(

@@ -15,7 +15,7 @@ from .hostspec import HostSpec
 from .job import JobId, SessionId
 
 MAX_NAME: Final = 64
-_NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_NAME - 1}}}", re.ASCII)
+_NAME: Final = rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_NAME - 1}}}"
 
 
 @frozen
@@ -88,7 +88,7 @@ def _login_of(host: str, hosts: Mapping[str, HostSpec]) -> tuple[str | int | Non
 
 def name_fault(name: object) -> str | None:
     """Say what keeps *name* from being a session's; None if nothing."""
-    if isinstance(name, str) and _NAME.fullmatch(name):
+    if isinstance(name, str) and re.fullmatch(_NAME, name, re.ASCII):
         return None
     return (
         f"{name!r:.80} is no name for a session: letters, digits and . _ @ -, at most {MAX_NAME},"

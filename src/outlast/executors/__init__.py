@@ -8,7 +8,6 @@ it can do here without making one.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -21,6 +20,8 @@ FAKE: Final = "fake"
 
 def available() -> tuple[str, ...]:
     """Names of the executors that this installation has, sorted."""
+    import pkgutil  # here: whoever asks for one by its name needs no list
+
     names = {module.name for module in pkgutil.iter_modules(__path__)}
     return tuple(sorted(names - {FAKE}))
 
@@ -48,6 +49,11 @@ def capabilities(name: str, env: Mapping[str, str]) -> Capabilities:
 
 
 def _module(name: str) -> Any:
-    if name not in available():
-        raise InvalidRequest(f"no executor {name!r}; there are {', '.join(available())}")
-    return importlib.import_module(f"{__name__}.{name}")
+    module = f"{__name__}.{name}"
+    try:
+        if name != FAKE:
+            return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+    raise InvalidRequest(f"no executor {name!r}; there are {', '.join(available())}")
