@@ -15,6 +15,7 @@ from .settings import Settings
 from .store import open_tokens, open_version
 
 if TYPE_CHECKING:
+    from .ports.clock import Clock
     from .ports.store import Version
 
 
@@ -31,7 +32,9 @@ def make_version(settings: Settings) -> Version:
     return OncePerTurn(open_version(_usable(settings).database))
 
 
-def make_access(settings: Settings, version: Version | None = None) -> Access:
+def make_access(
+    settings: Settings, version: Version | None = None, clock: Clock | None = None
+) -> Access:
     """
     Return who is let into the home of *settings*, and what they may do. *version* as `open_store`
     has it.
@@ -42,7 +45,7 @@ def make_access(settings: Settings, version: Version | None = None) -> Access:
         InvalidRequest: The policy cannot be read, or makes no sense; all faults are listed.
     """
     home = _usable(settings)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     return Access(
         home,
         open_tokens(home.database, version=version),

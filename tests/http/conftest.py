@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import select
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,16 @@ class Caller:
                 job: dict[str, Any] = event["data"]
                 return job
         raise AssertionError("it never started")
+
+    def unpacked(self, path: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Return the manifest of a zip, which stands first in it, and the files beside it."""
+        answer = self.client.get(path)
+        assert (200, "application/zip") == (answer.status_code, answer.headers["content-type"])
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert archive.testzip() is None
+            first, *names = archive.namelist()
+            assert "manifest.json" == first
+            return json.loads(archive.read(first)), {name: archive.read(name) for name in names}
 
     def events(self, path: str, **headers: str) -> Iterator[dict[str, Any]]:
         """Yield the events of a stream, until whoever asks has enough."""

@@ -101,14 +101,17 @@ def service(calls: list[str]) -> Starlette:
 
 
 @contextmanager
-def serving(home: Path, *, names: tuple[str, ...] = (), **bounds: Any) -> Iterator[Served]:
+def serving(
+    home: Path, *, names: tuple[str, ...] = (), clock: SystemClock | None = None, **bounds: Any
+) -> Iterator[Served]:
     """Serve over *home* until the block ends."""
     calls: list[str] = []
+    clock = clock or SystemClock()
     with (
-        closing(make_access(load_settings(home=home))) as access,
+        closing(make_access(load_settings(home=home), clock=clock)) as access,
         socket.create_server(("127.0.0.1", 0)) as listening,
     ):
-        guard = Guard(service(calls), access, SystemClock(), names=names, bounds=Bounds(**bounds))
+        guard = Guard(service(calls), access, clock, names=names, bounds=Bounds(**bounds))
         config = uvicorn.Config(
             guard,
             http=Patience,

@@ -8,13 +8,14 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from outlast.clock import SystemClock
 from outlast.core.principal import Scope
 from outlast.core.token import is_token, write_token
 from outlast.doors.http.patience import Patience
@@ -156,6 +157,37 @@ def test_a_stream_ends_when_its_token_expires(served: Served, home: Path) -> Non
                 database.execute("UPDATE tokens SET expires_ms = created_ms")
             with pytest.raises(httpx.RemoteProtocolError):
                 next(read)
+
+
+class Jumping(SystemClock):
+    """The clock of a machine whose time of day is set while it runs."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+def test_a_clock_that_jumps_lets_in_whom_it_should(home: Path) -> None:
+    """Days ahead, what has expired is out, its stream too, and nobody else; back again, it is in."""
+    clock = Jumping()
+    with serving(home, clock=clock) as served:
+        short, ever = served.token("short", expires=timedelta(days=1)), served.token("ever")
+        with httpx.Client(base_url=served.url, timeout=PATIENCE_S, trust_env=False) as client:
+            heads = [{"Authorization": f"Bearer {token}"} for token in (short, ever)]
+            streams = [client.stream("GET", "/jobs/x/events", headers=each) for each in heads]
+            with streams[0] as cut, streams[1] as other:
+                read, left = cut.iter_raw(), other.iter_raw()
+                assert [b"data: first\n\n"] * 2 == [next(read), next(left)]
+                told = []
+                for ahead in (timedelta(days=2), timedelta(days=-300), timedelta()):
+                    clock.ahead = ahead
+                    if not told:
+                        with pytest.raises(httpx.RemoteProtocolError):
+                            next(read)
+                    told.append([client.get("/jobs", headers=each).status_code for each in heads])
+                assert [[401, 200], [200, 200], [200, 200]] == told
+                eventually(lambda: len(served.guard._open) == 1, "the other stream alone")
 
 
 def test_a_token_is_noted_as_used(served: Served) -> None:
