@@ -36,6 +36,9 @@ TURNS = {1: 10, 10: 10, 100: 5, 300: 3}
 SLOW_TURNS = {1: 3, 10: 3, 100: 1, 300: 1}
 """Of those who start a process or more for each host."""
 
+WARM_UPS = {1: 1, 10: 1, 100: 0, 300: 0}
+"""Where there are many hosts, one turn more is minutes, and whatever may be cold is a small part."""
+
 ANSIBLE_AT = (10, 100)
 """Elsewhere it would take too long, or say nothing new."""
 
@@ -112,9 +115,9 @@ def _crowd(plan: Plan, farm: Farm, size: int) -> tuple[list[Series], dict[str, f
     if plan.ours:
         with _ours(plan, farm) as ours:
             contenders += _contenders(ours, farm.hosts[:size], farm.hosts[-1])
-            times = in_turns(contenders, turns)
+            times = in_turns(contenders, turns, warm_ups=WARM_UPS[size])
     else:
-        times = in_turns(contenders, turns)
+        times = in_turns(contenders, turns, warm_ups=WARM_UPS[size])
     if slow:
         times |= in_turns(slow, 1 if plan.quick else SLOW_TURNS[size], warm_ups=0)
     findings: dict[str, float] = {}

@@ -193,6 +193,29 @@ def test_who_is_patient_is_told_the_end(host: Host) -> None:
     )
 
 
+def test_who_connects_tells_the_time(host: Host) -> None:
+    """What is told of attempts is told by that clock, however wrong the host's own may be."""
+    told = 1_000_000_000
+    key = key_on_host(host.key(KEY))
+    launch = Launch(key=host.key(KEY), spec=JobSpec(shell="true"), captured=Captured(env={}))
+    order = order_of(launch)
+    start = f"n1 start {key} {len(order)} {lines_of(order)} yes\n".encode() + order
+    done = subprocess.run(
+        [*host.argv, str(host.shim), "n", "serve", str(told)],
+        input=start,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "OUTLAST_SH": str(host.sh)},
+        timeout=60,
+        check=True,
+    )
+    host.over()
+
+    words = done.stdout.split()
+    assert told <= int(words[words.index(b"now") + 1]) < told + 3600
+    for name, at in (("began", 2), ("ended", 0), ("emptied", 0)):
+        assert told <= int(host.file(name).read_text().split()[at]) < told + 3600
+
+
 def test_a_limit_of_time_ends_the_whole_tree(host: Host, tmp_path: Path) -> None:
     """TERM is ignored by one, a session of its own is another's: after the grace both are gone."""
     line = f"setsid sh -c 'echo $$ > {tmp_path}/child; exec sleep 1000' & trap '' TERM; while :; do sleep 1; done"

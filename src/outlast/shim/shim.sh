@@ -15,10 +15,10 @@
 #   retire KEY ...          the same, but for the mark that it has begun: where a start of it may
 #                           still be on its way. Such marks go a day later, when somebody connects
 #
-#   serve                   answer questions, one in a line: NONCE VERB ... The answer ends with a
+#   serve [TIME]            answer questions, one in a line: NONCE VERB ... The answer ends with a
 #                           line break and a line that says the question's NONCE. There, `watch`
 #                           is one more: from then on, a line comes on stderr for each change,
-#                           until all is removed
+#                           until all is removed. TIME: the seconds since 1970, by who asks
 #
 # An attempt is a folder, `jobs/KEY` beside this file. Whatever is to happen only once is a file
 # that is linked into its place, complete: of two, link(2) lets one through.
@@ -61,14 +61,22 @@ uptime() { # sets `up`: whole seconds on a clock that nobody sets, where there i
   fi
 }
 
-now() { # sets `now`: seconds since 1970. What uptime's clock lacks of it is asked for once
+now() { # [TIME]: sets `now`, seconds since 1970: what uptime's clock lacks of it is asked for once
   uptime
   if [ -z "$OUTLAST_EPOCH" ]; then
     OUTLAST_EPOCH=0
-    if [ -r /proc/uptime ]; then OUTLAST_EPOCH=$(($(date +%s) - up)); fi
+    if [ -r /proc/uptime ]; then OUTLAST_EPOCH=$((${1:-$(date +%s)} - up)); fi
   fi
   now=$((up + OUTLAST_EPOCH))
 }
+
+login_umask() { # sets OUTLAST_UMASK
+  OUTLAST_UMASK=
+  while [ -z "$OUTLAST_UMASK" ] && read -r word rest; do
+    case $word in Umask:) OUTLAST_UMASK=$rest ;; esac
+  done </proc/self/status
+  [ -n "$OUTLAST_UMASK" ] || OUTLAST_UMASK=$(umask)
+} 2>/dev/null
 
 pause() { # a moment; a whole second where sleep knows no fractions
   sleep 0.05 2>/dev/null || sleep 1
@@ -262,6 +270,9 @@ take() { # SIZE LINES FILE: so many bytes of what comes; or so many lines, if th
 " lines=$((lines - 1))
   done
   printf %s "$text" >"$3"
+  set -- $?
+  text= # it may be secret
+  return "$1"
 } 2>/dev/null
 
 start() { # SIZE LINES PATIENT
@@ -581,9 +592,9 @@ rest() { # no longer watch where nothing is left
   watcher=
 }
 
-serve() {
+serve() { # [TIME]
   watcher=
-  now
+  now "$1"
   sweep
   trap 'kill $watcher 2>/dev/null' EXIT
   while read -r nonce verb words; do
@@ -628,7 +639,8 @@ attempt "$key"
 # The login's, for the command.
 case $verb in
 start | serve)
-  OUTLAST_UMASK=$(umask) OUTLAST_EPOCH=
+  login_umask
+  OUTLAST_EPOCH=
   export OUTLAST_UMASK OUTLAST_EPOCH
   ;;
 esac
@@ -643,7 +655,7 @@ finish) finish "$4" "$5" ;;
 *)
   echo "$nonce"
   case $verb in
-  serve) serve ;;
+  serve) serve "$3" ;;
   *)
     shift 2
     answer "$@"

@@ -18,7 +18,7 @@ _NUMBER: Final = re.compile(r"\d{1,15}", re.ASCII)
 
 
 class Told(NamedTuple):
-    """How one attempt stands on its host. Times are seconds on the host's clock."""
+    """How one attempt stands on its host. Times are seconds, of a clock that `Report.now` is of."""
 
     state: str
     """`none`, `void` (it never ran and never will) or `began`."""

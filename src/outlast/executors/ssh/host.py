@@ -77,7 +77,7 @@ class Host:
         self._place = place
         self._clock = clock
         self._work = asyncio.Event()
-        self._link = Link(place, clock.new_token, self._work.set)
+        self._link = Link(place, clock.new_token, self._work.set, now=clock.now)
         self._fetcher = Fetcher(self._link, floor_bytes)
         self._on_idle = on_idle
         self._attempts: dict[str, Attempt] = {}

@@ -7,9 +7,11 @@ import contextlib
 import hashlib
 import importlib.resources
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ...core.limits import to_epoch_ms
 from ...core.state import Reason
 from .connection import connect
 from .place import Place
@@ -48,8 +50,9 @@ class Link:
     The way to one host. Made by the first who needs it; each waits for it as long as it likes.
 
     *new_nonce* gives the words by which an answer is told from what a login prints. *on_news* is
-    called when something may have changed there, and when the connection is lost. Who does not
-    have it *installs* the shim by itself, where it is not there, does so by `install`.
+    called when something may have changed there, and when the connection is lost. By *now* the shim
+    tells the time, so that no host's clock counts. Who does not have it *installs* the shim by
+    itself, where it is not there, does so by `install`.
     """
 
     def __init__(
@@ -58,11 +61,13 @@ class Link:
         new_nonce: Callable[[], str],
         on_news: Callable[[], None] = lambda: None,
         *,
+        now: Callable[[], datetime] | None = None,
         installs: bool = True,
     ) -> None:
         self._place = place
         self._new_nonce = new_nonce
         self._on_news = on_news
+        self._now = now
         self._installs = installs
         self._shell: Shell | None = None
         self._connection: asyncssh.SSHClientConnection | None = None
@@ -175,8 +180,11 @@ class Link:
     async def _is_there(self) -> bool:
         if self._connection is not None and self._shell is None:
             nonce = self._new_nonce()
+            time = "" if self._now is None else str(to_epoch_ms(self._now()) // 1000)
             try:
-                self._shell = await Shell.open(self._connection, shim_path(), nonce, self._on_news)
+                self._shell = await Shell.open(
+                    self._connection, shim_path(), nonce, self._on_news, time=time
+                )
             except Exception as error:  # noqa: BLE001 as above
                 raise refusal_of(error, self._place.trusted_as) from None
         return self._shell is not None

@@ -47,13 +47,15 @@ class Shell:
         path: str,
         nonce: str,
         on_news: Callable[[], None],
+        *,
+        time: str = "",
     ) -> Shell | None:
         """
-        Return the shim that lies at *path* on the host; None if there is none. Raises what the
-        library raises.
+        Return the shim that lies at *path* on the host; None if there is none. It is told the
+        *time*, in seconds, or asks its host. Raises what the library raises.
         """
         # `cd` and `exec` are the same in every login shell, csh and fish included.
-        command = f"cd; exec /bin/sh {path} {nonce} serve"
+        command = f"cd; exec /bin/sh {path} {nonce} serve {time}"
         process = await connection.create_process(command, encoding=None)
         said = b""
         mark = f"{nonce}\n".encode()
