@@ -109,7 +109,7 @@ def test_a_host_that_says_nothing_is_not_waited_for(cli: Cli, farm: Farm) -> Non
     folder = lying(farm, stuck) / "jobs"
     (folder / f"job_{'0' * 26}.0.1").mkdir(parents=True)
     farm.stop()
-    stop_at_serve = '*serve) sleep 200 ;; *) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;'
+    stop_at_serve = '*serve*) sleep 200 ;; *) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;;'
     farm.options[mute] = {"ForceCommand": "sleep 200"}
     farm.options[stuck] = {"ForceCommand": f"case $SSH_ORIGINAL_COMMAND in {stop_at_serve} esac"}
     farm.start()

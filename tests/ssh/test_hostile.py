@@ -75,7 +75,7 @@ def liar(path: Path, lie: str) -> str:
     """
     script(
         path,
-        'case $SSH_ORIGINAL_COMMAND in *" serve") ;; *) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;; esac\n'
+        'case $SSH_ORIGINAL_COMMAND in *" serve"*) ;; *) exec /bin/sh -c "$SSH_ORIGINAL_COMMAND" ;; esac\n'
         'cd; set -- $SSH_ORIGINAL_COMMAND; shim=$4; [ -e $shim ] && echo "$5" || exit\n'
         'ask() { /bin/sh $shim "$@" | tail -n +2; }\n'
         "while read -r nonce verb words; do\n"
