@@ -52,7 +52,7 @@ class Query:
     """Only jobs that ended before this."""
 
     expired_at: datetime | None = None
-    """Only jobs whose retention is over at this time."""
+    """Only jobs whose retention is over at this time, and of whose end nobody is to be told yet."""
 
     oldest_first: bool = False
     limit: int = 100

@@ -21,6 +21,12 @@ ENOUGH: Final = 1000
 """Ways with more jobs than this are all the same to us: counting on would cost more."""
 
 
+UNTOLD: Final = (
+    "NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.job_seq = {seq} AND d.due_ms IS NOT NULL)"
+)
+"""Nobody is still to be told of the job's end."""
+
+
 class Way(NamedTuple):
     """One index to walk. Jobs are `j` in *source*, and *seq* is their place there."""
 
@@ -125,6 +131,8 @@ def _checks(query: Query) -> tuple[list[str], list[Any]]:
         if time is not None:
             checks.append(f"j.{column} {comparison} ?")
             parameters.append(to_epoch_ms(time))
+    if query.expired_at is not None:
+        checks.append(UNTOLD)
     return checks, parameters
 
 

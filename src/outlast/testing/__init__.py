@@ -6,6 +6,7 @@ keeps, as tests to inherit. Needs pytest only where those are run.
 
 from ..executors.fake import FakeExecutor, FakeHost, Life
 from .clock import FakeClock
+from .deliveries import DeliveriesContract
 from .executor import ExecutorContract
 from .leaks import LeakFound, no_leaks
 from .sessions import SessionsContract
@@ -13,6 +14,7 @@ from .store import StoreContract
 from .tokens import TokensContract
 
 __all__ = [
+    "DeliveriesContract",
     "ExecutorContract",
     "FakeClock",
     "FakeExecutor",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -244,6 +245,8 @@ def _words(error: OSError | EOFError) -> str:
     """Return why nobody answered."""
     if isinstance(error, socket.gaierror):
         return "its name is not known"
+    number = getattr(error, "errno", None)
+    # By the system's own words: those of asyncio have the address in them.
     return (
-        getattr(error, "strerror", None) or str(error) or "the connection was broken off"
+        os.strerror(number) if number else str(error) or "the connection was broken off"
     ).lower()
