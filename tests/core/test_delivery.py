@@ -27,11 +27,13 @@ DUE = Delivery(
 )
 
 
-def tried(status: int | None, attempt: int = 1, *, chance: float = 0.0, **more: object) -> Delivery:
+def tried(
+    status: int | None, attempt: int = 1, *, chance: float = 0.0, wish: timedelta | None = None
+) -> Delivery:
     """Return one after a try that took a second."""
     error = None if status is not None and status < 300 else "no"
     this = Try(attempt=attempt, at=AT, took=SECOND, status=status, error=error)
-    return DUE.tried(this, RETRIES, chance, **more)  # type: ignore[arg-type]  # a wish
+    return DUE.tried(this, RETRIES, chance, wish)
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
