@@ -20,6 +20,7 @@ from ...engine import verbs
 from ...errors import ClientError
 from ...version import __version__
 from . import artifacts, deliveries, events, jobs, models, output, sessions
+from .agents import Agents
 from .answers import json_answer
 from .metrics import MEDIA_TYPE
 from .page import assets, rows
@@ -73,10 +74,11 @@ class Shortened(FastAPI):
 
 def make_app(there: Served) -> FastAPI:
     """Return the application. It does not look at tokens: that is for what stands before it."""
+    agents = Agents(there)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        keeping = asyncio.gather(there.hub.run(), there.tally.run())
+        keeping = asyncio.gather(there.hub.run(), there.tally.run(), agents.run())
         try:
             yield
         finally:
@@ -99,6 +101,8 @@ def make_app(there: Served) -> FastAPI:
     add_problems(app)
     for room in (jobs, output, events, artifacts, sessions, deliveries, assets, rows):
         app.include_router(room.router)
+
+    app.router.routes.append(Route(agents.path, agents))
 
     @app.get("/healthz", operation_id="healthz", tags=["service"], **models.health)
     async def healthz() -> Response:

@@ -18,6 +18,7 @@ from ...access import NO_TOKEN, Access
 from ...core.principal import Principal, Scope
 from ...core.rate import Buckets
 from ...errors import ClientError, Forbidden, Unauthorized
+from . import agents
 from .called import Names, check_origin, own_origin
 from .login import LOGIN, Login
 from .logins import Logins, cookie_of, set_cookie
@@ -307,7 +308,8 @@ class _Visit:
             login = Login(guard.logins, self.state, tls=self.tls)
             await login.answer(self.method, self.path, self.cookie, self.send)
             return
-        if self.method not in SAFE and not principal.may(Scope.RUN):
+        asks_to_change = self.method not in SAFE and self.path != agents.PATH  # it looks for itself
+        if asks_to_change and not principal.may(Scope.RUN):
             raise Forbidden(
                 f"this token's scope is {principal.scope}: to change something needs run"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import ClientError, Forbidden, InvalidRequest
+from ...errors import ClientError, Forbidden, InvalidRequest, Unavailable
 
 
 class BodyTooLarge(InvalidRequest):
@@ -39,3 +39,9 @@ class OriginRefused(Forbidden):
     """A page of somebody else's asks."""
 
     code = "origin_refused"
+
+
+class NotInstalled(Unavailable):
+    """The server lacks an extra that this takes."""
+
+    code, http_status, retryable = "not_installed", 501, False

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
+from . import agents
+
 if TYPE_CHECKING:
     from ...audit import Audit
     from ...core.principal import Principal
@@ -46,6 +48,7 @@ class Trail:
         self._state = state
         self._address = address
         self._written = False
+        self._by_facts = path == agents.PATH  # whether a call changes anything, only its tool knows
         state["audit"] = {}
 
     def answered(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -70,6 +73,8 @@ class Trail:
     def _write(self, **facts: Any) -> None:
         if self._written or self._reads:
             return
+        if self._by_facts and not self._state["audit"] and "refused" not in facts:
+            return
         self._written = True
         event, found = "request", {}
         for pattern, name in _WHAT:
@@ -78,6 +83,7 @@ class Trail:
                 event = name.format(**found)
                 found.pop("verb", None)
         who: Principal | None = self._state.get("principal")
+        event = self._state["audit"].pop("event", event)
         self._audit.write(
             event,
             **{

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
-from ...errors import ClientError
+from ...errors import ClientError, Forbidden
 from .answers import answered, broken, error_data, refused
 from .tool import Call, Refusal, Tool
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
 
     from ...core.job import Job
-    from .served import Served
+    from .served import Served, Visitor
 
 log: Final = logging.getLogger("outlast.mcp")
 
@@ -33,7 +33,7 @@ async def called(
     try:
         return answered(await tool.do(call_of(tool, there, context, params)))
     except Exception as error:  # noqa: BLE001 - told as an answer, and logged where it is ours
-        return failure(error, tool.name)
+        return failure(error, tool, there.who(context.request))
 
 
 def call_of(
@@ -55,19 +55,22 @@ def call_of(
         arguments=params.arguments or {},
         tell=tell,
         facts=visitor.facts,
+        traceparent=visitor.traceparent,
     )
 
 
-def failure(error: Exception, name: str) -> types.CallToolResult:
+def failure(error: Exception, tool: Tool, visitor: Visitor) -> types.CallToolResult:
     """Return what is told of *error* that a tool has raised: never where it came from."""
     if isinstance(error, Refusal):
         return refused(error.data)
     if isinstance(error, MCPError):
         raise error
-    if isinstance(error, ClientError) and error.code != "internal":
-        return refused(error_data(error))
-    log.error("%s broke", name, exc_info=error)
-    return refused(broken())
+    if not isinstance(error, ClientError) or error.code == "internal":
+        log.error("%s broke", tool.name, exc_info=error)
+        return refused(broken())
+    if visitor.facts or isinstance(error, Forbidden):  # it was to change something
+        visitor.facts.update(tool=tool.name, refused=error.code, why=error.message)
+    return refused(error_data(error))
 
 
 async def begin_or_fail(
@@ -81,4 +84,4 @@ async def begin_or_fail(
     try:
         return await begin(call_of(tool, there, context, params))
     except Exception as error:  # noqa: BLE001 - as above
-        return failure(error, tool.name)
+        return failure(error, tool, there.who(context.request))

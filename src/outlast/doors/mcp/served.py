@@ -33,6 +33,9 @@ class Visitor:
     facts: dict[str, Any] = field(default_factory=dict)
     """What the audit log is to say of it; never a value of a variable, or a secret."""
 
+    traceparent: str | None = None
+    """The span that what it begins belongs to."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Served:

@@ -36,6 +36,9 @@ class Call:
     facts: dict[str, Any]
     """What the audit log is to say of it, as `event` and others; never a secret."""
 
+    traceparent: str | None = None
+    """The span that what it begins belongs to."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:

@@ -41,10 +41,11 @@ async def begin(call: Call) -> Job:
 
     def store() -> Job:
         verb = submission(call.there, call.asker, spec, key, arguments.faults)
-        return call.there.service.submit(verb)[0]
+        return call.there.service.submit(verb._replace(traceparent=call.traceparent))[0]
 
+    call.facts["event"] = "job.submit"
     job = await asyncio.to_thread(store)
-    call.facts.update(event="job.submit", **began([job]))
+    call.facts.update(began([job]))
     call.there.hub.need()
     return job
 
