@@ -3,24 +3,21 @@ The real server of tools, with the tools that the conformance suite calls beside
 
     python -m tests.mcp.conformance_server
 
-What those begin are real jobs of the real store, and tasks by the real extension. Prints the address at which
-it listens, and serves until it is ended.
+It is `outlast serve`. What those tools begin are real jobs of the real store, and tasks by the real extension.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
-import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import uvicorn
 from mcp import types
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.extension import Extension
@@ -29,14 +26,19 @@ from mcp.server.mcpserver import require_client_extension
 from mcp.shared.exceptions import MCPError
 
 from outlast.core.job import Job
+from outlast.doors.cli import main
+from outlast.doors.http import agents, guard
+from outlast.doors.mcp import mounted
 from outlast.doors.mcp.answers import JOB
-from outlast.doors.mcp.served import Served, Visitor
-from outlast.doors.mcp.server import build
+from outlast.doors.mcp.served import Served
+from outlast.doors.mcp.server import build as really_build
 from outlast.doors.mcp.tasks import TASKS, TaskParams, TaskUpdate
 from outlast.doors.mcp.tool import Call, Tool
 from outlast.doors.mcp.tools import TOOLS, run
-from outlast.settings import ServersOwn, load_settings
-from outlast.wiring import make_address, make_hub
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Send
+    from starlette.types import Scope as Asgi
 
 Context = ServerRequestContext[Any, Any]
 TEXT: Final = {"type": "string"}
@@ -59,7 +61,7 @@ def job_tool(
     """A tool that runs a line of shell as a job, in its own manner of naming it."""
 
     def as_run(call: Call) -> Call:
-        return replace(call, arguments={"command": line(call.arguments)})
+        return replace(call, arguments={"command": line(call.arguments), "cwd": os.getcwd()})
 
     async def do(call: Call) -> dict[str, Any]:
         return await run.run(as_run(call))
@@ -204,35 +206,40 @@ class Fixtures(Extension):
         server.add_request_handler("tasks/update", TaskUpdate, update_task)
 
 
-async def serve(answers: Path) -> None:
-    settings = load_settings()
-    service, hub = make_hub(settings, make_address(settings))
-    there = Served(
-        service=service,
-        hub=hub,
-        settings=settings,
-        inherited=ServersOwn(cwd=os.getcwd()),
-        access=None,
-        who=lambda _: Visitor(),
-    )
-    fixtures = Fixtures(answers)
-    server = build(there, tools=(*TOOLS, *AT_ONCE, *BEGINNING), extensions=(fixtures,))
-    fixtures.stand_before(server)
-    app = server.streamable_http_app()
-    listener = socket.create_server(("127.0.0.1", 0))
-    sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp\n")
-    sys.stdout.flush()
-    running = uvicorn.Server(uvicorn.Config(app, log_level="warning", http="h11"))
-    keeping = asyncio.create_task(hub.run())
-    try:
-        await running.serve([listener])
-    finally:
-        hub.leave()
-        keeping.cancel()
-        service.close()
+# `outlast serve` with all that --------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def mount(**there: Any) -> AsyncIterator[ASGIApp]:
+    """As the real one, with more tools."""
+    fixtures = Fixtures(Path.cwd())
+
+    def build(served: Served) -> Server[Any]:
+        server = really_build(served, tools=(*TOOLS, *AT_ONCE, *BEGINNING), extensions=(fixtures,))
+        fixtures.stand_before(server)
+        return server
+
+    mounted.build = build  # type: ignore[assignment]  # the same, for who gives it nothing but this
+    async with mounted.mount(**there) as app:
+        yield app
+
+
+class LetIn(guard.Guard):
+    """The real guard, for callers who have no way to show a token: they have the home's."""
+
+    async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            token = (Path(os.environ["OUTLAST_HOME"]) / "token").read_bytes().strip()
+            shown = (b"authorization", b"Bearer " + token)
+            scope = {**scope, "headers": [*scope["headers"], shown]}
+        await super().__call__(scope, receive, send)
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)  # jobs begin where their server did
-        asyncio.run(serve(Path(folder)))
+        os.chdir(folder)
+        sys.modules["conformance_server"] = sys.modules["__main__"]
+        agents.MODULE = "conformance_server"  # type: ignore[misc]  # what it makes of /mcp
+        guard.Guard = LetIn  # type: ignore[misc]  # what stands before it
+        sys.argv = ["outlast", "serve", "--port", "0", "--json"]
+        main()

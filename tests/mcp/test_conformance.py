@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import subprocess
@@ -39,6 +40,12 @@ SCENARIOS = (
 )
 """Each with the revision of the protocol that it is run at. In all, each message is held to its schema."""
 
+TURNS = 3
+"""
+How often a scenario may be run before it has failed: within, it waits 5 or 10 s for what a busy machine takes longer
+for, and cannot be told otherwise. What is wrong is wrong each time.
+"""
+
 
 @pytest.fixture
 def address(host: Host) -> Iterator[str]:
@@ -56,9 +63,9 @@ def address(host: Host) -> Iterator[str]:
     assert server.stdout is not None
     try:
         assert select.select([server.stdout], [], [], PATIENCE_S)[0]
-        line = server.stdout.readline().strip()
+        line = server.stdout.readline()
         assert line, (host.folder / "log").read_text()
-        yield line
+        yield f"{json.loads(line)['data']['url']}/mcp"
     finally:
         server.terminate()
         server.wait(PATIENCE_S)
@@ -70,20 +77,24 @@ def test_the_suite_finds_nothing(
     address: str, host: Host, parts: Parts, scenario: str, revision: str
 ) -> None:
     """Every check of the scenario passes, but for those of which it is said why not."""
-    done = subprocess.run(
-        [
-            *(*parts.conformance, "server", "--url", address),
-            *("--scenario", scenario, "--spec-version", revision, "--force"),
-            *("--expected-failures", str(EXPECTED), "--output-dir", str(host.folder / "results")),
-            *("--timeout", str(1000 * PATIENCE_S)),
-        ],
-        cwd=host.folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=2 * PATIENCE_S,
-        check=False,
-    )
+    argv = [
+        *(*parts.conformance, "server", "--url", address),
+        *("--scenario", scenario, "--spec-version", revision, "--force"),
+        *("--expected-failures", str(EXPECTED), "--output-dir", str(host.folder / "results")),
+        *("--timeout", str(int(1000 * PATIENCE_S))),
+    ]
+    for _ in range(TURNS):
+        done = subprocess.run(
+            argv,
+            cwd=host.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE_S,
+            check=False,
+        )
+        if done.returncode == 0:
+            break
 
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "SUCCESS" in done.stdout

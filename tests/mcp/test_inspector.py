@@ -1,4 +1,4 @@
-"""The protocol's own inspector, which others wrote, finds what it looks for: over stdio."""
+"""The protocol's own inspector, which others wrote, finds what it looks for: over stdio and HTTP."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from ..http.conftest import Service
 from ..rigs.parts import Parts
 from ..world import PATIENCE_S
 from .conftest import PROGRAM, Host
 
 pytestmark = pytest.mark.slow
 
-UNREACHABLE, TOOL_ERROR = 4, 5
+NOT_LET_IN, UNREACHABLE, TOOL_ERROR = 3, 4, 5
 """What the inspector ends with."""
 
 
@@ -49,6 +51,31 @@ def test_a_tool_is_found_and_called(host: Host, parts: Parts, era: str) -> None:
     told = result(inspect(host, parts, *spoken, *call))
 
     assert "job_run" in [tool["name"] for tool in listed["tools"]]
+    assert ("complete", "hi\n") == tuple(
+        told["structuredContent"][key] for key in ("status", "stdout")
+    )
+
+
+@pytest.fixture
+def service(host: Host) -> Iterator[Service]:
+    """The same tools over HTTP."""
+    service = Service(host.home, host.folder)
+    service.start()
+    yield service
+    service.close()
+
+
+def test_a_tool_is_found_and_called_over_http(host: Host, parts: Parts, service: Service) -> None:
+    """With a token it is the same; and who shows none is told that it is this."""
+    token = (host.home / "token").read_text().strip()
+    there = f"{service.url}/mcp"
+    shown = ("--header", f"Authorization: Bearer {token}")
+    call = ("--method", "tools/call", "--tool-name", "job_run", "--tool-arg", "command=echo hi")
+
+    nobody = inspect(host, parts, there, "--method", "tools/list")
+    told = result(inspect(host, parts, there, *shown, *call))
+
+    assert NOT_LET_IN == nobody.returncode, nobody
     assert ("complete", "hi\n") == tuple(
         told["structuredContent"][key] for key in ("status", "stdout")
     )

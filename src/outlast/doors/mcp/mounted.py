@@ -13,7 +13,8 @@ from .served import Served, Visitor
 from .server import build
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Send
+    from starlette.types import Scope as Asgi
 
     from ...access import Access
     from ...engine.hub import Hub
@@ -45,7 +46,17 @@ async def mount(
         build(there), stateless=True, max_request_body_size=BODY_BYTES
     )
     async with manager.run():
-        yield manager.handle_request
+        yield _without_blanks(manager.handle_request)
+
+
+def _without_blanks(app: ASGIApp) -> ASGIApp:
+    """Have the values of headers come as they are meant (RFC 9110, 5.5): uvicorn's quick parser leaves blanks."""
+
+    async def take(scope: Asgi, receive: Receive, send: Send) -> None:
+        headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        await app({**scope, "headers": headers}, receive, send)
+
+    return take
 
 
 def visitor_of(request: Any) -> Visitor:
