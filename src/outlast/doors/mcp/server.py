@@ -18,6 +18,8 @@ from mcp.shared.exceptions import MCPError
 
 from ...version import __version__
 from .called import called
+from .prompts import get_prompt, list_prompts
+from .resources import Resources
 from .tasks import Tasks
 from .tool import Tool
 from .tools import TOOLS
@@ -27,9 +29,13 @@ if TYPE_CHECKING:
 
     from .served import Served
 
-SETTLED: Final[tuple[CacheableMethod, ...]] = ("server/discover", "tools/list")
+SETTLED: Final[tuple[CacheableMethod, ...]] = (
+    *("server/discover", "tools/list"),
+    *("prompts/list", "resources/templates/list"),
+)
 """What is the same for everybody, for as long as this server is installed."""
 
+CHANGING: Final[tuple[CacheableMethod, ...]] = ("resources/list", "resources/read")
 SETTLED_MS: Final = 3_600_000
 INSTRUCTIONS: Final = (
     "Runs commands as durable jobs: a job goes on when a call, this server or the connection ends."
@@ -49,6 +55,7 @@ def build(
     does, `Tasks` may.
     """
     table = {tool.name: tool for tool in tools}
+    resources = Resources(there)
     listed = [_listed(tool) for tool in table.values()]
     schemas = {tool.name: tool.input_schema for tool in listed}
 
@@ -70,10 +77,19 @@ def build(
         version=__version__,
         title="Outlast",
         instructions=INSTRUCTIONS,
-        cache_hints=dict.fromkeys(SETTLED, CacheHint(ttl_ms=SETTLED_MS, scope="public")),
+        cache_hints={
+            **dict.fromkeys(SETTLED, CacheHint(ttl_ms=SETTLED_MS, scope="public")),
+            **dict.fromkeys(CHANGING, CacheHint()),
+        },
         get_tool_input_schema=schemas.get,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        on_list_prompts=list_prompts,
+        on_get_prompt=get_prompt,
+        on_list_resources=resources.list,
+        on_list_resource_templates=resources.list_templates,
+        on_read_resource=resources.read,
+        on_subscriptions_listen=resources.listen,
     )
     for extension in (every := (*extensions, Tasks(there, table))):
         for method in extension.methods():
