@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
+from standardwebhooks import Webhook
+
+from .rigs.receiver import KEY
+from .world import eventually
+
+OTHER_KEY = f"whsec_{'b' * 32}"
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -125,3 +134,46 @@ def test_a_nightly_batch_minds_only_failures(home: Path, tmp_path: Path) -> None
     assert [(1, "     1 complete\n     1 exit_nonzero\n"), (0, "     2 complete\n")] == [
         (night.returncode, night.stdout) for night in nights
     ]
+
+
+@pytest.mark.slow
+def test_a_receiver_believes_what_is_signed(tmp_path: Path) -> None:
+    """The one of the documentation: once for each id, and nothing that somebody else has signed."""
+    key = tmp_path / "key"
+    key.write_text(KEY)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    receiver = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / "webhook_receiver.py"), str(key), str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    body = '{"type":"job.failed","data":{"job_id":"job_1"}}'
+    try:
+        answers = [
+            eventually(lambda: post(port, body, signed, message), "an answer")  # noqa: B023 - called at once
+            for signed, message in ((KEY, "msg_1"), (KEY, "msg_1"), (OTHER_KEY, "msg_2"))
+        ]
+    finally:
+        receiver.terminate()
+        told, _ = receiver.communicate()
+
+    assert [204, 204, 401] == answers
+    assert b"job.failed job_1\n" == told
+
+
+def post(port: int, body: str, key: str, message: str) -> int | None:
+    """Send a message there, and return the answer's status; None where nobody listens yet."""
+    at = datetime.now(UTC)
+    headers = {
+        "Webhook-Id": message,
+        "Webhook-Timestamp": str(int(at.timestamp())),
+        "Webhook-Signature": Webhook(key).sign(message, at, body),
+    }
+    try:
+        with httpx.Client(trust_env=False) as client:
+            return client.post(
+                f"http://127.0.0.1:{port}/", content=body, headers=headers
+            ).status_code
+    except httpx.TransportError:
+        return None

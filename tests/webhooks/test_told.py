@@ -19,6 +19,8 @@ from ..rigs.receiver import KEY, Receiver
 from ..world import eventually, fresh_client, kill, supervisor_of
 from .conftest import ALLOW, configure
 
+pytestmark = pytest.mark.slow  # real processes, for seconds
+
 PROGRAM = str(Path(sys.executable).with_name("outlast"))
 
 ENDS = {
