@@ -39,3 +39,22 @@ def test_every_verb_has_a_route_that_is_documented(caller: Caller) -> None:
 
 
 NAMES = {"job_id": "ID", "name": "NAME", "index": "N", "path": "PATH"}
+
+FOR_BROWSERS = {"/login", "/login/links"}
+"""The guard's own, by which a cookie is had: a program shows its token with each request."""
+
+
+def test_what_is_documented_is_in_the_document(caller: Caller) -> None:
+    """But for what is for browsers, and is there without standing in it."""
+    known = set(operations(caller.client).values())
+    called = re.findall(r"`(?:GET|POST|DELETE) (/[\w/]+)`", PAGE.read_text())
+    named = {
+        re.sub(r"(?<=/)(ID|NAME|N|PATH)\b", lambda found: KEYS[found[1]], each) for each in called
+    }
+
+    assert FOR_BROWSERS == named - known
+    assert {200} == {caller.client.get("/login").status_code}
+    assert {201} == {caller.client.post("/login/links").status_code}
+
+
+KEYS = {word: f"{{{name}}}" for name, word in NAMES.items()}
