@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp import types
 from mcp.shared.exceptions import MCPError
 
+from ...core.trace import read_traceparent
 from ...errors import ClientError, Forbidden
+from ...intake import callers_span
 from .answers import answered, broken, error_data, refused
 from .tool import Call, Refusal, Tool
 
@@ -55,8 +57,14 @@ def call_of(
         arguments=params.arguments or {},
         tell=tell,
         facts=visitor.facts,
-        traceparent=visitor.traceparent,
+        traceparent=visitor.traceparent or _callers_span(params),
     )
+
+
+def _callers_span(params: types.CallToolRequestParams) -> str | None:
+    """Return the span that a call tells of (`_meta`), or else the one in which we were started."""
+    said = (params.meta or {}).get("traceparent")
+    return read_traceparent(said if isinstance(said, str) else None) or callers_span()
 
 
 def failure(error: Exception, tool: Tool, visitor: Visitor) -> types.CallToolResult:

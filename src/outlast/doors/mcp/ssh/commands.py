@@ -112,7 +112,8 @@ def _begin(call: Call, name: str, command: str, timeout_ms: int) -> Job:
     if session_of(there, name).must_connect:
         raise must_connect(name)
     body = {"shell": command, "session": name, "timeout_ms": timeout_ms}
-    return there.service.submit(submission(there, call.asker, body, None))[0]
+    verb = submission(there, call.asker, body, None)
+    return there.service.submit(verb._replace(traceparent=call.traceparent))[0]
 
 
 def must_connect(name: str) -> Exception:
