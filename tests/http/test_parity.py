@@ -43,6 +43,9 @@ NAMES = {"job_id": "ID", "name": "NAME", "index": "N", "path": "PATH"}
 FOR_BROWSERS = {"/login", "/login/links"}
 """The guard's own, by which a cookie is had: a program shows its token with each request."""
 
+FOR_AGENTS = {"/mcp"}
+"""A protocol of its own, that has its own document."""
+
 
 def test_what_is_documented_is_in_the_document(caller: Caller) -> None:
     """But for what is for browsers, and is there without standing in it."""
@@ -52,7 +55,7 @@ def test_what_is_documented_is_in_the_document(caller: Caller) -> None:
         re.sub(r"(?<=/)(ID|NAME|N|PATH)\b", lambda found: KEYS[found[1]], each) for each in called
     }
 
-    assert FOR_BROWSERS == named - known
+    assert FOR_BROWSERS | FOR_AGENTS == named - known
     assert {200} == {caller.client.get("/login").status_code}
     assert {201} == {caller.client.post("/login/links").status_code}
 

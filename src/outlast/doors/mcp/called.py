@@ -57,14 +57,17 @@ def call_of(
         arguments=params.arguments or {},
         tell=tell,
         facts=visitor.facts,
-        traceparent=visitor.traceparent or _callers_span(params),
+        traceparent=visitor.traceparent or _callers_span(context, params),
     )
 
 
-def _callers_span(params: types.CallToolRequestParams) -> str | None:
-    """Return the span that a call tells of (`_meta`), or else the one in which we were started."""
+def _callers_span(
+    context: ServerRequestContext[Any, Any], params: types.CallToolRequestParams
+) -> str | None:
+    """Return the span that a call tells of (`_meta`); else that of who started us for themselves."""
     said = (params.meta or {}).get("traceparent")
-    return read_traceparent(said if isinstance(said, str) else None) or callers_span()
+    span = read_traceparent(said if isinstance(said, str) else None)
+    return callers_span() if span is None and context.request is None else span
 
 
 def failure(error: Exception, tool: Tool, visitor: Visitor) -> types.CallToolResult:
