@@ -241,3 +241,34 @@ def test_an_answer_that_an_event_has_overtaken_changes_nothing(page: Page) -> No
     )
 
     assert ["running", "running", "complete", "complete", "complete"] == told
+
+
+def test_what_is_told_while_it_is_fetched_is_shown_once(page: Page) -> None:
+    """The beginning of an output may come both ways at the same time; what follows it is not lost."""
+    shown = module(
+        page,
+        "viewer.js",
+        """await (async () => {
+            const scroller = document.createElement("div");
+            scroller.append(document.createElement("div"));
+            document.body.append(scroller);
+            const bytes = (text) => new TextEncoder().encode(text);
+            const frame = () => new Promise(requestAnimationFrame);
+            let give = null;
+            const view = new it.Viewer(scroller, () => new Promise((done) => { give = done; }), () => {});
+            view.isLive = true;
+            view.grew(8);
+            while (!give) await frame();
+            view.printed(bytes("one\\n"), 0);
+            view.printed(bytes("two\\nthree\\n"), 4);
+            give(bytes("one\\ntwo\\n"));
+            while (view.end < 14) await frame();
+            for (let i = 0; i < 3; i += 1) await frame();
+            const lines = [...scroller.querySelectorAll(".line")].map((each) => each.textContent);
+            view.close();
+            scroller.remove();
+            return lines;
+        })()""",
+    )
+
+    assert ["one", "two", "three"] == shown

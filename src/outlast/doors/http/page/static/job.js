@@ -33,6 +33,7 @@ export function JobView({ id, query, me, announce }) {
     if (before && isLive(before) && !isLive(told)) announce(spoken(told));
   }
   useEffect(() => () => { document.title = "Outlast"; }, []);
+  useEffect(() => setIndex(Number(query.get("node") ?? 0) || 0), [query]); // the address names another
   useEffect(() => {
     get(`page/jobs/${encodeURIComponent(id)}/spec`).then(setSpec, () => {});
   }, [id]);

@@ -31,10 +31,10 @@ export function Submit({ me }) {
   const key = useRef(null);
   useKeys({ Escape: () => { location.hash = "#/"; } });
 
-  const change = (name, value) => {
+  const change = (name, value, shown = name) => {
     draft = { ...form, [name]: value };
     setForm(draft);
-    setFaults(faults.filter(([field]) => field !== name));
+    setFaults(faults.filter(([field]) => field !== shown));
     key.current = null; // another payload is another job
   };
   const { spec } = readForm(form);
@@ -78,7 +78,7 @@ export function Submit({ me }) {
         <${Choice} label="Where" name="place" choices=${PLACES} value=${form.place} onChange=${(value) => change("place", value)} />
         ${form.place === "hosts" && html`${field("on", "Hosts", { list: "places", placeholder: "web1, web2, group…", hint: "Names, groups, label:NAME=VALUE; with commas or blanks between." })}
           <datalist id="places">${me.places.map((place) => html`<option value=${place} />`)}</datalist>`}
-        ${form.place === "container" && field("container", "Image", { value: form.image, onInput: (value) => change("image", value), placeholder: "python:3.13-slim" })}
+        ${form.place === "container" && field("container", "Image", { value: form.image, onInput: (value) => change("image", value, "container"), placeholder: "python:3.13-slim" })}
         <div class="row2">${field("name", "Name", { placeholder: "nightly backup" })}${field("timeout", "Run limit", { placeholder: DEFAULT_TIMEOUT[form.place], hint: "90, 90s, 5m, 1h30m" })}</div>
         ${field("labels", "Labels", { placeholder: "env=prod team=data" })}
         <details open=${["idle_timeout", "queue_timeout", "grace", "cwd", "env"].some((name) => form[name] || wrong(name))}><summary>More</summary>

@@ -313,7 +313,20 @@ export class Viewer {
     if (bytes === null || this.isClosed || at !== this.end || !bytes.length) return;
     this.index.take(bytes, at);
     this.append(bytes);
+    this.forget(bytes.length);
     if (this.pendingBytes) this.flush();
+  }
+
+  /** So many bytes of what was told meanwhile were fetched as well: they are drawn once. */
+  forget(count) {
+    let left = Math.min(count, this.pendingBytes);
+    this.pendingBytes -= left;
+    while (left) {
+      const [first] = this.pending;
+      if (first.length > left) this.pending[0] = first.subarray(left);
+      else this.pending.shift();
+      left -= Math.min(left, first.length);
+    }
   }
 
   async catchUp() {
