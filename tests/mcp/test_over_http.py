@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,16 +71,22 @@ class Served(Host):
         return [line for line in lines if line["event"].startswith("job.") or "tool" in line]
 
 
-@pytest.fixture
-def served(home: Path, tmp_path: Path) -> Iterator[Served]:
-    """The service over a fresh home."""
-    folder = tmp_path / "service"
+@contextmanager
+def serving(home: Path, folder: Path) -> Iterator[Served]:
+    """Have the service over a fresh home."""
     folder.mkdir()
     service = Service(home, folder)
     service.start()
     yield Served(service)
     service.close()
     end_all(home)
+
+
+@pytest.fixture
+def served(home: Path, tmp_path: Path) -> Iterator[Served]:
+    """The service over a fresh home."""
+    with serving(home, tmp_path / "service") as served:
+        yield served
 
 
 @pytest.mark.parametrize("era", ERAS)

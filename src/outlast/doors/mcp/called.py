@@ -73,15 +73,21 @@ def _callers_span(
 def failure(error: Exception, tool: Tool, visitor: Visitor) -> types.CallToolResult:
     """Return what is told of *error* that a tool has raised: never where it came from."""
     if isinstance(error, Refusal):
+        _note(error.__cause__, tool, visitor)
         return refused(error.data)
     if isinstance(error, MCPError):
         raise error
     if not isinstance(error, ClientError) or error.code == "internal":
         log.error("%s broke", tool.name, exc_info=error)
         return refused(broken())
-    if visitor.facts or isinstance(error, Forbidden):  # it was to change something
-        visitor.facts.update(tool=tool.name, refused=error.code, why=error.message)
+    _note(error, tool, visitor)
     return refused(error_data(error))
+
+
+def _note(error: BaseException | None, tool: Tool, visitor: Visitor) -> None:
+    """Have the audit log say that a call was refused that was to change something."""
+    if isinstance(error, ClientError) and (visitor.facts or isinstance(error, Forbidden)):
+        visitor.facts.update(tool=tool.name, refused=error.code, why=error.message)
 
 
 async def begin_or_fail(

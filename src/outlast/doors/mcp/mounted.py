@@ -45,8 +45,11 @@ async def mount(
     manager = StreamableHTTPSessionManager(
         build(there), stateless=True, max_request_body_size=BODY_BYTES
     )
-    async with manager.run():
-        yield _without_blanks(manager.handle_request)
+    try:
+        async with manager.run():
+            yield _without_blanks(manager.handle_request)
+    finally:
+        there.lease.close()
 
 
 def _without_blanks(app: ASGIApp) -> ASGIApp:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ....core.job import JobId
 from ....engine import verbs
 from ....errors import ClientError, Expired, NotFound
-from ....reception import submission
+from ....reception import began, submission
 from ..answers import STREAMS
 from ..tool import Arguments, Call
 from ..waits import wait
@@ -73,18 +73,19 @@ async def execute(call: Call) -> dict[str, Any]:
     so, and the command goes on. Which of the two comes first is decided by the store.
     """
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    called_at = loop.time()
     arguments = Arguments(call.arguments)
     name, command = arguments.needed("sessionName"), arguments.needed("command")
     timeout_ms = arguments.whole("timeout", TIMEOUT_MS, 1, MOST_MS)
     async_ms = arguments.whole("asyncTimeout", ASYNC_MS, 0, MOST_MS)
     arguments.check()
+    call.facts["event"] = "job.submit"
     job = await asyncio.to_thread(_begin, call, name, command, timeout_ms)
+    call.facts.update(began([job]))
     call.there.hub.need()
-    call.facts["job_id"] = job.id
-    (job,) = await wait(call, (job,), began + async_ms / 1000 - loop.time())
+    (job,) = await wait(call, (job,), called_at + async_ms / 1000 - loop.time())
     if not job.is_terminal and await leaves(call.there, job):
-        if call.there.hub.is_leaving and loop.time() < began + async_ms / 1000:
+        if call.there.hub.is_leaving and loop.time() < called_at + async_ms / 1000:
             raise refusal(
                 "server_stopping",
                 "This server stops; the command goes on in background",
@@ -224,6 +225,7 @@ async def cancel(call: Call) -> dict[str, Any]:
         arguments.faults.append("one of sessionName and taskId is needed")
     arguments.check()
     there = call.there
+    call.facts.update(event="job.cancel", **{"job_id": task} if name is None else {"session": name})
     if name is not None:
         ran, cleared = await asyncio.to_thread(_cancel_all, there, name)
     else:

@@ -65,6 +65,7 @@ async def connect(call: Call) -> dict[str, Any]:
     password = arguments.text("password")
     known = _known(arguments, host, password)
     arguments.check()
+    call.facts.update(event="session.open", session=name)
     verb = await asyncio.to_thread(_request, call, name, host, known, password is not None)
     before = await asyncio.to_thread(_there_already, there, verb)
     lent = {f"{MEMORY}{SystemClock().new_token()}": password} if password is not None else {}
@@ -190,7 +191,7 @@ async def _prove(call: Call, verb: verbs.OpenSession) -> None:
     )
     job = await asyncio.to_thread(_submit, there, spec, call.asker.name)
     there.hub.need()
-    call.facts["job_id"] = job.id
+    call.facts.update(job_id=job.id, on=[verb.on])
     (job,) = await wait(call, (job,), patience.total_seconds() + 2 * PROOF_S)
     is_cut = not job.is_terminal
     if is_cut:
@@ -252,6 +253,7 @@ async def disconnect(call: Call) -> dict[str, Any]:
         arguments.faults.append(f"cancel is true or false, not {ends!r:.80}")
     arguments.check()
     there = call.there
+    call.facts.update(event="session.close", session=name)
 
     def close() -> Session:
         session = session_of(there, name)
