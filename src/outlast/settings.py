@@ -344,13 +344,14 @@ def capture_caller(*, clean: bool = False, env: Mapping[str, str] | None = None)
 class ServersOwn:
     """
     What commands inherit that were asked for over a network: nothing of who asked. They start in
-    *cwd*, or this user's home, with the little that a command needs to find its way (`CLEAN`).
+    this user's home, or *here*, with the little that a command needs to find its way (`CLEAN`).
     """
 
-    def __init__(self, cwd: str | None = None) -> None:
+    def __init__(self, *, here: bool = False) -> None:
         from dataclasses import replace
 
-        self._captured = replace(capture_caller(clean=True), cwd=cwd or os.path.expanduser("~"))
+        own = capture_caller(clean=True)
+        self._captured = own if here else replace(own, cwd=os.path.expanduser("~"))
 
     def for_jobs(self, specs: Iterable[Mapping[str, Any]]) -> Captured:
         """Return what these jobs inherit: also how hosts and engines are reached, if any is meant."""

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from outlast import Client
 from outlast.doors.mcp.tools import TOOLS
 
@@ -224,5 +226,19 @@ def test_jobs_of_other_doors_are_listed(host: Host, home: Path) -> None:
             assert ours.id == last["job_id"]
             told = (await agent.refused("job_list", status=["done"], limit=0))["error"]
             assert 2 == len(told["faults"])
+
+    go(story)
+
+
+def test_commands_start_where_the_host_has_started_the_server(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its project; of the environment of both they get nothing but what they need to find their way."""
+    monkeypatch.setenv("KEY_OF_THE_HOST", "hunter2")
+
+    async def story() -> None:
+        async with host.agent() as agent:
+            told = await agent("job_run", command="pwd; echo ${KEY_OF_THE_HOST-none} ${PATH:+path}")
+            assert f"{host.folder}\nnone path\n" == told["stdout"]
 
     go(story)

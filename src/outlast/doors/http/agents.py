@@ -6,6 +6,7 @@ and makes once somebody asks for it: nobody else pays for its package.
 from __future__ import annotations
 
 import asyncio
+import logging
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from starlette.types import Scope as Asgi
 
     from .served import Served
+
+log: Final = logging.getLogger("outlast.http")
 
 PATH: Final = "/mcp"
 MODULE: Final = "outlast.doors.mcp.mounted"
@@ -56,6 +59,8 @@ class Agents:
                 self._app = app
                 self._made.set()
                 await asyncio.Event().wait()
+        except Exception:
+            log.exception("what answers agents broke")
         finally:
             self._app = None
             self._made.set()

