@@ -289,7 +289,7 @@ def supervise(settings: Settings) -> bool:
     from .engine.reign import Reign
     from .engine.traced import traced_executors, traced_store
     from .tracing import open_tracing
-    from .webhooks import make_deliverer
+    from .webhooks import make_tidings
 
     refuse_small_files()
     home = Home(settings.home)
@@ -324,7 +324,7 @@ def supervise(settings: Settings) -> bool:
         lambda held: traced_executors(_executors(settings, clock, held), tracing),
         clock,
         open_deliveries=partial(open_deliveries, home.database),
-        make_deliverer=partial(make_deliverer, home, settings),
+        make_tidings=partial(make_tidings, home, settings),
         version=__version__,
         max_running=settings.max_running,
         idle_exit=settings.idle_exit,

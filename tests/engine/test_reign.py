@@ -17,6 +17,7 @@ from outlast.core.job import Job, JobSpec
 from outlast.engine import wire
 from outlast.engine.deliveries import Deliverer, InForce
 from outlast.engine.reign import Reign
+from outlast.engine.tidings import Tidings
 from outlast.errors import Expired, Unavailable
 from outlast.home import Lock
 from outlast.ports.deliveries import Answer, Deliveries, Message
@@ -50,12 +51,20 @@ class Office:
         self.make_executor: Callable[[], FakeExecutor] = lambda: FakeExecutor(world.host)
         self.idle_exit = timedelta()
 
-    def make_deliverer(self, deliveries: Deliveries) -> Deliverer:
-        """Return one that reaches nobody."""
+    def make_tidings(self, deliveries: Deliveries) -> Tidings:
+        """Return those of a home from which nobody is reached."""
         world = self.world
-        in_force = InForce(lambda: (None, {}))
-        return Deliverer(
-            deliveries, Unreachable(), world.clock, world.home, in_force, chance=lambda: 0.0
+
+        def make() -> Deliverer:
+            in_force = InForce(lambda: (None, {}))
+            return Deliverer(
+                deliveries, Unreachable(), world.clock, world.home, in_force, chance=lambda: 0.0
+            )
+
+        return Tidings(
+            make,
+            is_needed=lambda: deliveries.next_due() is not None,
+            tells_all=lambda: False,
         )
 
     def run(self) -> None:
@@ -80,7 +89,7 @@ class Office:
             idle_exit=self.idle_exit,
             in_force={"max_running": 9},
             open_deliveries=lambda: open_deliveries(world.home.database),
-            make_deliverer=self.make_deliverer,
+            make_tidings=self.make_tidings,
         )
 
     def _ready(self) -> None:

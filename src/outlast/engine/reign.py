@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..ports.deliveries import Deliveries
     from ..ports.executor import Executor
     from ..ports.store import Store
-    from .deliveries import Deliverer
+    from .tidings import Tidings
 
 log = logging.getLogger("outlast.supervisor")
 
@@ -52,7 +52,7 @@ class Reign:
         clock: Clock,
         *,
         open_deliveries: Callable[[], Deliveries],
-        make_deliverer: Callable[[Deliveries], Deliverer],
+        make_tidings: Callable[[Deliveries], Tidings],
         version: str,
         max_running: int,
         idle_exit: timedelta,
@@ -63,7 +63,7 @@ class Reign:
         self._open_store = open_store
         self._make_executors = make_executors
         self._open_deliveries = open_deliveries
-        self._make_deliverer = make_deliverer
+        self._make_tidings = make_tidings
         self._clock = clock
         self._version = version
         self._max_running = max_running
@@ -91,14 +91,14 @@ class Reign:
                 in_office.callback(store.close)
                 deliveries = self._open_deliveries()
                 in_office.callback(deliveries.close)
-                await self._serve(store, self._make_deliverer(deliveries), ready, afterwards)
+                await self._serve(store, self._make_tidings(deliveries), ready, afterwards)
             if self._asked_to_leave.is_set() or not self._has_work():
                 return
 
     async def _serve(
         self,
         store: Store,
-        deliverer: Deliverer,
+        tidings: Tidings,
         ready: Callable[[], None],
         afterwards: contextlib.ExitStack,
     ) -> None:
@@ -113,14 +113,14 @@ class Reign:
             max_running=self._max_running,
             on_change=watchers.tell_changed,
             is_watched=watchers.__contains__,
-            announce=deliverer.announce,
+            announce=tidings.announce,
         )
         leave = self._asked_to_leave.set
         server = Server(
             *(self._home.path, self._version, supervisor, watchers, leave),
             vault=vault,
             in_force=self._in_force,
-            on_wake=deliverer.wake,
+            on_wake=tidings.wake,
         )
         retention = Retention(store, self._home, self._clock, boot_id)
         self._home.note_boot()
@@ -136,11 +136,11 @@ class Reign:
                 supervisor.run(),
                 self._stay_bound(server, supervisor),
                 self._keep_sweeping(retention),
-                deliverer.run(store),
+                tidings.run(store),
             ):
                 tasks.append(task := asyncio.create_task(work))
                 task.add_done_callback(self._leave_if_broken)
-            await self._until_over(supervisor, deliverer, vault)
+            await self._until_over(supervisor, tidings, vault)
         finally:
             for task in tasks:
                 task.cancel()
@@ -177,7 +177,7 @@ class Reign:
             log.error("the supervisor broke", exc_info=task.exception())
             self._asked_to_leave.set()
 
-    async def _until_over(self, supervisor: Supervisor, deliverer: Deliverer, vault: Vault) -> None:
+    async def _until_over(self, supervisor: Supervisor, tidings: Tidings, vault: Vault) -> None:
         """Return when asked to leave, or idle for long enough."""
         idle_exit_s = self._idle_exit.total_seconds()
         idle_since: float | None = None
@@ -185,7 +185,7 @@ class Reign:
             now = self._clock.monotonic()
             if supervisor.is_idle:
                 vault.forget()
-            if not (supervisor.is_idle and deliverer.is_idle) or vault.is_lent:
+            if not (supervisor.is_idle and tidings.is_idle) or vault.is_lent:
                 idle_since, left_s = None, max(BUSY_LOOK_S, idle_exit_s)
             else:
                 idle_since = now if idle_since is None else idle_since

@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from json import dumps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..core.delivery import Delivery, DeliveryState, Try
 from ..core.job import JobId
 from ..core.limits import from_epoch_ms, to_epoch_ms, to_ms
 from .sql import sqlite_deliveries as sql
 from .sqlite_connection import Connection
+
+if TYPE_CHECKING:
+    from ..core.delivery import Delivery, DeliveryState
 
 
 class SqliteDeliveries:
@@ -56,6 +58,8 @@ class SqliteDeliveries:
             return _found(database, job_id, states, limit)
 
     def again(self, job_id: JobId, *, at: datetime) -> tuple[Delivery, ...]:
+        from ..core.delivery import DeliveryState
+
         with self._database.write() as database:
             database.execute(sql.AGAIN, (to_epoch_ms(at), job_id))
             return _found(database, job_id, (DeliveryState.DUE,), 1000)
@@ -94,6 +98,8 @@ def _found(
     states: Collection[DeliveryState],
     limit: int,
 ) -> tuple[Delivery, ...]:
+    from ..core.delivery import Try  # here, as below: who asks whether anything is due needs none
+
     asked = {"job_id": job_id, "states": dumps(sorted(states)), "limit": limit}
     rows = database.execute(sql.FIND, asked).fetchall()
     tries: dict[int, list[Try]] = {row[0]: [] for row in rows}
@@ -111,6 +117,8 @@ def _found(
 
 
 def _delivery(row: Any) -> Delivery:
+    from ..core.delivery import Delivery, DeliveryState
+
     _, delivery_id, job_id, url, secret, event, is_servers, state, attempts, since, made, due = row
     return Delivery(
         id=delivery_id,

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..clock import SystemClock
-from ..engine.deliveries import Deliverer, InForce
+from ..engine.tidings import Tidings
+from ..errors import InvalidRequest
 from ..settings import load_settings
-from .sender import HttpSender
 
 if TYPE_CHECKING:
     from ..core.webhooksettings import WebhookSettings
+    from ..engine.deliveries import Deliverer
     from ..home import Home
     from ..ports.deliveries import Deliveries
     from ..settings import Settings
 
-__all__ = ["make_deliverer"]
+__all__ = ["make_tidings"]
+
+log = logging.getLogger("outlast.webhooks")
 
 
-def make_deliverer(home: Home, settings: Settings, deliveries: Deliveries) -> Deliverer:
-    """Return what sends *deliveries* for the supervisor of *home*."""
-    clock = SystemClock()
-    in_force = InForce(Filed(settings).read)
-    return Deliverer(
-        deliveries,
-        HttpSender(lambda: in_force.look().webhooks),
-        clock,
-        home,
-        in_force,
-        chance=clock.chance,
-    )
+def make_tidings(home: Home, settings: Settings, deliveries: Deliveries) -> Tidings:
+    """Return what has *deliveries* sent for the supervisor of *home*. Imports little until then."""
+    filed = Filed(settings)
+
+    def is_needed() -> bool:
+        if deliveries.next_due() is not None:
+            return True
+        with suppress(FileNotFoundError):
+            return bool(os.listdir(home.signing))
+        return False
+
+    def make() -> Deliverer:
+        from ..engine.deliveries import Deliverer, InForce
+        from .sender import HttpSender
+
+        clock, in_force = SystemClock(), InForce(filed.read)
+        sender = HttpSender(lambda: in_force.look().webhooks)
+        return Deliverer(deliveries, sender, clock, home, in_force, chance=clock.chance)
+
+    return Tidings(make, is_needed=is_needed, tells_all=filed.tells_all)
 
 
 class Filed:
@@ -53,6 +66,15 @@ class Filed:
             settings = load_settings(home=self._settings.home)
             self._said = settings.webhooks, settings.secrets
         return self._said
+
+    def tells_all(self) -> bool:
+        """Whether somebody is told of the end of every job."""
+        try:
+            webhooks, _ = self.read()
+        except InvalidRequest as error:
+            log.error("the settings of webhooks are as they were: %s", error)  # noqa: TRY400 the words say it all
+            webhooks, _ = self._said
+        return webhooks is not None and bool(webhooks.everybody)
 
 
 def _mark(path: str) -> tuple[int, int, int] | None:
