@@ -188,7 +188,12 @@ def _crowds(plan: Plan, peers: Sequence[Peer]) -> Part:
         what = f"{peer.name}: {count} calls at once that wait"
         series += [
             Series(subject=f"{what}, answered late by", unit="ms", values=tuple(late)),
-            Series(subject=f"{what}, lost", unit="calls", values=(lost,)),
+            Series(
+                subject=f"{what}, lost",
+                unit="calls",
+                values=(lost,),
+                note=peer.why_lost if lost else "",
+            ),
             Series(
                 subject=f"{what}, the server's CPU for each",
                 unit="ms",

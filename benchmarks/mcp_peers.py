@@ -30,6 +30,9 @@ class Peer(ABC):
 
     name: ClassVar[str]
     note: ClassVar[str] = ""
+    why_lost: ClassVar[str] = ""
+    """What is known of calls that it loses in a crowd."""
+
     env: Mapping[str, str]
 
     @abstractmethod
@@ -136,6 +139,7 @@ class SshMcp(Peer):
 
     name = "ssh-mcp"
     note = "on a host, by SSH; keeps nothing"
+    why_lost = "all on one connection, where sshd lets ten commands run at once (MaxSessions)"
     release = "2.11.0"
 
     def missing(self) -> str | None:
