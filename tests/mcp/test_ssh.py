@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp.shared.exceptions import MCPError
 
 from outlast import Client
 from outlast.testing.sshd import Farm, children
@@ -273,79 +272,7 @@ def test_an_end_and_a_time_out_at_one_instant_are_one_answer(host: Host, farm: F
     go(story)
 
 
-# An agent's day -------------------------------------------------------------------------------
-
-
-def test_an_agent_s_day(host: Host, farm: Farm) -> None:
-    """
-    A build that outlives the call and the server; its output in pieces; a queue, and its cancel; a
-    wrong id; five sessions at once.
-    """
-    one, two = farm.hosts
-    line = "seq 1 3000; printf 'caf\\303\\251'; until [ -e ~/go ]; do sleep 0.05; done; exit 5"
-
-    async def build() -> None:
-        async with host.agent() as agent:
-            await agent("ssh_connect", name="web", host=one)
-            await agent.refused("ssh_exec", sessionName="web", command=line, asyncTimeout=0)
-            waits = asyncio.create_task(
-                agent("ssh_exec", sessionName="web", command="echo never", asyncTimeout=600_000)
-            )
-            await printed(agent, "caf", sessionName="web")
-            await until(agent, lambda told: "queued" in told, sessionName="web")
-            os.kill(server_of(), signal.SIGKILL)
-            with pytest.raises(MCPError):
-                await waits
-
-    async def story() -> None:
-        await build()
-        async with host.agent() as agent:
-            (session,) = (await agent("ssh_list_sessions"))["sessions"]
-            assert "async_mode" == session["state"]
-            task, (queued,) = session["running"], session["queued"]
-            wrong = await agent.refused("ssh_get_command_status", taskId=f"{task[:-1]}!")
-            assert "not_found" == wrong["error"]
-
-            told = await agent("ssh_get_command_status", taskId=task)
-            assert ("running", [queued]) == (
-                told["state"],
-                (await agent("ssh_get_command_status", sessionName="web"))["queued"],
-            )
-            assert told["stdout"].endswith("3000\ncaf\u00e9")
-            assert told["stdoutOffset"] > 0
-            whole, offset = "", 0
-            while offset < 13_000:
-                read = await agent("ssh_get_command_status", taskId=task, offset=offset, limit=4999)
-                whole, offset = whole + read["stdout"], read["nextOffset"]
-                if not read["stdout"]:
-                    break
-            assert "".join(f"{number}\n" for number in range(1, 3001)) + "caf\u00e9" == whole
-
-            more = agent.refused("ssh_exec", sessionName="web", command="echo 3", asyncTimeout=0)
-            third = (await more)["backgroundTaskId"]
-            told = await agent("ssh_cancel_command", sessionName="web")
-            assert (True, task) == (told["success"], told["cancelled"])
-            assert [
-                {"taskId": queued, "command": "echo never"},
-                {"taskId": third, "command": "echo 3"},
-            ] == told["queueCleared"]
-            told = await agent("ssh_get_command_status", taskId=task)
-            assert ("cancelled", True) == (told["state"], "3000" in told["stdout"])
-            told = await agent("ssh_cancel_command", sessionName="web")
-            assert ([], "Nothing was running or waiting") == (told["queueCleared"], told["message"])
-
-            await asyncio.gather(
-                *(agent("ssh_connect", name=f"s{n}", host=(one, two)[n % 2]) for n in range(5))
-            )
-            lines = [f"export N={n}; sleep 0.2; echo $N" for n in range(5)]
-            ends = await asyncio.gather(
-                *(agent("ssh_exec", sessionName=f"s{n}", command=lines[n]) for n in range(5))
-            )
-            assert [f"{n}\n" for n in range(5)] == [told["stdout"] for told in ends]
-            names = [each["sessionName"] for each in (await agent("ssh_list_sessions"))["sessions"]]
-            assert ["web", *(f"s{n}" for n in range(5))] == [names[0], *sorted(names[1:])]
-
-    go(story)
+# In order -------------------------------------------------------------------------------------
 
 
 def test_what_waits_runs_in_order(host: Host, farm: Farm) -> None:
