@@ -16,7 +16,7 @@ from outlast.errors import InvalidRequest, NotFound, NotTerminal
 from outlast.shim.failpoint import OF_WEBHOOKS, VARIABLE
 
 from ..rigs.receiver import KEY, Receiver
-from ..world import eventually, fresh_client
+from ..world import eventually, fresh_client, kill, supervisor_of
 from .conftest import ALLOW, configure
 
 pytestmark = pytest.mark.slow  # real processes, for seconds
@@ -164,6 +164,35 @@ def test_no_death_loses_one(
     assert "delivered" == delivery.state
     assert {delivery.id} == {got.id for got in receiver.got}
     assert (2 if place == "deliveries.before_record" else 1) == len(receiver.got)
+
+
+@pytest.fixture
+def slow_to_retry(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that tries again after an hour, and whose supervisor leaves as soon as it is idle."""
+    monkeypatch.setenv("OUTLAST_IDLE_EXIT", "0s")
+    configure(home, ALLOW.replace('"100ms", "200ms", "400ms"', '"1h"'))
+    return home
+
+
+def test_a_supervisor_stays_while_something_is_to_be_sent(
+    slow_to_retry: Path, client: Client, key: str
+) -> None:
+    """It is not idle before; killed, the next one who asks has another."""
+    with Receiver(lambda _: 500) as receiver:
+        job = client.submit(["true"], webhooks=[hook(receiver.url(), key)])
+        eventually(lambda: client.deliveries(job.id, state="due"), "the first try")
+        (due,) = eventually(
+            lambda: [each for each in client.deliveries(job.id) if each.attempts], "a try"
+        )
+    first = supervisor_of(client)
+    kill(first)
+    # Asked again: one that dies may still take a word, as long as not all of its threads are gone.
+    second = eventually(
+        lambda: client.deliveries(job.id) and supervisor_of(client), "another supervisor"
+    )
+
+    assert (1, "due") == (due.attempts, due.state)
+    assert second not in (None, first)
 
 
 def test_no_file_and_no_answer_has_the_key(
