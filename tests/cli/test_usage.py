@@ -105,7 +105,6 @@ def test_an_unknown_option_before_the_command_is_explained(cli: Cli) -> None:
         (("submit",), "Put it behind --, as in: outlast submit -- make -j8"),
         (("batch",), "See: outlast batch --help"),
         (("summon",), "See: outlast --help"),
-        (("mcp",), "See: outlast --help"),
         (("job",), "See: outlast job --help"),
         (("supervisor",), "See: outlast supervisor --help"),
         (("job", "logs", "--json", "--stream", "stdin", "x"), "See: outlast job logs --help"),
