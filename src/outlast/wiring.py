@@ -284,6 +284,7 @@ def supervise(settings: Settings) -> bool:
         Unavailable: This process has a limit under which it cannot.
     """
     import asyncio
+    import gc
     import logging
 
     from .engine.reign import Reign
@@ -298,6 +299,10 @@ def supervise(settings: Settings) -> bool:
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
     )
+    # Connections make much that lives for long: looked through as often as is usual, it would be
+    # a tenth of what a job on a host costs here.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     raise_limits()
     os.chdir("/")
     os.umask(0o077)
