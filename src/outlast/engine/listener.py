@@ -34,8 +34,7 @@ class Listener:
         self._changed: set[JobId] = set()
         self._any = False
         self._is_leaving = False
-        self._has_news = False
-        self._woken = asyncio.Event()
+        self._event = asyncio.Event()
 
     def tell(self, job_id: JobId | None) -> None:
         """A job has changed; None: any may have."""
@@ -43,16 +42,16 @@ class Listener:
             self._any = True
         else:
             self._changed.add(job_id)
-        self._wake()
+        self._event.set()
 
     def tell_grown(self) -> None:
         """A file that it watches was written to."""
-        self._wake()
+        self._event.set()
 
     def tell_leaving(self) -> None:
         """The process is about to end: whoever waits is to answer now."""
         self._is_leaving = True
-        self._wake()
+        self._event.set()
 
     def watch(self, paths: Iterable[str]) -> None:
         """Hear of these files growing, too; of one that is not there yet, once asked again."""
@@ -66,31 +65,18 @@ class Listener:
         """Sleep until something happens; None: nothing did in *timeout_s*."""
         if self._is_blind:
             timeout_s = BLIND_LOOK_S if timeout_s is None else min(timeout_s, BLIND_LOOK_S)
-        if not self._has_news:
-            await self._sleep(timeout_s)
-        if not self._has_news:
-            return Heard(frozenset()) if self._is_blind else None
+        if not self._event.is_set():
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._event.wait()
+            except TimeoutError:
+                return Heard(frozenset()) if self._is_blind else None
         heard = Heard(None if self._any else frozenset(self._changed), self._is_leaving)
         self._changed.clear()
         self._any = False
-        self._has_news = self._is_leaving
+        if not self._is_leaving:
+            self._event.clear()
         return heard
-
-    def _wake(self) -> None:
-        self._has_news = True
-        self._woken.set()
-
-    async def _sleep(self, timeout_s: float | None) -> None:
-        """Sleep until there are news, or so long. A thousand do: no exception tells the time."""
-        self._woken.clear()
-        timer = None
-        if timeout_s is not None:
-            timer = asyncio.get_running_loop().call_later(timeout_s, self._woken.set)
-        try:
-            await self._woken.wait()
-        finally:
-            if timer is not None:
-                timer.cancel()
 
     def close(self) -> None:
         """Watch no file any more."""
