@@ -126,6 +126,7 @@ def test_what_may_begin_later_begins_then_whoever_is_supervisor(tmp_path: Path) 
         world.job(jobs["cancelled"]).status,
         world.job(jobs["cancelled"]).started_at,
     )
+    world.store.close()
 
 
 def test_a_session_goes_on_when_what_was_cancelled_is_gone(tmp_path: Path) -> None:
