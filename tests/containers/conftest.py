@@ -90,6 +90,7 @@ def over(client: Client, job: Job) -> Job:
     while not (job := client.get(job.id)).is_settled:
         assert time.monotonic() < deadline, client.describe(job)
         time.sleep(0.02)
+    print(client.describe(job)["nodes"])  # what the engine said, where a test finds another fate
     return job
 
 
