@@ -103,6 +103,19 @@ class Home:
             return None
         return fd
 
+    def is_being_started(self) -> bool:
+        """
+        Whether somebody holds the right to start a supervisor; False where nobody can say.
+
+        Read from what the kernel lists (proc_locks(5)): trying the lock would keep it from a starter.
+        """
+        try:
+            inode = os.stat(f"{self.path}/{STARTING}").st_ino
+            with open("/proc/locks") as locks:
+                return any(f":{inode} " in line and " FLOCK " in line for line in locks)
+        except OSError:
+            return False
+
     def prepare(self) -> None:
         """
         Make the folder, if need be, for this user alone, and see that it can be used.

@@ -19,6 +19,7 @@ from outlast.engine import link as module
 from outlast.engine import wire
 from outlast.engine.link import Link, Subscription, is_older
 from outlast.errors import Unavailable
+from outlast.home import Home
 
 from ..world import eventually
 
@@ -398,6 +399,30 @@ def test_one_that_never_comes_up_is_not_waited_for_longer_than_asked(
     assert not silent.catch_up(SOON)
     for fd in kept:
         os.close(fd)
+
+
+def test_who_asks_how_it_is_waits_for_one_on_its_way_up(
+    home: Path, link: Link, listen: Listen
+) -> None:
+    """Somebody holds the right to start one; where nobody does there is none, and none is started."""
+    right = Home(str(home)).claim_start()
+    assert right is not None
+    coming = threading.Timer(0.1, lambda: listen({"pid": 7}))
+    coming.start()
+
+    assert {"pid": 7} == link.status()
+    coming.join()
+    os.close(right)
+
+
+def test_where_nobody_starts_one_there_is_none(home: Path, link: Link, starter: Starter) -> None:
+    """Who asks how it is starts none; the right that somebody had was given back."""
+    right = Home(str(home)).claim_start()
+    assert right is not None
+    os.close(right)
+
+    assert link.status() is None
+    assert 0 == starter.started
 
 
 def test_a_home_with_a_long_path_that_is_not_there_has_no_supervisor(tmp_path: Path) -> None:

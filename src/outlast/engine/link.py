@@ -114,12 +114,24 @@ class Link:
     # For who looks after the supervisor itself ----------------------------------------------
 
     def status(self) -> Mapping[str, object] | None:
-        """What the running supervisor says of itself; None if there is none."""
-        deadline = self.clock.monotonic() + GREETING_PATIENCE.total_seconds()
+        """
+        What the running supervisor says of itself; None if there is none. One that is on its way
+        up is waited for.
+        """
+        from ..home import Home  # not for `job status`
+
         try:
-            return self._ask({"op": "status"}, deadline)
+            answer = self._ask_status()
+            if answer is None and Home(self._home).is_being_started():
+                self._is_coming_up(self.clock.monotonic() + START_PATIENCE.total_seconds())
+                answer = self._ask_status()
         except TimeoutError:
             raise self._mute() from None
+        return answer
+
+    def _ask_status(self) -> wire.Line | None:
+        deadline = self.clock.monotonic() + GREETING_PATIENCE.total_seconds()
+        return self._ask({"op": "status"}, deadline)
 
     def _mute(self) -> Unavailable:
         return Unavailable(

@@ -154,13 +154,15 @@ def _seen(path: str) -> str | None:
 
 
 def _folder_for_all() -> bytes:
-    """Return an archive in which there is the folder, and nothing else."""
-    import io
+    """
+    Return an archive in which there is the folder, and nothing else: not even the zeros to which
+    it is usually filled up. Podman hands it to a process that leaves at the archive's end, and
+    refuses it where some of it came later.
+    """
     import tarfile
 
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w") as tar:
-        folder = tarfile.TarInfo(f"{INSIDE}/")
-        folder.type, folder.mode = tarfile.DIRTYPE, ROOM_FOR_ALL
-        tar.addfile(folder)
-    return data.getvalue()
+    folder = tarfile.TarInfo(f"{INSIDE}/")
+    folder.type, folder.mode = tarfile.DIRTYPE, ROOM_FOR_ALL
+    return (
+        folder.tobuf(tarfile.USTAR_FORMAT) + tarfile.NUL * 2 * tarfile.BLOCKSIZE
+    )  # pax(1): its end
