@@ -15,15 +15,16 @@ from ..core.job import LOCAL, Job, JobId, Node, attempt_key
 from ..core.sight import Alive, Gone, Sight
 from ..core.state import NodeStatus, Reason
 from ..core.transition import settle, transition
-from ..errors import NotFound, Unavailable
+from ..errors import Unavailable
 from ..ports.executor import Executor
 from ..ports.store import Query
 from ..shim.failpoint import reach
 from .captures import Captures
+from .claims import Claims
 from .hands import MISSING, Hands
 from .ledger import Announce, Ledger, tell_nobody
-from .pace import AHEAD, Pace
-from .turns import Place, Turns, has_turn
+from .pace import Pace
+from .turns import Turns, has_turn
 from .window import Alarm, Window
 
 if TYPE_CHECKING:
@@ -71,6 +72,16 @@ class Supervisor:
         self._ledger = Ledger(store, on_change, announce)
         self._turns = Turns(max_running)
         self._pace = Pace()
+        self._claims = Claims(
+            store,
+            clock,
+            boot_id=boot_id,
+            ledger=self._ledger,
+            turns=self._turns,
+            pace=self._pace,
+            hands=self._hands,
+            follow=self._follow,
+        )
         self._cursor: str | None = None
         self._seen: set[JobId] = set()
 
@@ -174,8 +185,10 @@ class Supervisor:
                 await self._load()
             while self._inbox:
                 self._hear(*self._inbox.popleft())
-            self._time_out()
-            self._claim()
+            now = self._clock.now()
+            self._claims.time_out(now)
+            self._alarm.set(self._turns.next_alarm(), now)
+            self._claims.claim()
             await self._hands.act_on_stored()
             if self._ledger.unsaved and not (at_once or self._must_save()):
                 self._window.open()
@@ -288,62 +301,6 @@ class Supervisor:
         if node.started_at is not None or node.is_terminal:
             self._captures.let_go(place, job.capture)
 
-    # Deciding -------------------------------------------------------------------------------
-
-    def _time_out(self) -> None:
-        """Let wait what may begin by now, and end what has waited too long for its turn."""
-        now = self._clock.now()
-        self._turns.ripen(now)
-        while (place := self._turns.overdue(now)) is not None:
-            job = self._fetch(place[0])
-            self._turns.leave(place)
-            if job is not None:
-                node = job.nodes[place[1]]
-                self._follow(job, node, planning.give_up_waiting(job, node, now=now))
-        self._alarm.set(self._turns.next_alarm(), now)
-
-    def _claim(self) -> None:
-        """
-        Begin the attempts of those whose turn it is; and where turns come
-        quickly, claim those that are next already, so that their start waits for no disk.
-        """
-        while (place := self._turns.first()) is not None:
-            job = self._begun(place)
-            if job is None:
-                self._turns.leave(place)
-            else:
-                self._turns.run(job, place[1])
-                is_stored = self._ledger.is_saved(place[0])
-                self._hands.launch(job, job.nodes[place[1]], is_stored=is_stored)
-        if self._turns.waiting and self._pace.is_quick(asyncio.get_running_loop().time()):
-            ahead = self._turns.next_places(AHEAD)
-            # In one write for several: half of them may be used up before the next.
-            if sum(place[0] not in self._ledger for place in ahead) > AHEAD // 2:
-                for place in ahead:
-                    if self._begun(place) is None:
-                        self._turns.leave(place)
-
-    def _begun(self, place: Place) -> Job | None:
-        """Return the job with its node at *place* claimed; None if it is not to be begun."""
-        job = self._fetch(place[0])
-        if job is None or (node := job.nodes[place[1]]).is_terminal:
-            return None
-        if node.attempt == 0:
-            reach("supervisor.before_claim")
-            event = ev.Claimed(at=self._clock.now(), attempt=1, boot_id=self._boot_id)
-            self._follow(job, node, (event,))
-        return self._ledger.take(job)
-
-    def _fetch(self, job_id: JobId) -> Job | None:
-        """Return a waiting job whole: from memory, or from the store."""
-        job = self._ledger.get(job_id) or self._turns.held(job_id)
-        if job is not None:
-            return job
-        try:
-            return self._store.get(job_id)
-        except NotFound:
-            return None
-
     # Storing and acting ---------------------------------------------------------------------
 
     def _save(self) -> None:
@@ -374,7 +331,7 @@ class Supervisor:
         """
         async with self._turn:
             await self._do_turn(at_once=True)
-            job = self._fetch(job_id) or self._store.get(job_id)
+            job = self._claims.fetch(job_id) or self._store.get(job_id)
             reach("supervisor.before_cancel")
             for node in job.nodes:
                 if (not nodes or node.index in nodes) and not node.is_settled:

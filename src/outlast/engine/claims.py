@@ -1,0 +1,104 @@
+"""Whose attempt begins: a claim for those whose turn it is, an end for those it came too late to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ..core import events as ev
+from ..core import plan as planning
+from ..core.job import Job, JobId, Node
+from ..errors import NotFound
+from ..shim.failpoint import reach
+from .hands import Hands
+from .ledger import Ledger
+from .pace import AHEAD, Pace
+from .turns import Place, Turns
+
+if TYPE_CHECKING:
+    from ..ports.clock import Clock
+    from ..ports.store import Store
+
+Follow = Callable[[Job, Node, tuple[planning.Action, ...]], None]
+
+
+class Claims:
+    """
+    What a supervisor decides of those that wait. *follow* takes an event into a node of a job;
+    nothing here is stored, nor launched before it is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        boot_id: str,
+        ledger: Ledger,
+        turns: Turns,
+        pace: Pace,
+        hands: Hands,
+        follow: Follow,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._boot_id = boot_id
+        self._ledger = ledger
+        self._turns = turns
+        self._pace = pace
+        self._hands = hands
+        self._follow = follow
+
+    def time_out(self, now: datetime) -> None:
+        """Let wait what may begin by *now*, and end what has waited too long for its turn."""
+        self._turns.ripen(now)
+        while (place := self._turns.overdue(now)) is not None:
+            job = self.fetch(place[0])
+            self._turns.leave(place)
+            if job is not None:
+                node = job.nodes[place[1]]
+                self._follow(job, node, planning.give_up_waiting(job, node, now=now))
+
+    def claim(self) -> None:
+        """
+        Begin the attempts of those whose turn it is; and where turns come
+        quickly, claim those that are next already, so that their start waits for no disk.
+        """
+        while (place := self._turns.first()) is not None:
+            job = self._begun(place)
+            if job is None:
+                self._turns.leave(place)
+            else:
+                self._turns.run(job, place[1])
+                is_stored = self._ledger.is_saved(place[0])
+                self._hands.launch(job, job.nodes[place[1]], is_stored=is_stored)
+        if self._turns.waiting and self._pace.is_quick(asyncio.get_running_loop().time()):
+            ahead = self._turns.next_places(AHEAD)
+            # In one write for several: half of them may be used up before the next.
+            if sum(place[0] not in self._ledger for place in ahead) > AHEAD // 2:
+                for place in ahead:
+                    if self._begun(place) is None:
+                        self._turns.leave(place)
+
+    def fetch(self, job_id: JobId) -> Job | None:
+        """Return a waiting job whole: from memory, or from the store; None if it is gone."""
+        job = self._ledger.get(job_id) or self._turns.held(job_id)
+        if job is not None:
+            return job
+        try:
+            return self._store.get(job_id)
+        except NotFound:
+            return None
+
+    def _begun(self, place: Place) -> Job | None:
+        """Return the job with its node at *place* claimed; None if it is not to be begun."""
+        job = self.fetch(place[0])
+        if job is None or (node := job.nodes[place[1]]).is_terminal:
+            return None
+        if node.attempt == 0:
+            reach("supervisor.before_claim")
+            event = ev.Claimed(at=self._clock.now(), attempt=1, boot_id=self._boot_id)
+            self._follow(job, node, (event,))
+        return self._ledger.take(job)
