@@ -95,6 +95,7 @@ def test_the_vocabulary_is_pinned() -> None:
         "timeout",
         "idle_timeout",
         "queue_timeout",
+        "dependency_failed",
         "connect_timeout",
         "connect_failed",
         "auth_failed",

@@ -112,6 +112,7 @@ EXITS = {
     "cancelled, its code known": ([a_node(X, exit_code=0)], 8, 125),
     "lost": ([a_node(F, reason=Reason.LOST)], 4, 125),
     "rebooted": ([a_node(F, reason=Reason.HOST_REBOOTED)], 4, 125),
+    "its need failed": ([a_node(F, reason=Reason.DEPENDENCY_FAILED, started_at=None)], 4, 125),
     "no such program": ([a_node(F, reason=Reason.SPAWN_FAILED)], 4, 125),
     "over its output limit": ([a_node(F, reason=Reason.OUTPUT_LIMIT, exit_code=0)], 4, 125),
     "two complete": ([a_node(C, index=0), a_node(C, index=1)], 0, 0),

@@ -155,7 +155,7 @@ def make_newer(path: Path) -> None:
 def make_damaged(path: Path) -> None:
     open_store(path, migrate=True).close()
     whole = path.read_bytes()
-    path.write_bytes(whole[:4096] + b"\xff" * 8192 + whole[12288:])
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
 
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -16,11 +19,13 @@ from outlast.core.job import JobId
 from outlast.core.state import JobStatus
 from outlast.errors import Expired, Unavailable
 from outlast.ports.store import Entry, Query
-from outlast.store import open_store
+from outlast.store import open_sessions, open_store
 from outlast.store.sql.sqlite import APPLICATION_ID, SCHEMA
 from outlast.store.sqlite_schema import Migration, create, load_migrations, migrate
 from outlast.testing import FakeClock
-from outlast.testing.jobs import a_job
+from outlast.testing.deliveries import told
+from outlast.testing.jobs import a_full_job, a_job, some_lives
+from outlast.testing.sessions import a_job_in, a_session
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -133,8 +138,100 @@ def test_rows_survive_a_table_made_anew(path: Path) -> None:
     assert (1, 2, 1) == counts
 
 
+BEFORE_REASON = 9
+"""The last schema that knew no job which waits for another."""
+
+DYING = """
+import os, signal, sqlite3, sys
+from outlast.store.sqlite_schema import Migration, load_migrations, migrate
+
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.create_function("die", 0, lambda: os.kill(os.getpid(), signal.SIGKILL))
+steps = load_migrations()
+migrate(database, [*steps, Migration(len(steps) + 1, "SELECT die();")])
+"""
+
+
+def rows_of(database: sqlite3.Connection) -> dict[str, list[dict[str, object]]]:
+    database.row_factory = sqlite3.Row
+    names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return {
+        name: [dict(row) for row in database.execute(f"SELECT * FROM {name} ORDER BY 1, 2")]
+        for (name,) in names
+    }
+
+
+def fill(old: Path, scratch: Path) -> None:
+    """Fill a database of an earlier schema with all that a store of today can tell to it."""
+    clock = FakeClock()
+    with closing(open_store(scratch)) as store, closing(open_sessions(scratch)) as sessions:
+        some_lives(store, clock)
+        sessions.open(session := a_session(clock))
+        store.add([Entry(job=a_full_job(clock), key="k", fingerprint="f")])
+        store.add([Entry(job=a_job_in(session, clock))])
+        told(store, clock, {})
+        gone = a_job(clock)
+        store.add([Entry(job=gone)])  # the last of all: its place is given to nobody again
+        store.expire([gone.id], at=clock.now(), forget_before=clock.now())
+    with closing(sqlite3.connect(old, isolation_level=None)) as database:
+        database.execute("ATTACH ? AS today", (str(scratch),))
+        for name in rows_of(database):
+            columns = ", ".join(
+                row[1] for row in database.execute("SELECT * FROM pragma_table_info(?)", (name,))
+            )
+            database.execute(f"DELETE FROM {name}")
+            database.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM today.{name}")
+
+
+def test_rows_survive_a_reason_more(tmp_path: Path) -> None:
+    """Jobs, and all that refers to them, pass into the tables that know `dependency_failed`."""
+    old, fresh = tmp_path / "old.db", tmp_path / "fresh.db"
+    create(str(old), load_migrations()[:BEFORE_REASON])
+    fill(old, tmp_path / "scratch.db")
+    with closing(sqlite3.connect(old)) as database:
+        before = rows_of(database)
+
+    open_store(old, migrate=True).close()
+
+    with closing(sqlite3.connect(old, isolation_level=None)) as database:
+        after = rows_of(database)
+        for table in ("jobs", "nodes"):
+            failed = f"UPDATE {table} SET reason = ? WHERE status = 'failed'"
+            assert 0 < database.execute(failed, ("dependency_failed",)).rowcount
+            with pytest.raises(sqlite3.IntegrityError):
+                database.execute(failed, ("bad_luck",))
+    open_store(fresh, migrate=True).close()
+    assert schema_of(fresh) == schema_of(old)
+    empty = {name for name, rows in before.items() if not rows}
+    assert {"tokens", "delivery_tries"} == empty
+    # What was added since is nobody's concern here.
+    assert before == {
+        name: [
+            {column: new[column] for column in was}
+            for was, new in zip(rows, after[name], strict=True)
+        ]
+        for name, rows in before.items()
+    }
+
+
+def test_a_step_that_is_killed_has_not_begun(tmp_path: Path) -> None:
+    """Killed when the tables are made anew already, it leaves the store of before, to be tried again."""
+    old = tmp_path / "old.db"
+    create(str(old), load_migrations()[:BEFORE_REASON])
+    fill(old, tmp_path / "scratch.db")
+    with closing(sqlite3.connect(old)) as database:
+        before = rows_of(database)
+
+    died = subprocess.run([sys.executable, "-c", DYING, old], timeout=60, check=False)
+
+    assert -signal.SIGKILL == died.returncode
+    with closing(sqlite3.connect(old)) as database:
+        assert before == rows_of(database)
+    assert SCHEMA == migrate_at(old, load_migrations())
+
+
 @pytest.mark.parametrize(
-    ("sql", "told"),
+    ("sql", "words"),
     [
         ("CREATE TABLE one (a); CREATE TABLE jobs (a);", "already exists"),
         ("CREATE TABLE one (a); DELETE FROM jobs;", "refer to nothing"),
@@ -142,14 +239,14 @@ def test_rows_survive_a_table_made_anew(path: Path) -> None:
     ],
     ids=["a mistake", "nodes without their job", "half a statement"],
 )
-def test_a_step_that_fails_changes_nothing(path: Path, sql: str, told: str) -> None:
+def test_a_step_that_fails_changes_nothing(path: Path, sql: str, words: str) -> None:
     """All steps are taken or none, and the database goes on with its old schema."""
     job = a_job(FakeClock())
     with closing(open_store(path)) as store:
         store.add([Entry(job=job)])
     before = schema_of(path)
 
-    with pytest.raises(sqlite3.DatabaseError, match=told):
+    with pytest.raises(sqlite3.DatabaseError, match=words):
         migrate_at(path, [NEXT._replace(sql="CREATE TABLE zero (a);"), Migration(SCHEMA + 2, sql)])
 
     assert before == schema_of(path)

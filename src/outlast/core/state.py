@@ -41,6 +41,7 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     IDLE_TIMEOUT = "idle_timeout"
     QUEUE_TIMEOUT = "queue_timeout"
+    DEPENDENCY_FAILED = "dependency_failed"
     CONNECT_TIMEOUT = "connect_timeout"
     CONNECT_FAILED = "connect_failed"
     AUTH_FAILED = "auth_failed"
