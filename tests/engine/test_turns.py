@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from outlast.core.job import Job, JobId, JobSpec, Node, nodes_of
+from outlast.core.job import Job, JobId, JobSpec, Node, nodes_of, queue_of
 from outlast.core.state import NodeStatus
 from outlast.engine.turns import FAIR, Place, Turns, has_turn
 
@@ -20,7 +20,14 @@ SECOND = timedelta(seconds=1)
 
 def job(name: str, **spec: object) -> Job:
     made = JobSpec(command=("true",), **spec)  # type: ignore[arg-type]  # keys of a spec
-    return Job(id=JobId(name), spec=made, nodes=(Node(),), created_at=NOW)
+    return Job(
+        id=JobId(name),
+        spec=made,
+        nodes=(Node(),),
+        queue=queue_of(made),
+        priority=made.priority,
+        created_at=NOW,
+    )
 
 
 def begun(turns: Turns, jobs: list[Job]) -> list[str]:

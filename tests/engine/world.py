@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from outlast.core.job import Job, JobId, JobSpec, Node
+from outlast.core.job import Job, JobId, JobSpec, Node, queue_of
 from outlast.engine.captures import Captures
 from outlast.engine.supervisor import Supervisor
 from outlast.home import Home
@@ -57,7 +57,15 @@ class World:
         """Store jobs that inherit nothing, or what stands in *capture*."""
         places = tuple(Node(index=index) for index in range(nodes))
         jobs = (
-            replace(a_job(self.clock), spec=spec, capture=capture, nodes=places) for spec in specs
+            replace(
+                a_job(self.clock),
+                spec=spec,
+                capture=capture,
+                nodes=places,
+                queue=queue_of(spec),
+                priority=spec.priority,
+            )
+            for spec in specs
         )
         return self.store.add([Entry(job=job) for job in jobs])
 

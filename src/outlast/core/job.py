@@ -31,6 +31,10 @@ CONTAINER = "container"
 """The executor of containers; a node there is named after its image."""
 
 
+DEFAULT_QUEUE = "default"
+"""The queue of the jobs that name none. It is always there."""
+
+
 @frozen
 class Limits:
     """What one attempt may use. None is no limit of ours."""
@@ -246,6 +250,12 @@ class Job:
     nodes: tuple[Node, ...]
     status: JobStatus = JobStatus.QUEUED
     reason: str | None = None
+    queue: str | None = None
+    """Where it waits for its turn: as its spec says, or where it was moved. None: in `default`."""
+
+    priority: int = 0
+    """Before whom, there: as its spec says, or as it was moved."""
+
     created_at: datetime
     started_at: datetime | None = None
     completed_at: datetime | None = None
@@ -293,6 +303,11 @@ class Job:
     def expires_at(self) -> datetime | None:
         """When the record becomes a tombstone; None before the end."""
         return None if self.completed_at is None else self.completed_at + self.spec.retention
+
+
+def queue_of(spec: JobSpec) -> str | None:
+    """Return the queue that a new job stands in; None is `default`."""
+    return None if spec.queue == DEFAULT_QUEUE else spec.queue
 
 
 def nodes_of(spec: JobSpec) -> tuple[Node, ...]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from ..core.job import Job, JobId, JobSpec, nodes_of
+from ..core.job import Job, JobId, JobSpec, nodes_of, queue_of
 from ..errors import InvalidRequest
 from ..ports.executor import Captured
 from ..ports.store import Entry
@@ -71,6 +71,8 @@ class Admission:
                 id=self._clock.new_job_id(now),
                 spec=spec,
                 nodes=nodes_of(spec),
+                queue=queue_of(spec),
+                priority=spec.priority,
                 created_at=now,
                 capture=self._capture,
                 traceparent=request.traceparent,

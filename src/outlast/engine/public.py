@@ -75,8 +75,10 @@ def public_job(
     public["attempt"] = max(1, *(node.attempt for node in job.nodes), 1)
     if job.spec.retry_of is not None:
         public["retry_of"] = job.spec.retry_of
-    if job.spec.priority:
-        public["priority"] = job.spec.priority
+    if job.queue is not None:
+        public["queue"] = job.queue
+    if job.priority:
+        public["priority"] = job.priority
     if (start_at := job.begins_at) > job.created_at:
         public["start_at"] = iso(start_at)
     if job.spec.session is not None:

@@ -1,6 +1,7 @@
 """
 Whose turn it is, as far as the machine's width and each queue's allow: queue after queue, and in
-each by priority, then first in, first out.
+each by priority, then first in, first out. Who needs more than a queue has left is waited for by
+all behind it there: nobody is overtaken, and so nobody starves.
 
 Also who has it: a queue is as full as the nodes of it that run. A job for hosts is a queue of its
 own, unless it names one; what runs on a host takes none of this machine's width.
@@ -11,13 +12,14 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from ..core.job import SSH, Job, JobId, JobSpec, Node
-from ..core.limits import MAX_PARALLEL
+from ..core.job import DEFAULT_QUEUE, SSH, Job, JobId, Node, queue_of
+from ..core.limits import LARGEST, MAX_PARALLEL
 from ..core.plan import queue_deadline
+from ..core.queue import Queue, QueueState
 from ..core.state import NodeStatus, Reason
 
 Place = tuple[JobId, int]
@@ -31,22 +33,51 @@ FAIR: Final = 10
 """One turn in so many of a queue goes to who has waited longest, whatever its priority."""
 
 
-class Lane:
-    """One queue: those that wait in it, with the number of their arrival, and how many run."""
+Need = Mapping[str, int]
+"""How much of what a node takes while it has its turn; processors in thousandths."""
 
-    def __init__(self) -> None:
+_NOTHING: Final[Need] = {}
+
+
+class Lane:
+    """
+    One queue: those that wait in it, with the number of their arrival, and what those take that
+    run. With *aside*, it is a session's or one job's, which `default` pauses, and no more.
+    """
+
+    def __init__(self, needs: Mapping[Place, Need], *, aside: bool) -> None:
+        self._needs = needs
+        self._is_aside = aside
         self._waiting: dict[int, OrderedDict[Place, int]] = {}
         """By priority; one that nobody has is not there."""
+
+        self._unsorted: set[int] = set()
+        """The priorities of which somebody who was moved stands behind who came later."""
 
         self.later: dict[Place, int] = {}
         """Those that may not begin yet, with their priority."""
 
         self.running = 0
+        self._used: dict[str, int] = {}
+        """What those take that run."""
+
         self.given = 0
         """How many turns."""
 
-        self.width: int | None = None
-        """That of the job that came last."""
+        self.said: int | None = None
+        """The width that the job which came last asks for."""
+
+        self._width: int | None = None
+        self._has: Need = _NOTHING
+        self._is_ruled = self._is_paused = False
+
+    def follow(self, rule: Queue | None) -> None:
+        """Be as the queue was created; None: nobody did, and it is as its jobs say."""
+        self._is_paused = rule is not None and rule.state is QueueState.PAUSED
+        if rule is None or self._is_aside:
+            self._is_ruled, self._width, self._has = False, None, _NOTHING
+        else:
+            self._is_ruled, self._width, self._has = True, rule.width, _has(rule)
 
     def __contains__(self, place: Place) -> bool:
         """Whether it waits for its turn."""
@@ -57,23 +88,55 @@ class Lane:
         return sum(map(len, self._waiting.values())) + len(self.later)
 
     def add(self, place: Place, priority: int, arrival: int) -> None:
-        self._waiting.setdefault(priority, OrderedDict())[place] = arrival
+        line = self._waiting.setdefault(priority, OrderedDict())
+        if line and arrival < line[next(reversed(line))]:
+            self._unsorted.add(priority)
+        line[place] = arrival
 
-    def remove(self, place: Place) -> None:
-        """Let it wait no more. Silent if it does not."""
+    def remove(self, place: Place) -> int | None:
+        """Let it wait no more. Returns the number of its arrival; None if it has none, or does not."""
         self.later.pop(place, None)
         for priority, waiting in self._waiting.items():
-            if waiting.pop(place, None) is not None:
+            if (arrival := waiting.pop(place, None)) is not None:
                 if not waiting:
                     del self._waiting[priority]
-                return
+                    self._unsorted.discard(priority)
+                return arrival
+        return None
+
+    def begin(self, place: Place) -> None:
+        self.running += 1
+        self._use(place, +1)
+
+    def end(self, place: Place) -> None:
+        self.running -= 1
+        self._use(place, -1)
+
+    def _use(self, place: Place, sign: int) -> None:
+        for name, amount in self._needs.get(place, _NOTHING).items():
+            self._used[name] = self._used.get(name, 0) + sign * amount
 
     def allowed(self) -> Iterator[Place]:
-        """Yield those that may begin by the width of the queue, in their order."""
-        free = None if self.width is None else max(0, self.width - self.running)
-        return itertools.islice(self._in_order(), free)
+        """Yield those that may begin by what the queue allows, in their order."""
+        if self._is_paused:
+            return iter(())
+        width = self._width if self._is_ruled else self.said
+        free = None if width is None else max(0, width - self.running)
+        allowed = itertools.islice(self._in_order(), free)
+        return itertools.takewhile(self._fits, allowed) if self._has else allowed
+
+    def _fits(self, place: Place) -> bool:
+        # Alone it always does: a queue may have been given less since, and it must not be stuck.
+        return not self.running or all(
+            self._used.get(name, 0) + amount <= self._has.get(name, LARGEST)
+            for name, amount in self._needs.get(place, _NOTHING).items()
+        )
 
     def _in_order(self) -> Iterator[Place]:
+        for priority in self._unsorted:
+            in_line = sorted(self._waiting[priority].items(), key=lambda each: each[1])
+            self._waiting[priority] = OrderedDict(in_line)
+        self._unsorted.clear()
         lines = [iter(line.items()) for _, line in sorted(self._waiting.items(), reverse=True)]
         heads = [head for line in lines if (head := next(line, None)) is not None]
         for turn in itertools.count(self.given + 1):
@@ -96,6 +159,11 @@ class Turns:
         self._lanes: dict[str | None, Lane] = {}
         self._queue: dict[Place, str] = {}
         """The named queue of a node; one that is not here is in none."""
+
+        self._needs: dict[Place, Need] = {}
+        """What nodes take that say so."""
+
+        self._rules: Mapping[str, Queue] = {}
         self._running: set[Place] = set()
         self._running_here = 0
         self._elsewhere: set[Place] = set()
@@ -118,17 +186,26 @@ class Turns:
         """How many nodes wait for their turn."""
         return sum(map(len, self._lanes.values()))
 
+    def follow(self, rules: Mapping[str, Queue]) -> None:
+        """Have queues be as they were created, these by name; those that run go on."""
+        self._rules = rules
+        for name, lane in self._lanes.items():
+            lane.follow(self._rules.get(_queue_of(name)))
+
     # Coming and going -----------------------------------------------------------------------
 
-    def wait(self, job: Job, index: int) -> None:
-        """Put a node of *job* at the end of its queue; once it may begin, if that is to be later."""
+    def wait(self, job: Job, index: int, *, arrival: int | None = None) -> None:
+        """
+        Put a node of *job* at the end of its queue, or where it belongs by its *arrival*; once it
+        may begin, if that is to be later.
+        """
         place = (job.id, index)
         lane = self._enter(job, place)
         if (start := job.begins_at) > job.created_at:
-            lane.later[place] = job.spec.priority
+            lane.later[place] = job.priority
             heapq.heappush(self._starts, (start, place))
         else:
-            lane.add(place, job.spec.priority, next(self._arrivals))
+            lane.add(place, job.priority, next(self._arrivals) if arrival is None else arrival)
         if len(self._whole) < HELD_JOBS:
             self._whole[job.id] = job
         if (deadline := queue_deadline(job)) is not None:
@@ -149,7 +226,23 @@ class Turns:
         if place not in self._running:
             self._running.add(place)
             self._running_here += place not in self._elsewhere
-            lane.running += 1
+            lane.begin(place)
+
+    def waits(self, place: Place) -> bool:
+        """Whether it waits: for its turn, or for its time."""
+        lane = self._lanes.get(self._queue.get(place))
+        return lane is not None and (place in lane or place in lane.later)
+
+    def move(self, job: Job, index: int) -> None:
+        """
+        Have a node that waits do so as *job* stands now: in another queue, or with another
+        priority. Among those there it keeps the place of its submission.
+        """
+        place = (job.id, index)
+        lane = self._lanes.get(self._queue.get(place))
+        arrival = None if lane is None else lane.remove(place)
+        self.leave(place)
+        self.wait(job, index, arrival=arrival)
 
     def leave(self, place: Place) -> bool:
         """Forget a node. Returns whether it was running; silent if it is not known."""
@@ -158,12 +251,14 @@ class Turns:
         was_running = place in self._running
         if lane is not None:
             lane.remove(place)
-            lane.running -= was_running
+            if was_running:
+                lane.end(place)
             if not lane and not lane.running:
                 del self._lanes[name]
         self._running_here -= was_running and place not in self._elsewhere
         self._running.discard(place)
         self._elsewhere.discard(place)
+        self._needs.pop(place, None)
         self._whole.pop(place[0], None)
         return was_running
 
@@ -173,11 +268,17 @@ class Turns:
             self.leave(place)
 
     def _enter(self, job: Job, place: Place) -> Lane:
-        name, spec = _lane_of(job), job.spec
-        lane = self._lanes.setdefault(name, Lane())
+        name = _lane_of(job)
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = Lane(self._needs, aside=_is_aside(name))
+            lane.follow(self._rules.get(_queue_of(name)))
         if name is not None:
             self._queue[place] = name
-            lane.width = _width_of(spec)
+            if _is_aside(name) or job.queue == queue_of(job.spec):
+                lane.said = _width_of(job)  # who was moved here said it of another
+        if need := _need_of(job):
+            self._needs[place] = need
         if job.nodes[place[1]].executor == SSH:
             self._elsewhere.add(place)
         return lane
@@ -247,15 +348,49 @@ def has_turn(job: Job, node: Node) -> bool:
 
 def _lane_of(job: Job) -> str | None:
     """
-    Return the queue in which a job's nodes wait: its session's, which no queue of a caller's can
-    be, since those have no control characters; its own, where it is for hosts and names none.
+    Return the lane in which a job's nodes wait: its session's, or its own, where it is for hosts
+    and names no queue. These no queue can be, since a queue's name has no control characters.
     """
     if job.spec.session_id is not None:
         return f"\0{job.spec.session_id}"
-    return job.id if job.spec.queue is None and job.spec.on else job.spec.queue
+    return f"\0{job.id}" if job.queue is None and job.spec.on else job.queue
 
 
-def _width_of(spec: JobSpec) -> int | None:
+def _queue_of(lane: str | None) -> str:
+    """Return the name of the queue that a lane is, or is aside of."""
+    return DEFAULT_QUEUE if lane is None or _is_aside(lane) else lane
+
+
+def _is_aside(lane: str | None) -> bool:
+    return lane is not None and lane.startswith("\0")
+
+
+def _width_of(job: Job) -> int | None:
+    spec = job.spec
     if spec.session_id is not None:
         return 1
-    return spec.queue_width if spec.queue else spec.max_parallel or MAX_PARALLEL
+    return spec.queue_width if job.queue else spec.max_parallel or MAX_PARALLEL
+
+
+def _need_of(job: Job) -> Need:
+    limits = job.spec.limits
+    need = {}
+    if limits.cpus is not None:
+        need["cpus"] = _thousandths(limits.cpus)
+    if limits.memory_bytes is not None:
+        need["memory_bytes"] = limits.memory_bytes
+    return need
+
+
+def _has(rule: Queue) -> Need:
+    has = {}
+    if rule.max_cpus is not None:
+        has["cpus"] = _thousandths(rule.max_cpus)
+    if rule.max_memory_bytes is not None:
+        has["memory_bytes"] = rule.max_memory_bytes
+    return has
+
+
+def _thousandths(cpus: float) -> int:
+    # Whole, so that what was added up is nothing once all of it is taken away again.
+    return max(1, round(cpus * 1000))

@@ -74,6 +74,9 @@ class List(NamedTuple):
     """Created at or after."""
 
     ended_before: datetime | None = None
+    queue: str | None = None
+    """In this queue; `default` is that of the jobs that name none."""
+
     limit: int = 100
     cursor: str | None = None
     """The `next_cursor` of the page before."""

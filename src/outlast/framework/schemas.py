@@ -137,6 +137,7 @@ JOB: Final = object_of(
     {
         **{f"{verb}_argv": list_of(TEXT) for verb in _VERBS},
         "retry_of": TEXT,
+        "queue": TEXT,
         "priority": {"type": "integer"},
         "start_at": {"type": "string", "format": "date-time"},
         "session": TEXT,

@@ -96,6 +96,8 @@ def _job(told: Mapping[str, Any], before: Job | None) -> RemoteJob:
         nodes=nodes,
         status=JobStatus(told["status"]),
         reason=told["reason"],
+        queue=told.get("queue"),
+        priority=told.get("priority", 0),
         created_at=_needed(told["created_at"]),
         started_at=_time(told["started_at"]),
         completed_at=_time(told["completed_at"]),

@@ -45,6 +45,9 @@ class Query:
     since: datetime | None = None
     """Created at or after."""
 
+    queue: str | None = None
+    """Only jobs in this queue; None: in any."""
+
     unsettled: bool = False
     """Only jobs with a node that has not ended, or whose processes are not known to be gone."""
 
@@ -93,8 +96,8 @@ class Store(Protocol):
         known, the job that it already stands for.
 
         Raises:
-            Conflict: A key stands for another payload, or a session is not open. Nothing has
-                been stored.
+            Conflict: A key stands for another payload, a session is not open, or a queue takes no
+                more jobs, or will never have what one needs. Nothing has been stored.
 
             Expired: The job of a key was deleted, or its retention is over, and its tombstone
                 still holds the key. Nothing has been stored.

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..ports.deliveries import Deliveries
+    from ..ports.queues import Queues
     from ..ports.sessions import Sessions
     from ..ports.store import Store, Version
     from ..ports.tokens import Tokens
 
-__all__ = ["open_deliveries", "open_sessions", "open_store", "open_tokens", "open_version"]
+__all__ = [
+    "open_deliveries",
+    "open_queues",
+    "open_sessions",
+    "open_store",
+    "open_tokens",
+    "open_version",
+]
 
 
 def open_store(
@@ -43,6 +51,13 @@ def open_deliveries(path: str | os.PathLike[str]) -> Deliveries:
     from .sqlite_deliveries import SqliteDeliveries
 
     return SqliteDeliveries(os.fspath(path))
+
+
+def open_queues(path: str | os.PathLike[str]) -> Queues:
+    """Open the queues in the database at *path*. Raises as `open_store` does."""
+    from .sqlite_queues import SqliteQueues
+
+    return SqliteQueues(os.fspath(path))
 
 
 def open_sessions(path: str | os.PathLike[str]) -> Sessions:

@@ -36,6 +36,8 @@ def job_to_row(job: Job) -> tuple[Any, ...]:
         _ms(job.completed_at),
         _ms(job.stopped_at),
         job.traceparent,
+        job.queue,
+        job.priority,
     )
 
 
@@ -53,6 +55,8 @@ def job_from_row(row: Row, nodes: tuple[Node, ...]) -> Job:
         completed_at=_at(row[8]),
         stopped_at=_at(row[9]),
         traceparent=row[10],
+        queue=row[11],
+        priority=row[12],
         nodes=nodes,
     )
 
@@ -67,6 +71,8 @@ def changes_to_row(job: Job) -> tuple[Any, ...]:
         _ms(job.completed_at),
         _ms(job.stopped_at),
         _ms(job.expires_at),
+        job.queue,
+        job.priority,
     )
 
 

@@ -44,6 +44,7 @@ class SqliteStore:
         encoded = [rows.job_to_row(entry.job) for entry in entries]
         jobs: list[Job] = []
         by_key: dict[tuple[str, str], tuple[Job, str]] = {}
+        new: list[Job] = []
         new_jobs, new_nodes, new_labels = [], [], []
         in_sessions: list[tuple[int, Job]] = []
         closes = [entry.closes for entry in entries if entry.closes is not None]
@@ -63,6 +64,7 @@ class SqliteStore:
                 jobs.append(job)
                 if job is not entry.job:
                     continue
+                new.append(job)
                 seq += 1
                 latest_ms = max(latest_ms, to_epoch_ms(job.created_at))
                 new_jobs.append(
@@ -80,6 +82,8 @@ class SqliteStore:
                 new_labels += [(seq, name, value) for name, value in job.spec.labels.items()]
                 if job.spec.session_id is not None:
                     in_sessions.append((seq, job))
+            if new:
+                _check_queues(database, new)
             database.executemany(sql.ADD_JOB, new_jobs)
             database.executemany(sql.ADD_NODE, new_nodes)
             database.executemany(sql.ADD_LABEL, new_labels)
@@ -181,6 +185,13 @@ def _jobs(database: sqlite3.Connection, seqs: list[int]) -> tuple[Job, ...]:
         for row in database.execute(sql.JOBS_BY_SEQ, wanted)
     }
     return tuple(jobs[seq] for seq in seqs)
+
+
+def _check_queues(database: sqlite3.Connection, jobs: Iterable[Job]) -> None:
+    if choosy := database.execute(sql.CHOOSY).fetchall():
+        from .sqlite_queues import check_accepted
+
+        check_accepted(choosy, jobs)
 
 
 def _known(database: sqlite3.Connection, entry: Entry) -> tuple[Job, str] | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, Final, NamedTuple
 
+from ..core.job import DEFAULT_QUEUE
 from ..core.limits import to_epoch_ms
 from ..core.state import JobStatus
 from ..errors import InvalidRequest
@@ -121,6 +122,11 @@ def _checks(query: Query) -> tuple[list[str], list[Any]]:
             " AND other.job_seq = {seq})"
         )
         parameters += label
+    if query.queue == DEFAULT_QUEUE:
+        checks.append("j.queue IS NULL")
+    elif query.queue is not None:
+        checks.append("j.queue = ?")
+        parameters.append(query.queue)
     if query.unsettled:
         checks.append("j.stopped_ms IS NULL")
     for column, comparison, time in (
@@ -148,6 +154,8 @@ def _ways(database: sqlite3.Connection, query: Query) -> list[Way]:
                 for status in sorted(query.statuses)
             ]
         )
+    if query.queue not in (None, DEFAULT_QUEUE):
+        choices.append([Way("jobs AS j INDEXED BY jobs_by_queue", "j.queue = ?", (query.queue,))])
     choices += [
         [
             Way(

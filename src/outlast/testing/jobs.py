@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from ..core import events as ev
-from ..core.job import Job, JobId, JobSpec, Limits, Node
+from ..core.job import DEFAULT_QUEUE, Job, JobId, JobSpec, Limits, Node
 from ..core.state import NodeStatus, Reason
 from ..core.transition import settle, transition, with_node
 from ..ports.store import Entry, Query, Store
@@ -89,6 +89,8 @@ def a_full_job(clock: FakeClock) -> Job:
         spec=spec,
         nodes=(node, Node(index=1, name="there")),
         version=4,
+        queue="urgent",
+        priority=7,
         traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
     )
     return with_node(job, node)
@@ -171,6 +173,7 @@ def fulfils(job: Job, query: Query) -> bool:
         (not query.statuses or job.status in query.statuses)
         and query.labels.items() <= job.spec.labels.items()
         and (query.since is None or job.created_at >= query.since)
+        and (query.queue is None or query.queue == (job.queue or DEFAULT_QUEUE))
         and (not query.unsettled or not job.is_settled)
         and (
             ended_before is None

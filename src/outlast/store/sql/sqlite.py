@@ -27,6 +27,8 @@ JOB_COLUMNS: Final = (
     "completed_ms",
     "stopped_ms",
     "traceparent",
+    "queue",
+    "priority",
 )
 """A job as it is read; `rows` has the same order."""
 
@@ -97,6 +99,12 @@ LAST_SEQ: Final = "SELECT seq FROM sqlite_sequence WHERE name = 'jobs'"
 LATEST: Final = "SELECT latest_ms FROM jobs ORDER BY seq DESC LIMIT 1"
 """The latest creation so far."""
 
+CHOOSY: Final = """
+    SELECT name, width, max_cpus, max_memory_bytes, state, created_ms FROM queues
+    WHERE state = 'draining' OR max_cpus IS NOT NULL OR max_memory_bytes IS NOT NULL
+"""
+"""The queues that do not take any job."""
+
 ADD_JOB: Final = f"""
     INSERT INTO jobs (seq, {_JOB}, principal, key, fingerprint, expires_ms, latest_ms)
     VALUES ({", ".join("?" * (len(JOB_COLUMNS) + 6))})
@@ -114,7 +122,7 @@ ADD_LABEL: Final = "INSERT INTO labels (job_seq, name, value) VALUES (?, ?, ?)"
 SAVE_JOB: Final = """
     UPDATE jobs
     SET version = version + 1, capture = ?, status = ?, reason = ?, started_ms = ?,
-        completed_ms = ?, stopped_ms = ?, expires_ms = ?
+        completed_ms = ?, stopped_ms = ?, expires_ms = ?, queue = ?, priority = ?
     WHERE job_id = ? AND version = ?
 """
 """A job as it stands now, if its version is still the one that was read."""

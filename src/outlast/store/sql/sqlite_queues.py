@@ -1,0 +1,40 @@
+"""What SQLite is asked about queues, by name, with a sentence each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_QUEUE: Final = "name, width, max_cpus, max_memory_bytes, state, created_ms"
+
+ALL: Final = f"SELECT {_QUEUE} FROM queues ORDER BY name"  # noqa: S608 - columns are ours
+"""All that were created, by name."""
+
+WAITING: Final = """
+    SELECT queue, count(*) FROM jobs INDEXED BY jobs_in_queue
+    WHERE completed_ms IS NULL AND status = 'queued' GROUP BY queue
+"""
+"""How many jobs of each queue have not begun."""
+
+RUNNING: Final = """
+    SELECT j.queue, sum(n.status = 'running')
+    FROM jobs AS j INDEXED BY jobs_in_queue JOIN nodes AS n ON n.job_seq = j.seq
+    WHERE j.completed_ms IS NULL AND j.status = 'running' GROUP BY j.queue
+"""
+"""How many nodes of each queue run."""
+
+UNFINISHED: Final = """
+    SELECT count(*) FROM jobs INDEXED BY jobs_in_queue
+    WHERE completed_ms IS NULL AND status IN ('queued', 'running') AND queue = ?
+"""
+"""How many jobs of a queue have not ended."""
+
+ADD: Final = f"INSERT INTO queues ({_QUEUE}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - columns are ours
+"""A new one."""
+
+CHANGE: Final = """
+    UPDATE queues SET width = ?, max_cpus = ?, max_memory_bytes = ?, state = ? WHERE name = ?
+"""
+"""One as it is to be from now on."""
+
+DELETE: Final = "DELETE FROM queues WHERE name = ?"
+"""One that is there no more."""

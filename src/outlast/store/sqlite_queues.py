@@ -1,0 +1,137 @@
+"""Queues in the database of the jobs. Read only where there is to do with one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..core.job import DEFAULT_QUEUE
+from ..core.limits import from_epoch_ms, to_epoch_ms
+from ..core.queue import Queue, QueueStanding, QueueState
+from ..errors import Conflict, NotFound, NotTerminal
+from .sql import sqlite_queues as sql
+from .sqlite_connection import Connection
+
+if TYPE_CHECKING:
+    from ..core.job import Job
+
+
+class SqliteQueues:
+    """The `Queues` of the file at *path*. May be shared by threads."""
+
+    def __init__(self, path: str) -> None:
+        self._database = Connection(path)
+
+    def find(self) -> Mapping[str, Queue]:
+        with self._database.read() as database:
+            rows = () if database is None else database.execute(sql.ALL).fetchall()
+        return {row[0]: _queue(row) for row in rows}
+
+    def standings(self) -> tuple[QueueStanding, ...]:
+        rows: list[Any] = []
+        waiting: dict[str, int] = {}
+        running: dict[str, int] = {}
+        with self._database.read() as database:
+            if database is not None:
+                rows = database.execute(sql.ALL).fetchall()
+                waiting = _counts(database.execute(sql.WAITING))
+                running = _counts(database.execute(sql.RUNNING))
+        queues = {row[0]: _queue(row) for row in rows}
+        names = sorted(
+            {DEFAULT_QUEUE, *queues, *waiting, *running},
+            key=lambda name: (name != DEFAULT_QUEUE, name),
+        )
+        return tuple(
+            QueueStanding(
+                queue=queues.get(name) or Queue(name=name),
+                running=running.get(name, 0),
+                waiting=waiting.get(name, 0),
+            )
+            for name in names
+        )
+
+    def add(self, queue: Queue) -> None:
+        with self._database.write() as database:
+            try:
+                database.execute(sql.ADD, _row(queue))
+            except sqlite3.IntegrityError:
+                raise Conflict(
+                    f"there is a queue {queue.name} already",
+                    suggestion=f"Change it: outlast queue set {queue.name}",
+                ) from None
+
+    def change(self, queue: Queue) -> None:
+        limits = (queue.width, queue.max_cpus, queue.max_memory_bytes, queue.state)
+        with self._database.write() as database:
+            if database.execute(sql.CHANGE, (*limits, queue.name)).rowcount:
+                return
+            if queue.name != DEFAULT_QUEUE:
+                raise not_there(queue.name)
+            database.execute(sql.ADD, _row(queue))
+
+    def delete(self, name: str) -> None:
+        with self._database.write() as database:
+            (left,) = database.execute(sql.UNFINISHED, (name,)).fetchone()
+            if not database.execute(sql.DELETE, (name,)).rowcount:
+                raise not_there(name)
+            if left:
+                raise NotTerminal(
+                    f"{left} jobs of the queue {name} have not ended",
+                    suggestion=f"Let it run empty first, outlast queue drain {name}, or move them:"
+                    " outlast job move --queue OTHER ID",
+                )
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def check_accepted(rows: Iterable[Any], jobs: Iterable[Job]) -> None:
+    """
+    See that queues take new jobs, where *rows* are those of the queues that do not take any.
+
+    Raises:
+        Conflict: One takes no more, or will never have what a job needs; all faults are told.
+    """
+    queues = {row[0]: _queue(row) for row in rows}
+    faults: dict[str, None] = {}
+    for job in jobs:
+        if (queue := queues.get(job.queue or DEFAULT_QUEUE)) is not None:
+            faults.update(dict.fromkeys(queue.refusals(job.spec.limits)))
+    if faults:
+        raise Conflict(*faults)
+
+
+def not_there(name: str) -> NotFound:
+    """Return what is told where nobody has created a queue."""
+    return NotFound(
+        f"Nobody has created a queue {name!r:.80}",
+        suggestion="See those there are: outlast queue list. To make it: outlast queue create NAME",
+    )
+
+
+def _counts(rows: Iterable[tuple[str | None, int]]) -> dict[str, int]:
+    return {queue or DEFAULT_QUEUE: count for queue, count in rows if count}
+
+
+def _queue(row: Any) -> Queue:
+    name, width, max_cpus, max_memory_bytes, state, created_ms = row
+    return Queue(
+        name=name,
+        width=width,
+        max_cpus=max_cpus,
+        max_memory_bytes=max_memory_bytes,
+        state=QueueState(state),
+        created_at=None if created_ms is None else from_epoch_ms(created_ms),
+    )
+
+
+def _row(queue: Queue) -> tuple[Any, ...]:
+    return (
+        queue.name,
+        queue.width,
+        queue.max_cpus,
+        queue.max_memory_bytes,
+        queue.state,
+        None if queue.created_at is None else to_epoch_ms(queue.created_at),
+    )
