@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from .core.job import Job, JobId
 from .core.limits import parse_duration
 from .core.state import JobStatus
+from .ends import Duration, Ends, duration
 from .engine import verbs
 from .errors import InvalidRequest, NotTerminal, WaitTimeout
 from .intake import intake_of
@@ -18,19 +19,15 @@ from .settings import load_settings
 from .wiring import make_service
 
 if TYPE_CHECKING:
-    from .core.delivery import Delivery
     from .core.session import Session
     from .engine.service import Service
     from .over_http import HttpService
     from .ports.store import Page
 
-Duration = str | float | timedelta
-"""`90` (seconds), `"5m"` or a `timedelta`."""
-
 PAGE: Final = 100
 
 
-class Client:
+class Client(Ends):
     """
     Jobs in the home of this user, or in *home*; or on the server at *server*, `https://...`,
     `http://HOST:PORT` or `unix:///PATH`, with its *token*. Where none of these is given, the
@@ -176,7 +173,7 @@ class Client:
     ) -> tuple[Job, ...]:
         """Return the jobs once all of them have ended. Raises as `wait` does."""
         ids = tuple(map(JobId, job_ids))
-        jobs = self._service.wait(verbs.Wait(job_ids=ids, timeout=_duration(timeout)))
+        jobs = self._service.wait(verbs.Wait(job_ids=ids, timeout=duration(timeout)))
         for job in jobs:
             if not job.is_terminal:
                 raise _wait_timeout(job, timeout)
@@ -185,7 +182,7 @@ class Client:
     def wait_any(self, job_ids: Iterable[str], *, timeout: Duration | None = None) -> Job:
         """Return a job that has ended, once one of them has. Raises as `wait` does."""
         ids = tuple(map(JobId, job_ids))
-        jobs = self._service.wait(verbs.Wait(job_ids=ids, timeout=_duration(timeout), any=True))
+        jobs = self._service.wait(verbs.Wait(job_ids=ids, timeout=duration(timeout), any=True))
         for job in jobs:
             if job.is_terminal:
                 return job
@@ -199,7 +196,7 @@ class Client:
         was told as that. One subscription, however many there are.
         """
         ids = tuple(map(JobId, job_ids))
-        return self._service.watch(verbs.Wait(job_ids=ids, timeout=_duration(timeout)))
+        return self._service.watch(verbs.Wait(job_ids=ids, timeout=duration(timeout)))
 
     def result(self, job_id: str) -> dict[str, Any]:
         """
@@ -287,8 +284,8 @@ class Client:
             verbs.Cancel(
                 job_id=JobId(job_id),
                 nodes=frozenset(nodes),
-                grace=_duration(grace),
-                wait_stopped=_duration(wait_stopped),
+                grace=duration(grace),
+                wait_stopped=duration(wait_stopped),
             )
         )
         return job
@@ -333,30 +330,6 @@ class Client:
         """
         return self._intake.close_session(name, cancel=cancel)
 
-    def deliveries(
-        self, job_id: str | None = None, *, state: str | Iterable[str] = (), limit: int = PAGE
-    ) -> tuple[Delivery, ...]:
-        """
-        Return what webhooks were sent or are to be, of a job or of all, newest first, each with
-        its tries; in some states of `due`, `delivered` and `failed`.
-
-        Raises:
-            NotFound: There is no such job. `Expired`, if there was one.
-        """
-        from .core.delivery import states_of
-
-        return self._service.deliveries(
-            verbs.Deliveries(
-                job_id=None if job_id is None else JobId(job_id),
-                states=states_of([state] if isinstance(state, str) else state),
-                limit=limit,
-            )
-        )
-
-    def redeliver(self, job_id: str) -> tuple[Delivery, ...]:
-        """Have what is not delivered of an ended job's webhooks be tried again, and return it."""
-        return self._service.redeliver(verbs.Redeliver(JobId(job_id)))
-
     def describe(self, job: Job) -> dict[str, Any]:
         """Return *job* as the JSON that every door gives."""
         return self._service.public(job)
@@ -378,15 +351,6 @@ def run(
     """
     with Client(home=home) as client:
         return client.wait(client.submit(command, key=key, **spec).id, timeout=wait)
-
-
-def _duration(value: Duration | None) -> timedelta | None:
-    if value is None:
-        return None
-    try:
-        return parse_duration(value)
-    except ValueError as error:
-        raise InvalidRequest(str(error)) from None
 
 
 def _wait_timeout(job: Job, timeout: Duration | None) -> WaitTimeout:

@@ -19,7 +19,7 @@ from .engine.service import Service
 from .errors import HomeRefused, SchemaOlder, Unavailable
 from .home import Home, Lock, Owned, refuse_small_files
 from .settings import Settings, load_settings, supervisor_environment
-from .store import open_deliveries, open_sessions, open_store
+from .store import open_completions, open_deliveries, open_sessions, open_store
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def _service(store: Store, supervision: Supervision, home: Home, address: Addres
         capabilities=capabilities,
         open_sessions=partial(open_sessions, home.database),
         open_deliveries=partial(open_deliveries, home.database),
+        open_completions=partial(open_completions, home.database),
     )
 
 

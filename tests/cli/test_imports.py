@@ -54,6 +54,7 @@ NEEDED = {
     "outlast.doors.cli",
     "outlast.doors.cli.app",
     "outlast.engine",
+    "outlast.engine.desks",
     "outlast.engine.link",
     "outlast.engine.public",
     "outlast.engine.result",

@@ -63,7 +63,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
             f"job {verb}"
             for verb in (
                 *("status", "wait", "result", "logs"),
-                *("cancel", "list"),
+                *("cancel", "list", "completions"),
                 *("artifacts list", "artifacts get", "artifacts zip"),
                 *("delete", "retry"),
             )
@@ -115,6 +115,7 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
         "job artifacts list": ("job", "artifacts", "list", on_host),
         "job artifacts get": ("job", "artifacts", "get", "--json", "--to", "x", on_host, "x"),
         "job artifacts zip": ("job", "artifacts", "zip", "--json", "--to", "zip", on_host),
+        "job completions": ("job", "completions"),
         "job delete": ("job", "delete", job_id),
         "batch run": ("batch", *batch),
         "batch status": ("batch", "status", "M.json"),

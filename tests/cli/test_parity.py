@@ -39,6 +39,7 @@ AS_COMMANDS = {
     "close_session": "session close",
     "deliveries": "webhook list",
     "redeliver": "webhook retry",
+    "completions": "job completions",
 }
 """What a verb is called on the command line: `get` and `read_output` have a word for people."""
 

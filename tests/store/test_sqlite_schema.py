@@ -181,6 +181,10 @@ def fill(old: Path, scratch: Path) -> None:
             )
             database.execute(f"DELETE FROM {name}")
             database.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM today.{name}")
+        # Of tables that came later, nothing is known in a database of then.
+        database.execute(
+            "DELETE FROM sqlite_sequence WHERE name NOT IN (SELECT name FROM main.sqlite_master)"
+        )
 
 
 def test_rows_survive_a_reason_more(tmp_path: Path) -> None:
@@ -205,6 +209,8 @@ def test_rows_survive_a_reason_more(tmp_path: Path) -> None:
     empty = {name for name, rows in before.items() if not rows}
     assert {"tokens", "delivery_tries"} == empty
     # What was added since is nobody's concern here.
+    counted = {row["name"] for row in before["sqlite_sequence"]}
+    after["sqlite_sequence"] = [r for r in after["sqlite_sequence"] if r["name"] in counted]
     assert before == {
         name: [
             {column: new[column] for column in was}

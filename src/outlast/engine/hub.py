@@ -271,7 +271,9 @@ class Supervised:
         self._hub.check_may_block()
         return self._link.held(references)
 
-    def news(self, job_ids: frozenset[JobId], *, timeout: timedelta | None = None) -> Subscription:
+    def news(
+        self, job_ids: frozenset[JobId] | None, *, timeout: timedelta | None = None
+    ) -> Subscription:
         return self._link.news(job_ids, timeout=timeout)
 
     def close(self) -> None:

@@ -101,8 +101,10 @@ class Link:
             raise self._mute() from None
         return frozenset(answer.get("held", ())) if answer else frozenset()
 
-    def news(self, job_ids: frozenset[JobId], *, timeout: timedelta | None = None) -> Subscription:
-        """Subscribe to changes of these jobs. Takes *timeout* at the most."""
+    def news(
+        self, job_ids: frozenset[JobId] | None, *, timeout: timedelta | None = None
+    ) -> Subscription:
+        """Subscribe to changes of these jobs; None: of all. Takes *timeout* at the most."""
         return Subscription(self, job_ids, timeout)
 
     def close(self) -> None:
@@ -261,9 +263,11 @@ class Link:
 class Subscription:
     """One caller's subscription, made again when it breaks."""
 
-    def __init__(self, link: Link, job_ids: frozenset[JobId], timeout: timedelta | None) -> None:
+    def __init__(
+        self, link: Link, job_ids: frozenset[JobId] | None, timeout: timedelta | None
+    ) -> None:
         self._link = link
-        self._job_ids = sorted(job_ids)
+        self._watched = {"all": True} if job_ids is None else {"jobs": sorted(job_ids)}
         self._peer: socket.socket | None = None
         self._reader: wire.Reader | None = None
         patience = START_PATIENCE if timeout is None else min(timeout, START_PATIENCE)
@@ -314,7 +318,7 @@ class Subscription:
                 return
             self._peer, self._reader = peer, wire.Reader(peer)
             with suppress(OSError):
-                peer.sendall(wire.encode({"op": "watch", "jobs": self._job_ids}))
+                peer.sendall(wire.encode({"op": "watch", **self._watched}))
                 self._reader.read(max(0.001, deadline - clock.monotonic()))
 
 

@@ -5,35 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId, Node, attempt_key
 from ..errors import Expired, InvalidRequest, NotTerminal
 from ..shim import spool
 from . import verbs
+from .desks import Desks
 from .public import Address, public_job
 
 if TYPE_CHECKING:
-    from ..core.delivery import Delivery
-    from ..core.session import Session
     from ..home import Home
     from ..ports.clock import Clock
+    from ..ports.completions import Completions
     from ..ports.deliveries import Deliveries
     from ..ports.sessions import Sessions
     from ..ports.store import Page, Store
     from ..ports.supervision import News, Supervision
     from .artifacts import Place
-    from .deliverydesk import DeliveryDesk
     from .follow import Follow, Piece
     from .preflight import Ask
-    from .sessions import SessionDesk
 
 CATCH_UP: Final = timedelta(milliseconds=200)
 """What a supervisor is given to take in what has happened, before somebody is told."""
 
 
-class Service:
+class Service(Desks):
     """The verbs over one home. Synchronous; may be shared by threads."""
 
     def __init__(
@@ -47,6 +45,7 @@ class Service:
         capabilities: Ask,
         open_sessions: Callable[[], Sessions],
         open_deliveries: Callable[[], Deliveries],
+        open_completions: Callable[[], Completions],
     ) -> None:
         self._store = store
         self._supervision = supervision
@@ -56,14 +55,13 @@ class Service:
         self._capabilities = capabilities
         self._open_sessions = open_sessions
         self._open_deliveries = open_deliveries
+        self._open_completions = open_completions
 
     def close(self) -> None:
         """Let go of the store and of the supervisor. Idempotent."""
         self._store.close()
         self._supervision.close()
-        for name in ("desk", "_delivery_desk"):
-            if (desk := vars(self).pop(name, None)) is not None:
-                desk.close()
+        self.close_desks()
 
     # The verbs ------------------------------------------------------------------------------
 
@@ -264,30 +262,6 @@ class Service:
             )
         return self.submit(request.of(old))[0]
 
-    def open_session(self, request: verbs.OpenSession) -> Session:
-        """Open a session. Raises InvalidRequest, or Conflict where an open one has its name."""
-        return self.desk.open(request)
-
-    def session(self, request: verbs.Session) -> Session:
-        """Return the open session of that name as it stands. Raises NotFound."""
-        return self.desk.get(request)
-
-    def sessions(self, request: verbs.Sessions) -> tuple[Session, ...]:
-        """Return the sessions as they stand, oldest first."""
-        return self.desk.find(request)
-
-    def close_session(self, request: verbs.CloseSession) -> Session:
-        """Close a session. Raises NotFound, or NotTerminal where it is in use and is to stay so."""
-        return self.desk.close_session(request, self.submit, self.cancel)
-
-    def deliveries(self, request: verbs.Deliveries) -> tuple[Delivery, ...]:
-        """Return what webhooks were sent or are to be, newest first. Raises NotFound, or Expired."""
-        return self._delivery_desk.find(request)
-
-    def redeliver(self, request: verbs.Redeliver) -> tuple[Delivery, ...]:
-        """Have webhooks of a job be tried again. Raises NotFound, Expired, or NotTerminal."""
-        return self._delivery_desk.again(request)
-
     # What doors show ------------------------------------------------------------------------
 
     def public(self, job: Job, *, with_result: bool = True) -> dict[str, Any]:
@@ -330,18 +304,6 @@ class Service:
     def output_folder(self, job: Job, node: Node) -> str:
         """Return the folder that holds the output of a node's current attempt."""
         return self._home.attempt(attempt_key(job.id, node.index, max(node.attempt, 1)))
-
-    @cached_property
-    def desk(self) -> SessionDesk:
-        from .sessions import SessionDesk
-
-        return SessionDesk(self._open_sessions(), self._supervision, self._clock, self._home)
-
-    @cached_property
-    def _delivery_desk(self) -> DeliveryDesk:
-        from .deliverydesk import DeliveryDesk
-
-        return DeliveryDesk(self._open_deliveries(), self._supervision, self._clock, self._stored)
 
     def _places(self, job: Job, index: int | None) -> Sequence[Place]:
         """Return the nodes of *job*, or the one of that index, with their folders."""

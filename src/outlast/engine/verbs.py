@@ -25,6 +25,7 @@ VERBS = (
     *("list_artifacts", "read_artifact", "zip_artifacts"),
     *("open_session", "session", "sessions", "close_session"),
     *("deliveries", "redeliver"),
+    "completions",
 )
 """The name of each verb, the same on every door."""
 
@@ -88,6 +89,18 @@ class Wait(NamedTuple):
     job_ids: tuple[JobId, ...]
     timeout: timedelta | None = None
     any: bool = False
+
+
+class Completions(NamedTuple):
+    """Tell the ends of jobs, each once, in the order in which they were stored."""
+
+    since: str | None = None
+    """The `next_cursor` of the answer before; None: from the first end that is kept."""
+
+    timeout: timedelta | None = timedelta(0)
+    """Stay so long for the first one, where there is none yet; None: until there is one."""
+
+    limit: int = 100
 
 
 class ReadOutput(NamedTuple):

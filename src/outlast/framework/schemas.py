@@ -218,6 +218,14 @@ ENVELOPE: Final = object_of(
     }
 )
 
+
+def completions_of(job: Schema) -> Schema:
+    """Return the schema of a page of completions, each *job* with its cursor."""
+    properties, required = job["properties"] | {"cursor": TEXT}, [*job["required"], "cursor"]
+    each = {**job, "properties": properties, "required": required}
+    return object_of({"completions": list_of(each), "next_cursor": TEXT})
+
+
 SCHEMAS: Final[Schema] = {
     "envelope": ENVELOPE,
     "job": JOB,
@@ -225,6 +233,7 @@ SCHEMAS: Final[Schema] = {
     "result": RESULT,
     "jobs": {"anyOf": [ref("job"), object_of({"items": list_of(ref("job"))})]},
     "page": object_of({"items": list_of(ref("job")), "next_cursor": or_null("string")}),
+    "completions": completions_of(JOB),
     "piece": object_of(
         {
             "job_id": TEXT,
@@ -257,6 +266,7 @@ OF_COMMAND: Final = {
     "job logs": "piece",
     "job cancel": "jobs",
     "job list": "page",
+    "job completions": "completions",
     "job artifacts list": "artifacts",
     "job artifacts get": "saved",
     "job artifacts zip": "saved",

@@ -16,6 +16,7 @@ from .transport import Transport
 
 if TYPE_CHECKING:
     from ..clock import SystemClock
+    from ..core.completion import CompletionPage
     from ..core.delivery import Delivery
     from ..core.session import Session
     from ..engine.follow import Follow, Piece
@@ -236,6 +237,12 @@ class HttpService:
         query = [("closed", "true")] if request.closed else []
         told = self._transport.ask_object("GET", ["sessions"], query=query)
         return tuple(map(read_session, told["items"]))
+
+    def completions(self, request: verbs.Completions) -> CompletionPage:
+        """Return ends, each once, in their order. As `Service.completions`."""
+        from .completions import completions
+
+        return completions(self._transport, self._clock, request)
 
     def deliveries(self, request: verbs.Deliveries) -> tuple[Delivery, ...]:
         """Return what webhooks were sent, or are to be. As `Service.deliveries`."""

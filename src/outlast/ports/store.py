@@ -134,7 +134,7 @@ class Store(Protocol):
         Return the ids of those that were not, and were left alone. Saved jobs have the
         version *before* + 1, whatever that of *after*. What was submitted (id, spec, time) stays.
         In the same transaction what is *due* to be told of those that were replaced is stored, for
-        `Deliveries`.
+        `Deliveries`, and each end, for `Completions`.
         """
 
     def expire(self, job_ids: Iterable[JobId], *, at: datetime, forget_before: datetime) -> None:

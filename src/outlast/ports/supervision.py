@@ -61,8 +61,8 @@ class Supervision(Protocol):
         values is there.
         """
 
-    def news(self, job_ids: frozenset[JobId], *, timeout: timedelta | None = None) -> News:
-        """Subscribe to changes of these jobs. Takes *timeout* at the most."""
+    def news(self, job_ids: frozenset[JobId] | None, *, timeout: timedelta | None = None) -> News:
+        """Subscribe to changes of these jobs; None: of all. Takes *timeout* at the most."""
 
     def close(self) -> None:
         """Let go of what is kept open. Idempotent; a later call opens it again."""

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..ports.completions import Completions
     from ..ports.deliveries import Deliveries
     from ..ports.queues import Queues
     from ..ports.sessions import Sessions
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ..ports.tokens import Tokens
 
 __all__ = [
+    "open_completions",
     "open_deliveries",
     "open_queues",
     "open_sessions",
@@ -44,6 +46,13 @@ def open_store(
     from .sqlite import SqliteStore
 
     return SqliteStore(os.fspath(path), migrate=migrate, version=version)
+
+
+def open_completions(path: str | os.PathLike[str]) -> Completions:
+    """Open the completions in the database at *path*. Raises as `open_store` does."""
+    from .sqlite_completions import SqliteCompletions
+
+    return SqliteCompletions(os.fspath(path))
 
 
 def open_deliveries(path: str | os.PathLike[str]) -> Deliveries:

@@ -87,6 +87,7 @@ class SqliteStore:
             database.executemany(sql.ADD_JOB, new_jobs)
             database.executemany(sql.ADD_NODE, new_nodes)
             database.executemany(sql.ADD_LABEL, new_labels)
+            database.executemany(sql.ADD_COMPLETION, [(job.id,) for job in jobs if job.is_terminal])
             if in_sessions:
                 from .sqlite_sessions import add_jobs
 
@@ -117,7 +118,7 @@ class SqliteStore:
         with self._database.read() as database:
             seqs = [] if database is None else find_seqs(database, query)
             page = seqs[: query.limit]
-            jobs = () if database is None else _jobs(database, page)
+            jobs = () if database is None else jobs_at(database, page)
         last = write_cursor(query, page[-1]) if page else query.cursor
         return Page(
             jobs=jobs,
@@ -138,6 +139,8 @@ class SqliteStore:
                 if saved.rowcount == 0:
                     stale.add(before.id)
                     continue
+                if after.is_terminal and not before.is_terminal:
+                    database.execute(sql.ADD_COMPLETION, (before.id,))
                 database.executemany(
                     sql.SAVE_NODE,
                     [
@@ -175,7 +178,8 @@ def _job(database: sqlite3.Connection, job_id: JobId) -> Job:
     return rows.job_from_row(row[1:], tuple(map(rows.node_from_row, nodes)))
 
 
-def _jobs(database: sqlite3.Connection, seqs: list[int]) -> tuple[Job, ...]:
+def jobs_at(database: sqlite3.Connection, seqs: list[int]) -> tuple[Job, ...]:
+    """Return the jobs at these places in the order of submission, in the order given."""
     wanted = (dumps(seqs),)
     nodes: dict[int, list[Node]] = {seq: [] for seq in seqs}
     for row in database.execute(sql.NODES_BY_SEQ, wanted):

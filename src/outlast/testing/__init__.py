@@ -6,6 +6,7 @@ keeps, as tests to inherit. Needs pytest only where those are run.
 
 from ..executors.fake import FakeExecutor, FakeHost, Life
 from .clock import FakeClock
+from .completions import CompletionsContract
 from .deliveries import DeliveriesContract
 from .executor import ExecutorContract
 from .leaks import LeakFound, no_leaks
@@ -14,6 +15,7 @@ from .store import StoreContract
 from .tokens import TokensContract
 
 __all__ = [
+    "CompletionsContract",
     "DeliveriesContract",
     "ExecutorContract",
     "FakeClock",

@@ -103,6 +103,9 @@ SCHEMAS: Final[Schema] = {
         for name in ("result", "page", "artifact", "artifacts", "deleted")
     },
     "job": _with(of_jobs.SCHEMAS["job"], {"spec": FREE, "version": COUNT}),
+    "completions": of_jobs.completions_of(
+        _with(of_jobs.SCHEMAS["job"], {"spec": FREE, "version": COUNT})
+    ),
     "node": _with(of_jobs.SCHEMAS["node"], {"attempt": COUNT, "progress_pct": or_null("number")}),
     "spec": object_of({}, _may_be_null(_SPEC_KEYS)),
     "submission": {
@@ -283,6 +286,7 @@ submit: Final = _doc(
     ),
 )  # fmt: skip
 page: Final = _doc({200: _json("page", "A page.")}, parameters=(_PREFER,))
+completions: Final = _doc({200: _json("completions", "Some ends.")}, parameters=(_PREFER,))
 get: Final = _doc(
     {200: _json("job", "The job.", _TAGGED), 304: {"description": "As the caller has it."}},
     404, 410,

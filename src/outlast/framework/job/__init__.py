@@ -15,6 +15,10 @@ TABLE: Final = {
     "logs": (f"{__name__}.logs:logs", "Print a job's output."),
     "cancel": (f"{__name__}.cancel:cancel", "End jobs and every process they started."),
     "list": (f"{__name__}.list:list_jobs", "Find jobs, newest first."),
+    "completions": (
+        f"{__name__}.completions:completions",
+        "Tell which jobs have ended, each once.",
+    ),
     "artifacts": (f"{__name__}.artifacts:artifacts", "Take what jobs have collected."),
     "delete": (f"{__name__}.delete:delete", "Remove ended jobs and their files."),
     "retry": (f"{__name__}.retry:retry", "Submit a job's spec again, as a new job."),

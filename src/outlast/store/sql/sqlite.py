@@ -12,7 +12,7 @@ from typing import Final
 APPLICATION_ID: Final = 0x4F75746C
 """`Outl`, in the header of every database of ours; file(1) and we know it by that."""
 
-SCHEMA: Final = 11
+SCHEMA: Final = 12
 """The number of the last migration, which is the `user_version` of a database that is up to date."""
 
 JOB_COLUMNS: Final = (
@@ -132,6 +132,11 @@ SAVE_NODE: Final = f"""
     WHERE job_seq = (SELECT seq FROM jobs WHERE job_id = ?) AND idx = ?
 """  # noqa: S608 - columns are ours
 """A node as it stands now."""
+
+ADD_COMPLETION: Final = """
+    INSERT OR IGNORE INTO completions (job_seq) SELECT seq FROM jobs WHERE job_id = ?
+"""
+"""The end of a job, behind all others, unless it stands there already."""
 
 ADD_TOMBSTONE: Final = """
     INSERT INTO tombstones (job_id, principal, key, fingerprint, expired_ms)
