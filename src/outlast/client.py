@@ -6,6 +6,7 @@ import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from .core.job import Job, JobId
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .engine.service import Service
     from .over_http import HttpService
     from .ports.store import Page
+    from .schedules import Schedules
 
 PAGE: Final = 100
 
@@ -329,6 +331,13 @@ class Client(Ends):
             NotFound: No open session has this name.
         """
         return self._intake.close_session(name, cancel=cancel)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        """Jobs that are submitted again and again."""
+        from .schedules import Schedules
+
+        return Schedules(self._service, self._settings)
 
     def describe(self, job: Job) -> dict[str, Any]:
         """Return *job* as the JSON that every door gives."""

@@ -335,3 +335,22 @@ def file_system_of(path: str) -> str | None:
     except OSError:
         return None
     return kind
+
+
+def raise_limits() -> None:
+    """
+    Lift what the first caller had set for itself: it is not to hold for who comes after it.
+
+    A descriptor is needed for each running job, and the soft limit is often 1024. A command gets
+    the limits of its own caller.
+    """
+    import resource
+
+    for name in ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC"):
+        limit = getattr(resource, f"RLIMIT_{name}", None)
+        if limit is None:
+            continue
+        soft, hard = resource.getrlimit(limit)
+        if soft != hard:
+            with contextlib.suppress(OSError, ValueError):  # macOS has more of them than it takes
+                resource.setrlimit(limit, (hard, hard))

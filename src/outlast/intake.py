@@ -69,6 +69,17 @@ class LocalIntake:
         stdin: bytes | None = None,
         faults: Iterable[str] = (),
     ) -> tuple[Job, ...]:
+        return self._service.submit(self.read(given, keys=keys, stdin=stdin, faults=faults))
+
+    def read(
+        self,
+        given: Sequence[Mapping[str, Any]],
+        *,
+        keys: Sequence[str | None],
+        stdin: bytes | None = None,
+        faults: Iterable[str] = (),
+    ) -> verbs.Submit:
+        """Return the submission of these specs, with all that their jobs inherit from this process."""
         from .engine.preflight import read_request
         from .errors import InvalidRequest
         from .inventory import for_hosts
@@ -82,15 +93,13 @@ class LocalIntake:
         specs, secrets = read_request(
             given, captured, capabilities, faults, webhooks=self._settings.webhooks
         )
-        return self._service.submit(
-            verbs.Submit(
-                specs=specs,
-                captured=captured,
-                secrets=secrets,
-                stdin=stdin,
-                keys=tuple(keys),
-                traceparent=callers_span(),
-            )
+        return verbs.Submit(
+            specs=specs,
+            captured=captured,
+            secrets=secrets,
+            stdin=stdin,
+            keys=tuple(keys),
+            traceparent=callers_span(),
         )
 
     def retry(self, job_id: JobId) -> Job:

@@ -17,9 +17,15 @@ from .engine.link import Link
 from .engine.public import Address
 from .engine.service import Service
 from .errors import HomeRefused, SchemaOlder, Unavailable
-from .home import Home, Lock, Owned, refuse_small_files
+from .home import Home, Lock, Owned, raise_limits, refuse_small_files
 from .settings import Settings, load_settings, supervisor_environment
-from .store import open_completions, open_deliveries, open_sessions, open_store
+from .store import (
+    open_completions,
+    open_deliveries,
+    open_schedules,
+    open_sessions,
+    open_store,
+)
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -82,8 +88,8 @@ def make_hub(
     store = open_for_use(home, link, version)
     if timed is not None:
         store = TimedStore(store, SystemClock(), timed)
-    deliveries = partial(open_deliveries, home.database)
-    hub = Hub(link, home.path, lambda: has_work(store, deliveries))
+    also = partial(open_deliveries, home.database), partial(open_schedules, home.database)
+    hub = Hub(link, home.path, lambda: has_work(store, *also))
     return _service(store, Supervised(link, hub), home, address), hub
 
 
@@ -98,6 +104,7 @@ def _service(store: Store, supervision: Supervision, home: Home, address: Addres
         open_sessions=partial(open_sessions, home.database),
         open_deliveries=partial(open_deliveries, home.database),
         open_completions=partial(open_completions, home.database),
+        open_schedules=partial(open_schedules, home.database),
     )
 
 
@@ -290,6 +297,7 @@ def supervise(settings: Settings) -> bool:
 
     from .engine.reign import Reign
     from .engine.traced import traced_executors, traced_store
+    from .recurring import make_almanac
     from .tracing import open_tracing
     from .webhooks import make_tidings
 
@@ -331,6 +339,8 @@ def supervise(settings: Settings) -> bool:
         clock,
         open_deliveries=partial(open_deliveries, home.database),
         make_tidings=partial(make_tidings, home, settings),
+        open_schedules=partial(open_schedules, home.database),
+        make_almanac=partial(make_almanac, home, capabilities),
         version=__version__,
         max_running=settings.max_running,
         idle_exit=settings.idle_exit,
@@ -360,25 +370,6 @@ def _executors(
     floor = settings.min_free_bytes
     options = {"home": settings.home, "floor_bytes": floor, "clock": clock, "held": held}
     return {name: executors.load(name, **options) for name in executors.available()}
-
-
-def raise_limits() -> None:
-    """
-    Lift what the first caller had set for itself: it is not to hold for who comes after it.
-
-    A descriptor is needed for each running job, and the soft limit is often 1024. A command gets
-    the limits of its own caller.
-    """
-    import resource
-
-    for name in ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC"):
-        limit = getattr(resource, f"RLIMIT_{name}", None)
-        if limit is None:
-            continue
-        soft, hard = resource.getrlimit(limit)
-        if soft != hard:
-            with contextlib.suppress(OSError, ValueError):  # macOS has more of them than it takes
-                resource.setrlimit(limit, (hard, hard))
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from outlast.engine.deliveries import Deliverer, InForce
 from outlast.engine.reign import Reign
 from outlast.engine.tidings import Tidings
 from outlast.errors import Expired, Unavailable
+from outlast.executors import capabilities
 from outlast.home import Lock
 from outlast.ports.deliveries import Answer, Deliveries, Message
 from outlast.ports.executor import Handle, Launch
-from outlast.store import open_deliveries, open_store
+from outlast.recurring import make_almanac
+from outlast.store import open_deliveries, open_schedules, open_store
 from outlast.testing import FakeExecutor, Life
 from outlast.testing.jobs import a_job, ended
 
@@ -90,6 +93,8 @@ class Office:
             in_force={"max_running": 9},
             open_deliveries=lambda: open_deliveries(world.home.database),
             make_tidings=self.make_tidings,
+            open_schedules=lambda: open_schedules(world.home.database),
+            make_almanac=partial(make_almanac, world.home, capabilities),
         )
 
     def _ready(self) -> None:

@@ -19,7 +19,7 @@ from outlast.engine.service import Service
 from outlast.errors import Conflict, InvalidRequest, NotFound, NotTerminal, Unavailable
 from outlast.ports.executor import Captured
 from outlast.ports.store import Entry
-from outlast.store import open_completions, open_deliveries, open_sessions
+from outlast.store import open_completions, open_deliveries, open_schedules, open_sessions
 from outlast.testing.jobs import a_job, cancelled, claimed, ended
 from outlast.wiring import capabilities
 
@@ -90,6 +90,7 @@ def service(world: World, supervisor: Scripted) -> Service:
         open_sessions=lambda: open_sessions(world.home.database),
         open_deliveries=lambda: open_deliveries(world.home.database),
         open_completions=lambda: open_completions(world.home.database),
+        open_schedules=lambda: open_schedules(world.home.database),
     )
 
 

@@ -17,6 +17,7 @@ from .capture import SECRET_MARK, drop_capture, share_capture, sync_folder, writ
 if TYPE_CHECKING:
     from ..home import Home
     from ..ports.clock import Clock
+    from ..ports.store import Store
     from . import verbs
     from .preflight import Ask
     from .signing import Keys
@@ -50,7 +51,8 @@ class Admission:
         self._entries: list[Entry] = []
         if "" in request.keys:
             raise InvalidRequest("the key is empty: name what makes this request itself, or none")
-        if request.captured is not None:
+        # A schedule's was asked when it was added. What has changed, its job will tell.
+        if request.captured is not None and request.step is None:
             self._specs = _checked(request.specs, request.captured, capabilities)
 
     def entries(self) -> tuple[Entry, ...]:
@@ -83,6 +85,7 @@ class Admission:
                 principal=request.principal,
                 fingerprint="" if key is None else _fingerprint(spec, request.stdin),
                 closes=request.closes,
+                step=request.step,
             )
             self._entries.append(entry)
             if request.stdin is not None:
@@ -134,6 +137,17 @@ class Admission:
         for each in (folder, os.path.dirname(folder)):
             sync_folder(each)
         return path
+
+
+def add_admitted(store: Store, admission: Admission) -> tuple[Job, ...]:
+    """Have *store* take what was admitted, and keep files of nothing else. Raises as `Store.add`."""
+    try:
+        jobs = store.add(admission.entries())
+    except BaseException:
+        admission.withdraw()
+        raise
+    admission.withdraw(but={job.id for job in jobs})
+    return jobs
 
 
 def _checked(

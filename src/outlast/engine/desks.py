@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from ..ports.clock import Clock
     from ..ports.completions import Completions
     from ..ports.deliveries import Deliveries
+    from ..ports.schedules import Schedules
     from ..ports.sessions import Sessions
     from ..ports.store import Store
     from ..ports.supervision import Supervision
     from . import verbs
     from .completions import CompletionDesk
     from .deliverydesk import DeliveryDesk
+    from .preflight import Ask
+    from .scheduledesk import ScheduleDesk
     from .sessions import SessionDesk
 
 
@@ -34,13 +37,15 @@ class Desks:
     _open_sessions: Callable[[], Sessions]
     _open_deliveries: Callable[[], Deliveries]
     _open_completions: Callable[[], Completions]
+    _open_schedules: Callable[[], Schedules]
+    _capabilities: Ask
     _stored: Callable[[JobId], Job]
     submit: Callable[[verbs.Submit], tuple[Job, ...]]
     cancel: Callable[[verbs.Cancel], tuple[Job, bool]]
 
     def close_desks(self) -> None:
         """Let go of what they have open. Idempotent."""
-        for name in ("desk", "_delivery_desk", "_completion_desk"):
+        for name in ("desk", "_delivery_desk", "_completion_desk", "schedules"):
             if (desk := vars(self).pop(name, None)) is not None:
                 desk.close()
 
@@ -90,3 +95,11 @@ class Desks:
         from .completions import CompletionDesk
 
         return CompletionDesk(self._open_completions(), self._store, self._supervision, self._clock)
+
+    @cached_property
+    def schedules(self) -> ScheduleDesk:
+        """The verbs about schedules."""
+        from .scheduledesk import ScheduleDesk
+
+        parts = self._open_schedules(), self._supervision, self._clock, self._home
+        return ScheduleDesk(*parts, self._capabilities, submit=self.submit, get=self._stored)

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from ..ports.clock import Clock
     from ..ports.deliveries import Deliveries
     from ..ports.executor import Executor
+    from ..ports.schedules import Schedules
     from ..ports.store import Store
+    from .almanac import Almanac
     from .tidings import Tidings
 
 log = logging.getLogger("outlast.supervisor")
@@ -53,6 +55,8 @@ class Reign:
         *,
         open_deliveries: Callable[[], Deliveries],
         make_tidings: Callable[[Deliveries], Tidings],
+        open_schedules: Callable[[], Schedules],
+        make_almanac: Callable[[Schedules, Store, Callable[[], None]], Almanac],
         version: str,
         max_running: int,
         idle_exit: timedelta,
@@ -64,6 +68,8 @@ class Reign:
         self._make_executors = make_executors
         self._open_deliveries = open_deliveries
         self._make_tidings = make_tidings
+        self._open_schedules = open_schedules
+        self._make_almanac = make_almanac
         self._clock = clock
         self._version = version
         self._max_running = max_running
@@ -91,7 +97,10 @@ class Reign:
                 in_office.callback(store.close)
                 deliveries = self._open_deliveries()
                 in_office.callback(deliveries.close)
-                await self._serve(store, self._make_tidings(deliveries), ready, afterwards)
+                schedules = self._open_schedules()
+                in_office.callback(schedules.close)
+                tidings = self._make_tidings(deliveries)
+                await self._serve(store, tidings, schedules, ready, afterwards)
             if self._asked_to_leave.is_set() or not self._has_work():
                 return
 
@@ -99,6 +108,7 @@ class Reign:
         self,
         store: Store,
         tidings: Tidings,
+        schedules: Schedules,
         ready: Callable[[], None],
         afterwards: contextlib.ExitStack,
     ) -> None:
@@ -115,12 +125,18 @@ class Reign:
             is_watched=watchers.__contains__,
             announce=tidings.announce,
         )
+        almanac = self._make_almanac(schedules, store, supervisor.wake)
+
+        def wake() -> None:
+            tidings.wake()
+            almanac.wake()
+
         leave = self._asked_to_leave.set
         server = Server(
             *(self._home.path, self._version, supervisor, watchers, leave),
             vault=vault,
             in_force=self._in_force,
-            on_wake=tidings.wake,
+            on_wake=wake,
         )
         retention = Retention(store, self._home, self._clock, boot_id)
         self._home.note_boot()
@@ -137,10 +153,11 @@ class Reign:
                 self._stay_bound(server, supervisor),
                 self._keep_sweeping(retention),
                 tidings.run(store),
+                almanac.run(),
             ):
                 tasks.append(task := asyncio.create_task(work))
                 task.add_done_callback(self._leave_if_broken)
-            await self._until_over(supervisor, tidings, vault)
+            await self._until_over(supervisor, tidings, almanac, vault)
         finally:
             for task in tasks:
                 task.cancel()
@@ -177,7 +194,9 @@ class Reign:
             log.error("the supervisor broke", exc_info=task.exception())
             self._asked_to_leave.set()
 
-    async def _until_over(self, supervisor: Supervisor, tidings: Tidings, vault: Vault) -> None:
+    async def _until_over(
+        self, supervisor: Supervisor, tidings: Tidings, almanac: Almanac, vault: Vault
+    ) -> None:
         """Return when asked to leave, or idle for long enough."""
         idle_exit_s = self._idle_exit.total_seconds()
         idle_since: float | None = None
@@ -185,7 +204,8 @@ class Reign:
             now = self._clock.monotonic()
             if supervisor.is_idle:
                 vault.forget()
-            if not (supervisor.is_idle and tidings.is_idle) or vault.is_lent:
+            is_idle = supervisor.is_idle and tidings.is_idle and almanac.is_idle
+            if not is_idle or vault.is_lent:
                 idle_since, left_s = None, max(BUSY_LOOK_S, idle_exit_s)
             else:
                 idle_since = now if idle_since is None else idle_since
@@ -200,6 +220,6 @@ class Reign:
     def _has_work(self) -> bool:
         store = self._open_store()
         try:
-            return has_work(store, self._open_deliveries)
+            return has_work(store, self._open_deliveries, self._open_schedules)
         finally:
             store.close()

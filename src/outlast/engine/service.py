@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..ports.clock import Clock
     from ..ports.completions import Completions
     from ..ports.deliveries import Deliveries
+    from ..ports.schedules import Schedules
     from ..ports.sessions import Sessions
     from ..ports.store import Page, Store
     from ..ports.supervision import News, Supervision
@@ -46,6 +47,7 @@ class Service(Desks):
         open_sessions: Callable[[], Sessions],
         open_deliveries: Callable[[], Deliveries],
         open_completions: Callable[[], Completions],
+        open_schedules: Callable[[], Schedules],
     ) -> None:
         self._store = store
         self._supervision = supervision
@@ -56,6 +58,7 @@ class Service(Desks):
         self._open_sessions = open_sessions
         self._open_deliveries = open_deliveries
         self._open_completions = open_completions
+        self._open_schedules = open_schedules
 
     def close(self) -> None:
         """Let go of the store and of the supervisor. Idempotent."""
@@ -82,7 +85,7 @@ class Service(Desks):
             Unavailable: The home cannot be written, or no supervisor be started. Nothing was stored.
         """
         from ..home import longest_file, not_written
-        from .admission import Admission
+        from .admission import Admission, add_admitted
 
         if any(spec.session is not None for spec in request.specs):
             request = self.desk.placed(request)
@@ -92,13 +95,9 @@ class Service(Desks):
             # It may be that no supervisor can be started from here: told while nothing is stored.
             self._supervision.wake()
         try:
-            jobs = self._store.add(admission.entries())
-        except BaseException as error:
-            admission.withdraw()
-            if isinstance(error, OSError):
-                raise not_written(f"The home {self._home.path}", error) from error
-            raise
-        admission.withdraw(but={job.id for job in jobs})
+            jobs = add_admitted(self._store, admission)
+        except OSError as error:
+            raise not_written(f"The home {self._home.path}", error) from error
         self._supervision.wake()
         for job in jobs:
             self._tell_expired(job)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..core.delivery import DeliveryState
     from ..core.hostspec import HostSpec
     from ..core.job import Job
+    from ..core.schedule import Step
     from ..core.state import JobStatus
     from ..ports.executor import Captured
 
@@ -52,6 +53,9 @@ class Submit(NamedTuple):
     principal: str = "local"
     closes: SessionId | None = None
     """The session that is closed with it, if all else in it has ended."""
+
+    step: Step | None = None
+    """What the one job changes in its schedule, stored with it."""
 
     traceparent: str | None = None
     """The span of whoever asks, as `read_traceparent` returns it."""

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..ports.deliveries import Deliveries
+    from ..ports.schedules import Schedules
     from ..ports.store import Store
 
 
-def has_work(store: Store, open_deliveries: Callable[[], Deliveries]) -> bool:
-    """Whether a job is not over, or somebody is still to be told of the end of one."""
+def has_work(
+    store: Store,
+    open_deliveries: Callable[[], Deliveries],
+    open_schedules: Callable[[], Schedules],
+) -> bool:
+    """Whether a job is not over, somebody is still to be told of the end of one, or one will be due."""
     from ..ports.store import Query
 
     if store.find(Query(unsettled=True, limit=1)).jobs:
         return True
     with closing(open_deliveries()) as deliveries:
-        return deliveries.next_due() is not None
+        if deliveries.next_due() is not None:
+            return True
+    with closing(open_schedules()) as schedules:
+        return schedules.next_due() is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..core.session import Session
     from ..engine.follow import Follow, Piece
     from ..ports.store import Page
+    from .schedules import HttpSchedules
     from .streams import Deadline
 
 MAX_WAIT_S: Final = 60
@@ -262,6 +264,13 @@ class HttpService:
         path = _job(request.job_id, "redeliver")
         told = self._transport.ask_object("POST", path, body={}, job_id=request.job_id)
         return read_deliveries(told)
+
+    @cached_property
+    def schedules(self) -> HttpSchedules:
+        """The verbs about schedules."""
+        from .schedules import HttpSchedules
+
+        return HttpSchedules(self._transport)
 
     # What doors show ------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from ..core.state import JobStatus
 
 if TYPE_CHECKING:
     from ..core.delivery import Delivery
+    from ..core.schedule import Step
 
 Version = Callable[[], object]
 """What is another one once anybody else has written to the database: what was read may have changed."""
@@ -34,6 +35,9 @@ class Entry:
 
     closes: SessionId | None = None
     """The session that is closed with it: this is the last job of it."""
+
+    step: Step | None = None
+    """What it changes in its schedule, stored with it, with the id of this job."""
 
 
 @frozen
@@ -98,6 +102,8 @@ class Store(Protocol):
         Raises:
             Conflict: A key stands for another payload, a session is not open, or a queue takes no
                 more jobs, or will never have what one needs. Nothing has been stored.
+
+            StaleWrite: A schedule is not what it was. Nothing has been stored.
 
             Expired: The job of a key was deleted, or its retention is over, and its tombstone
                 still holds the key. Nothing has been stored.

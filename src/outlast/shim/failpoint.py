@@ -70,6 +70,9 @@ OF_COLLECTING = ("outbox.before_fetch", "outbox.after_fetch")
 OF_WEBHOOKS = ("deliveries.before_send", "deliveries.before_record")
 """Those of a supervisor that tells of an end over HTTP."""
 
+OF_SCHEDULES = ("schedules.before_submit", "schedules.after_submit")
+"""Those of a supervisor that submits what a schedule is due for."""
+
 _armed, _, _token = os.environ.get(VARIABLE, "").partition(":")
 
 

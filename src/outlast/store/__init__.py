@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ..ports.completions import Completions
     from ..ports.deliveries import Deliveries
     from ..ports.queues import Queues
+    from ..ports.schedules import Schedules
     from ..ports.sessions import Sessions
     from ..ports.store import Store, Version
     from ..ports.tokens import Tokens
@@ -17,6 +18,7 @@ __all__ = [
     "open_completions",
     "open_deliveries",
     "open_queues",
+    "open_schedules",
     "open_sessions",
     "open_store",
     "open_tokens",
@@ -67,6 +69,13 @@ def open_queues(path: str | os.PathLike[str]) -> Queues:
     from .sqlite_queues import SqliteQueues
 
     return SqliteQueues(os.fspath(path))
+
+
+def open_schedules(path: str | os.PathLike[str]) -> Schedules:
+    """Open the schedules in the database at *path*. Raises as `open_store` does."""
+    from .sqlite_schedules import SqliteSchedules
+
+    return SqliteSchedules(os.fspath(path))
 
 
 def open_sessions(path: str | os.PathLike[str]) -> Sessions:

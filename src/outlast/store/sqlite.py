@@ -92,6 +92,12 @@ class SqliteStore:
                 from .sqlite_sessions import add_jobs
 
                 add_jobs(database, in_sessions, closes)
+            for entry, job in zip(entries, jobs, strict=True):
+                if entry.step is not None:
+                    from ..core.schedule import begun
+                    from .sqlite_schedules import take_step
+
+                    take_step(database, begun(entry.step, job.id))
         self._writes += 1
         return tuple(jobs)
 

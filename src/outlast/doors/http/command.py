@@ -74,11 +74,11 @@ def serve(
         raise Unavailable(MISSING)
     from ...clock import SystemClock
     from ...engine.public import Address
-    from ...home import Home
+    from ...home import Home, raise_limits
     from ...network import make_access, make_version
     from ...settings import ServersOwn
     from ...tracing import open_spans
-    from ...wiring import make_hub, raise_limits
+    from ...wiring import make_hub
     from . import logs
     from .app import make_app
     from .guard import Guard

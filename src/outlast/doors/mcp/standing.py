@@ -9,8 +9,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ...engine.public import Address
+from ...home import raise_limits
 from ...settings import ServersOwn, Settings
-from ...wiring import make_address, make_hub, raise_limits
+from ...wiring import make_address, make_hub
 from .served import Served, Visitor
 from .server import build
 from .stdio import streams, take_over
