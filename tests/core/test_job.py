@@ -96,6 +96,7 @@ def test_what_is_not_said_is_pinned() -> None:
     assert {
         **dict.fromkeys(("shell", "script", "runtime", "name", "cwd", "stdin", "retry_of")),
         **dict.fromkeys(("idle_timeout", "queue_timeout", "queue", "queue_width", "max_parallel")),
+        "after": (),
         "collect": None,
         "container": None,
         "pull_timeout": timedelta(minutes=10),
@@ -134,6 +135,7 @@ def test_what_is_not_said_is_pinned() -> None:
         "spec": JobSpec(),
         "nodes": (node,),
         "created_at": NOW,
+        "priority": 0,
         "status": "queued",
         "version": 0,
     } == {name: value for name, value in vars(job).items() if value is not None}

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlast.core.hosts import HOSTS_OWN
-from outlast.core.job import JobSpec, Limits
+from outlast.core.job import JobId, JobSpec, Limits
+from outlast.core.needs import Condition, Need
 from outlast.core.parse import MAX_COMMAND_BYTES, parse_spec
 from outlast.core.reader import MAX_ARGUMENT_BYTES
 from outlast.core.spec import CLOCKS, spec_from_json, spec_to_json
@@ -107,6 +108,21 @@ ACCEPTED: dict[str, tuple[dict[str, Any], JobSpec]] = {
     "a queue of two": (
         TRUE | {"queue": "nightly", "queue_width": 2},
         JobSpec(command=("true",), queue="nightly", queue_width=2),
+    ),
+    "after others": (
+        TRUE | {"after": ["job_1", "failed:job_2,any:job_3"]},
+        JobSpec(
+            command=("true",),
+            after=(
+                Need(job_id=JobId("job_1")),
+                Need(job_id=JobId("job_2"), on=Condition.FAILED),
+                Need(job_id=JobId("job_3"), on=Condition.ANY),
+            ),
+        ),
+    ),
+    "after one": (
+        TRUE | {"after": "complete:job_1"},
+        JobSpec(command=("true",), after=(Need(job_id=JobId("job_1")),)),
     ),
     "choices": (
         TRUE | {"clean_env": True, "on_output_limit": "discard", "leftovers": "wait"},
@@ -245,6 +261,7 @@ KEYS = st.sampled_from(
         *("command", "shell", "script", "runtime", "name", "labels", "env", "secret_env"),
         *("clean_env", "cwd", "stdin", "limits", "on_output_limit", "leftovers", "retry_of"),
         *("queue", "queue_width", "priority", "delay", "delay_ms", "start_at"),
+        "after",
         *CLOCKS,
         *(f"{name}_ms" for name in CLOCKS),
     ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .container import Container
     from .dialogue import Rule
     from .hostspec import HostSpec
+    from .needs import Need
     from .webhook import Webhook
 
 JobId = NewType("JobId", str)
@@ -130,6 +131,9 @@ class JobSpec:
 
     start_at: datetime | None = None
     """It may begin at this time, UTC, and not before. Not with *delay*."""
+
+    after: tuple[Need, ...] = ()
+    """The jobs whose end it waits for."""
 
     session: str | None = None
     """The session in which it runs: on its host, in its turn, with what it carries."""

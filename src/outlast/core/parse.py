@@ -23,6 +23,7 @@ from .spec import CLOCKS
 
 if TYPE_CHECKING:
     from .hostspec import HostSpec
+    from .needs import Need
     from .webhook import Webhook
 
 RUN_BY: Final = {"command": "command", "shell": "line for the shell", "script": "script"}
@@ -80,6 +81,7 @@ class _Spec(Reader):
             "queue": self.label("queue", self.text("queue")),
             "queue_width": self.number("queue_width"),
             **read_order(self),
+            "after": self.needs() or None,
             "max_parallel": self.number("max_parallel"),
             "dialogue": read_rules(self.take("dialogue"), self.faults),
             "connection_bound": self.flag("connection_bound"),
@@ -159,6 +161,13 @@ class _Spec(Reader):
         if fault := name_fault(name):
             self.faults.append(f"session: {fault}")
         return str(name)
+
+    def needs(self) -> tuple[Need, ...]:
+        if (value := self.take("after")) is None:
+            return ()
+        from .needs import read_needs  # here: most jobs wait for none
+
+        return read_needs(value, self.faults)
 
     def webhooks(self) -> tuple[Webhook, ...]:
         if (value := self.take("webhooks")) is None:

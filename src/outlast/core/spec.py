@@ -71,6 +71,8 @@ def _rare(spec: JobSpec) -> dict[str, Any]:
         out["delay_ms"] = to_ms(spec.delay)
     if spec.start_at is not None:
         out["start_at"] = iso(spec.start_at)
+    if spec.after:
+        out["after"] = list(map(str, spec.after))
     if spec.collect is not None:
         from .collect import collect_to_json
 
@@ -88,8 +90,7 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
     for name in (*CLOCKS, "delay"):
         if (milliseconds := given.pop(f"{name}_ms", None)) is not None:
             given[name] = from_ms(milliseconds)
-    if "start_at" in given:
-        given["start_at"] = datetime.fromisoformat(given["start_at"])
+    _read_rare(given)
     if "command" in given:
         given["command"] = tuple(given["command"])
     if "on" in given:
@@ -102,6 +103,23 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
         from .dialogue import rules_from_json
 
         given["dialogue"] = rules_from_json(given["dialogue"])
+    if "container" in given:
+        from .container import container_from_json
+
+        given["container"] = container_from_json(given["container"])
+    if "limits" in given:
+        given["limits"] = Limits(**given["limits"])
+    return JobSpec(**given)
+
+
+def _read_rare(given: dict[str, Any]) -> None:
+    """Read what `_rare` wrote, in its place."""
+    if "start_at" in given:
+        given["start_at"] = datetime.fromisoformat(given["start_at"])
+    if "after" in given:
+        from .needs import needs_from_json
+
+        given["after"] = needs_from_json(given["after"])
     if "collect" in given:
         from .collect import collect_from_json  # here, since most jobs have none
 
@@ -110,13 +128,6 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
         from .webhook import webhooks_from_json
 
         given["webhooks"] = webhooks_from_json(given["webhooks"])
-    if "container" in given:
-        from .container import container_from_json
-
-        given["container"] = container_from_json(given["container"])
-    if "limits" in given:
-        given["limits"] = Limits(**given["limits"])
-    return JobSpec(**given)
 
 
 def _places_to_json(spec: JobSpec) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from ..core import events as ev
 from ..core import plan as planning
 from ..core.job import Job, JobId, Node
+from ..core.state import JobStatus, Reason
 from ..errors import NotFound
 from ..shim.failpoint import reach
 from .hands import Hands
 from .ledger import Ledger
+from .needs import Needs
 from .pace import AHEAD, Pace
 from .turns import Place, Turns
 
@@ -50,6 +52,42 @@ class Claims:
         self._pace = pace
         self._hands = hands
         self._follow = follow
+        self._needs = Needs(self._status_of)
+        self._blocked: dict[JobId, list[int]] = {}
+        """The nodes that wait for more than their turn and their time, by their jobs."""
+
+    def never(self, job: Job) -> str | None:
+        """Return why *job*, as it was read from the store, never begins; None if it may."""
+        return self._needs.take_up(job)
+
+    def wait(self, job: Job, index: int) -> None:
+        """Have a node of *job* wait for its turn, and before that for what its job waits for."""
+        is_blocked = job.id in self._needs
+        if is_blocked:
+            self._blocked.setdefault(job.id, []).append(index)
+        self._turns.wait(job, index, blocked=is_blocked)
+
+    def note_end(self, job: Job) -> None:
+        """*job* has ended: whoever waits for that is decided on with the next turn."""
+        self._blocked.pop(job.id, None)
+        self._needs.note_end(job)
+
+    def decide(self, now: datetime) -> None:
+        """Free those whose last need was met, and end those of whom one never will be."""
+        for job_id, why in self._needs.decided():
+            if why is None:
+                for index in self._blocked.pop(job_id, ()):
+                    self._turns.free((job_id, index))
+            elif (job := self.fetch(job_id)) is not None:
+                for node in job.nodes:
+                    self.give_up(job, node, why, now)
+
+    def give_up(self, job: Job, node: Node, why: str, now: datetime) -> None:
+        """End a node whose job waited for what never comes."""
+        if not node.is_terminal:
+            self._turns.leave((job.id, node.index))
+            end = planning.never_began(node, Reason.DEPENDENCY_FAILED, why, now=now)
+            self._follow(job, node, (end,))
 
     def time_out(self, now: datetime) -> None:
         """Let wait what may begin by *now*, and end what has waited too long for its turn."""
@@ -91,6 +129,10 @@ class Claims:
             return self._store.get(job_id)
         except NotFound:
             return None
+
+    def _status_of(self, job_id: JobId) -> JobStatus | None:
+        job = self.fetch(job_id)
+        return None if job is None else job.status
 
     def _begun(self, place: Place) -> Job | None:
         """Return the job with its node at *place* claimed; None if it is not to be begun."""

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from ..core.job import JobId
+from ..core.state import JobStatus
 from ..errors import NotTerminal
+from ..ports.store import Query
 
 if TYPE_CHECKING:
     from ..home import Home
@@ -31,7 +33,8 @@ def delete(
     Remove jobs, and return their ids. *catch_up* has the supervisor take in what has happened.
 
     Raises:
-        NotTerminal: One of them still runs, or is not known to be gone. None was removed.
+        NotTerminal: One of them still runs, or is not known to be gone, or another one waits for
+            its end. None was removed.
     """
     jobs = [store.get(job_id) for job_id in job_ids]
     if any(not job.is_settled for job in jobs):
@@ -45,6 +48,13 @@ def delete(
                 f"{job.id} is {job.status}: {why}",
                 job_id=job.id,
                 suggestion=f"Cancel it first: {address.command('cancel', job.id)}",
+            )
+        waiting = Query(after=job.id, statuses=frozenset({JobStatus.QUEUED}), limit=1)
+        for waiter in store.find(waiting):
+            raise NotTerminal(
+                f"{waiter.id} waits for {job.id}, and has not begun",
+                job_id=job.id,
+                suggestion=f"Cancel it first: {address.command('cancel', waiter.id)}",
             )
     ids = tuple(job.id for job in jobs)
     for job_id in ids:  # first, since a full disk has no room to write before

@@ -6,18 +6,46 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from ..core.job import Job, Node
+from ..core.job import Job, JobId, Node
+from ..errors import NotFound
 from ..shim import spool
 
 FolderOf = Callable[[Job, Node], str]
+Get = Callable[[JobId], Job]
+
+WAITING: Final = "waiting"
+"""The phase of a node whose job waits for others to end."""
 
 UNSTORED_END: Final = "it has ended, which could not be stored yet: is the disk full?"
 """The message of a job of whose end only its folder knows."""
 
 
-def with_live_facts(job: Job, folder_of: FolderOf) -> Job:
-    """Return *job* with the sizes and progress of what runs."""
+MOST_NAMED: Final = 3
+"""Of so many jobs that are waited for the ids are told."""
+
+
+def with_live_facts(job: Job, folder_of: FolderOf, get: Get) -> Job:
+    """Return *job* with the sizes and progress of what runs, or with what it waits for."""
+    if job.spec.after and not any(node.attempt or node.is_terminal for node in job.nodes):
+        return _with_needs(job, get)
     return replace(job, nodes=tuple(_live(job, node, folder_of) for node in job.nodes))
+
+
+def _with_needs(job: Job, get: Get) -> Job:
+    left = [need.job_id for need in job.spec.after if not _has_ended(need.job_id, get)]
+    if not left:
+        return job
+    more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
+    words = f"waits for {', '.join(left[:MOST_NAMED])}{more}"
+    nodes = (replace(node, phase=WAITING, message=words) for node in job.nodes)
+    return replace(job, nodes=tuple(nodes))
+
+
+def _has_ended(job_id: JobId, get: Get) -> bool:
+    try:
+        return get(job_id).is_terminal
+    except NotFound:
+        return True
 
 
 def _live(job: Job, node: Node, folder_of: FolderOf) -> Node:

@@ -81,6 +81,8 @@ def public_job(
         public["priority"] = job.priority
     if (start_at := job.begins_at) > job.created_at:
         public["start_at"] = iso(start_at)
+    if job.spec.after:
+        public["after"] = [{"job_id": each.job_id, "on": str(each.on)} for each in job.spec.after]
     if job.spec.session is not None:
         public["session"] = job.spec.session
     if job.spec.webhooks:

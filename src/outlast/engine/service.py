@@ -334,7 +334,7 @@ class Service(Desks):
             return job
         from .live import with_live_facts
 
-        return with_live_facts(job, self.output_folder)
+        return with_live_facts(job, self.output_folder, self._store.get)
 
     def _with_unstored_end(self, job: Job) -> Job:
         """Return *job* with a message where its command is over and nobody could store that."""

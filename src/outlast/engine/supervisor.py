@@ -187,6 +187,7 @@ class Supervisor:
                 self._hear(*self._inbox.popleft())
             now = self._clock.now()
             self._claims.time_out(now)
+            self._claims.decide(now)
             self._alarm.set(self._turns.next_alarm(), now)
             self._claims.claim()
             await self._hands.act_on_stored()
@@ -228,21 +229,25 @@ class Supervisor:
             page = self._store.find(query)
             for job in page.jobs:
                 if job.id not in self._seen:
-                    self._seen.add(job.id)
                     await self._take_up(job)
+                    self._seen.add(job.id)
                     self._tell(job.id)
             self._cursor, has_more = page.resume, page.next_cursor is not None
         if is_first:
             self._captures.sweep_forgotten(self._clock.now())
 
     async def _take_up(self, job: Job) -> None:
+        never = self._claims.never(job) if job.spec.after else None
         for node in job.nodes:
             if node.status == NodeStatus.PENDING:
                 self._captures.hold((job.id, node.index), job.capture)
             if node.attempt:
                 self._ledger.take(job)
             if await self._has_not_begun(job, node):
-                self._turns.wait(job, node.index)
+                if never is None:
+                    self._claims.wait(job, node.index)
+                else:
+                    self._claims.give_up(job, node, never, self._clock.now())
                 continue
             if has_turn(job, node):
                 self._turns.run(job, node.index)
@@ -295,6 +300,8 @@ class Supervisor:
         """Take *node* as it now stands into its job, to be stored with the next turn."""
         if not self._ledger.note(job, node):
             return
+        if node.is_terminal and (whole := self._ledger.take(job)).is_terminal:
+            self._claims.note_end(whole)
         place = (job.id, node.index)
         if not has_turn(job, node) and self._turns.leave(place):
             self._pace.note_end(asyncio.get_running_loop().time())

@@ -21,6 +21,7 @@ from ..core.limits import LARGEST, MAX_PARALLEL
 from ..core.plan import queue_deadline
 from ..core.queue import Queue, QueueState
 from ..core.state import NodeStatus, Reason
+from .shares import NOTHING, Share, share_in, share_of
 
 Place = tuple[JobId, int]
 """A job's id, and the index of one of its nodes."""
@@ -33,20 +34,14 @@ FAIR: Final = 10
 """One turn in so many of a queue goes to who has waited longest, whatever its priority."""
 
 
-Need = Mapping[str, int]
-"""How much of what a node takes while it has its turn; processors in thousandths."""
-
-_NOTHING: Final[Need] = {}
-
-
 class Lane:
     """
     One queue: those that wait in it, with the number of their arrival, and what those take that
     run. With *aside*, it is a session's or one job's, which `default` pauses, and no more.
     """
 
-    def __init__(self, needs: Mapping[Place, Need], *, aside: bool) -> None:
-        self._needs = needs
+    def __init__(self, shares: Mapping[Place, Share], *, aside: bool) -> None:
+        self._shares = shares
         self._is_aside = aside
         self._waiting: dict[int, OrderedDict[Place, int]] = {}
         """By priority; one that nobody has is not there."""
@@ -68,16 +63,16 @@ class Lane:
         """The width that the job which came last asks for."""
 
         self._width: int | None = None
-        self._has: Need = _NOTHING
+        self._has: Share = NOTHING
         self._is_ruled = self._is_paused = False
 
     def follow(self, rule: Queue | None) -> None:
         """Be as the queue was created; None: nobody did, and it is as its jobs say."""
         self._is_paused = rule is not None and rule.state is QueueState.PAUSED
         if rule is None or self._is_aside:
-            self._is_ruled, self._width, self._has = False, None, _NOTHING
+            self._is_ruled, self._width, self._has = False, None, NOTHING
         else:
-            self._is_ruled, self._width, self._has = True, rule.width, _has(rule)
+            self._is_ruled, self._width, self._has = True, rule.width, share_in(rule)
 
     def __contains__(self, place: Place) -> bool:
         """Whether it waits for its turn."""
@@ -113,7 +108,7 @@ class Lane:
         self._use(place, -1)
 
     def _use(self, place: Place, sign: int) -> None:
-        for name, amount in self._needs.get(place, _NOTHING).items():
+        for name, amount in self._shares.get(place, NOTHING).items():
             self._used[name] = self._used.get(name, 0) + sign * amount
 
     def allowed(self) -> Iterator[Place]:
@@ -129,7 +124,7 @@ class Lane:
         # Alone it always does: a queue may have been given less since, and it must not be stuck.
         return not self.running or all(
             self._used.get(name, 0) + amount <= self._has.get(name, LARGEST)
-            for name, amount in self._needs.get(place, _NOTHING).items()
+            for name, amount in self._shares.get(place, NOTHING).items()
         )
 
     def _in_order(self) -> Iterator[Place]:
@@ -160,7 +155,7 @@ class Turns:
         self._queue: dict[Place, str] = {}
         """The named queue of a node; one that is not here is in none."""
 
-        self._needs: dict[Place, Need] = {}
+        self._shares: dict[Place, Share] = {}
         """What nodes take that say so."""
 
         self._rules: Mapping[str, Queue] = {}
@@ -173,6 +168,9 @@ class Turns:
         self._deadlines: list[tuple[datetime, Place]] = []
         self._starts: list[tuple[datetime, Place]] = []
         """When those may begin that may not yet."""
+
+        self._blocked: dict[Place, bool] = {}
+        """Those that wait for more than a time, and whether theirs has come."""
 
         self._arrivals = itertools.count()
 
@@ -194,22 +192,33 @@ class Turns:
 
     # Coming and going -----------------------------------------------------------------------
 
-    def wait(self, job: Job, index: int, *, arrival: int | None = None) -> None:
+    def wait(
+        self, job: Job, index: int, *, arrival: int | None = None, blocked: bool = False
+    ) -> None:
         """
         Put a node of *job* at the end of its queue, or where it belongs by its *arrival*; once it
-        may begin, if that is to be later.
+        may begin, if that is to be later, and one that is *blocked* once it is freed.
         """
         place = (job.id, index)
         lane = self._enter(job, place)
-        if (start := job.begins_at) > job.created_at:
-            lane.later[place] = job.priority
+        is_early = (start := job.begins_at) > job.created_at
+        if blocked:
+            self._blocked[place] = not is_early
+        if is_early:
             heapq.heappush(self._starts, (start, place))
+        if is_early or blocked:
+            lane.later[place] = job.priority
         else:
             lane.add(place, job.priority, next(self._arrivals) if arrival is None else arrival)
         if len(self._whole) < HELD_JOBS:
             self._whole[job.id] = job
         if (deadline := queue_deadline(job)) is not None:
             heapq.heappush(self._deadlines, (deadline, place))
+
+    def free(self, place: Place) -> None:
+        """Let one that was blocked stand at the end of its queue, once its time has come."""
+        if self._blocked.pop(place, False):
+            self._stand(place)
 
     def run(self, job: Job, index: int) -> None:
         """Count a node of *job* as running: it has its turn."""
@@ -241,8 +250,9 @@ class Turns:
         place = (job.id, index)
         lane = self._lanes.get(self._queue.get(place))
         arrival = None if lane is None else lane.remove(place)
+        is_blocked = place in self._blocked
         self.leave(place)
-        self.wait(job, index, arrival=arrival)
+        self.wait(job, index, arrival=arrival, blocked=is_blocked)
 
     def leave(self, place: Place) -> bool:
         """Forget a node. Returns whether it was running; silent if it is not known."""
@@ -258,7 +268,8 @@ class Turns:
         self._running_here -= was_running and place not in self._elsewhere
         self._running.discard(place)
         self._elsewhere.discard(place)
-        self._needs.pop(place, None)
+        self._shares.pop(place, None)
+        self._blocked.pop(place, None)
         self._whole.pop(place[0], None)
         return was_running
 
@@ -271,14 +282,14 @@ class Turns:
         name = _lane_of(job)
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = Lane(self._needs, aside=_is_aside(name))
+            lane = self._lanes[name] = Lane(self._shares, aside=_is_aside(name))
             lane.follow(self._rules.get(_queue_of(name)))
         if name is not None:
             self._queue[place] = name
             if _is_aside(name) or job.queue == queue_of(job.spec):
                 lane.said = _width_of(job)  # who was moved here said it of another
-        if need := _need_of(job):
-            self._needs[place] = need
+        if share := share_of(job):
+            self._shares[place] = share
         if job.nodes[place[1]].executor == SSH:
             self._elsewhere.add(place)
         return lane
@@ -315,16 +326,22 @@ class Turns:
         """Let those wait for their turn that may begin by *now*, in the order of these times."""
         while self._starts and self._starts[0][0] <= now:
             _, place = heapq.heappop(self._starts)
-            lane = self._lanes.get(self._queue.get(place))
-            if lane is not None and (priority := lane.later.pop(place, None)) is not None:
-                lane.add(place, priority, next(self._arrivals))
+            if place in self._blocked:
+                self._blocked[place] = True
+            else:
+                self._stand(place)
+
+    def _stand(self, place: Place) -> None:
+        lane = self._lanes.get(self._queue.get(place))
+        if lane is not None and (priority := lane.later.pop(place, None)) is not None:
+            lane.add(place, priority, next(self._arrivals))
 
     def overdue(self, now: datetime) -> Place | None:
         """Return one that has waited too long by *now*. Waits on until it leaves."""
         while self._deadlines and self._deadlines[0][0] <= now:
             place = self._deadlines[0][1]
             lane = self._lanes.get(self._queue.get(place))
-            if lane is not None and place in lane:
+            if lane is not None and (place in lane or place in lane.later):
                 return place
             heapq.heappop(self._deadlines)
         return None
@@ -370,27 +387,3 @@ def _width_of(job: Job) -> int | None:
     if spec.session_id is not None:
         return 1
     return spec.queue_width if job.queue else spec.max_parallel or MAX_PARALLEL
-
-
-def _need_of(job: Job) -> Need:
-    limits = job.spec.limits
-    need = {}
-    if limits.cpus is not None:
-        need["cpus"] = _thousandths(limits.cpus)
-    if limits.memory_bytes is not None:
-        need["memory_bytes"] = limits.memory_bytes
-    return need
-
-
-def _has(rule: Queue) -> Need:
-    has = {}
-    if rule.max_cpus is not None:
-        has["cpus"] = _thousandths(rule.max_cpus)
-    if rule.max_memory_bytes is not None:
-        has["memory_bytes"] = rule.max_memory_bytes
-    return has
-
-
-def _thousandths(cpus: float) -> int:
-    # Whole, so that what was added up is nothing once all of it is taken away again.
-    return max(1, round(cpus * 1000))

@@ -162,7 +162,7 @@ class Delete(NamedTuple):
 
 
 class Retry(NamedTuple):
-    """Submit a job's spec again, as a new job that names the old one."""
+    """Submit a job's spec again, as a new job that names the old one. It waits for no other one."""
 
     job_id: JobId
     captured: Captured | None = None
@@ -179,7 +179,7 @@ class Retry(NamedTuple):
         from dataclasses import replace
 
         return Submit(
-            specs=(replace(old.spec, retry_of=old.id),),
+            specs=(replace(old.spec, retry_of=old.id, after=()),),
             captured=self.captured,
             secrets=self.secrets,
             keys=(self.key,),

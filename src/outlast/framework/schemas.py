@@ -139,6 +139,9 @@ JOB: Final = object_of(
         "retry_of": TEXT,
         "queue": TEXT,
         "priority": {"type": "integer"},
+        "after": list_of(
+            object_of({"job_id": TEXT, "on": {"enum": ["complete", "failed", "any"]}})
+        ),
         "start_at": {"type": "string", "format": "date-time"},
         "session": TEXT,
         "webhooks": list_of(object_of({"url": TEXT, "events": list_of({"enum": list(EVENTS)})})),

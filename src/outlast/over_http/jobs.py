@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, fields
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..core.frozen import frozen
 from ..core.job import Job, JobId, JobSpec, Node, SessionId, nodes_of
@@ -14,6 +14,9 @@ from ..core.session import Session
 from ..core.spec import spec_from_json
 from ..core.state import JobStatus, NodeStatus
 from ..errors import BadAnswer
+
+if TYPE_CHECKING:
+    from ..core.needs import Need
 
 WITH_SPEC: Final = "view=full"
 """The preference (RFC 7240) for a job with its spec. One that does not know it leaves that out."""
@@ -132,10 +135,19 @@ def _spec(told: Mapping[str, Any]) -> JobSpec:
         timeout=from_ms(told["timeout_ms"]),
         retention=RETENTION if created is None or ended is None else ended - created,
         priority=told.get("priority", 0),
+        after=_needs(told.get("after", ())),
         start_at=_time(told.get("start_at")),
         session=told.get("session"),
         retry_of=told.get("retry_of"),
     )
+
+
+def _needs(told: Sequence[Mapping[str, str]]) -> tuple[Need, ...]:
+    if not told:
+        return ()
+    from ..core.needs import needs_from_json
+
+    return needs_from_json([f"{each['on']}:{each['job_id']}" for each in told])
 
 
 def _node(job: Mapping[str, Any], index: int, executor: str) -> Node:

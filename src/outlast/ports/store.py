@@ -58,8 +58,14 @@ class Query:
     ended_before: datetime | None = None
     """Only jobs that ended before this."""
 
+    after: JobId | None = None
+    """Only jobs that wait for the end of this one, or did."""
+
     expired_at: datetime | None = None
-    """Only jobs whose retention is over at this time, and of whose end nobody is to be told yet."""
+    """
+    Only jobs whose retention is over at this time, and of whose end nobody is to be told yet: no
+    webhook, and no job that waits.
+    """
 
     oldest_first: bool = False
     limit: int = 100
@@ -108,6 +114,9 @@ class Store(Protocol):
             Expired: The job of a key was deleted, or its retention is over, and its tombstone
                 still holds the key. Nothing has been stored.
 
+            InvalidRequest: A job waits for one that is not there, or whose retention is over
+                when it is created. Nothing has been stored.
+
             NotTerminal: A session is to be closed in which something has not ended. Nothing has
                 been stored.
         """
@@ -147,7 +156,7 @@ class Store(Protocol):
         """
         Replace jobs by tombstones, and forget tombstones from before *forget_before*.
 
-        Ids that no job has are left out. Whether a job may go is the caller's to know.
+        Ids that no job has are left out, and jobs for which another one waits. Whether a job may go is the caller's to know.
         """
 
     def close(self) -> None:

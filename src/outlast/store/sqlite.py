@@ -47,6 +47,7 @@ class SqliteStore:
         new: list[Job] = []
         new_jobs, new_nodes, new_labels = [], [], []
         in_sessions: list[tuple[int, Job]] = []
+        needing: list[tuple[int, Job]] = []
         closes = [entry.closes for entry in entries if entry.closes is not None]
 
         with self._database.write() as database:
@@ -82,6 +83,8 @@ class SqliteStore:
                 new_labels += [(seq, name, value) for name, value in job.spec.labels.items()]
                 if job.spec.session_id is not None:
                     in_sessions.append((seq, job))
+                if job.spec.after:
+                    needing.append((seq, job))
             if new:
                 _check_queues(database, new)
             database.executemany(sql.ADD_JOB, new_jobs)
@@ -92,6 +95,10 @@ class SqliteStore:
                 from .sqlite_sessions import add_jobs
 
                 add_jobs(database, in_sessions, closes)
+            if needing:
+                from .sqlite_needs import add_needs
+
+                add_needs(database, needing)
             for entry, job in zip(entries, jobs, strict=True):
                 if entry.step is not None:
                     from ..core.schedule import begun

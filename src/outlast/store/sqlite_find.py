@@ -127,6 +127,12 @@ def _checks(query: Query) -> tuple[list[str], list[Any]]:
     elif query.queue is not None:
         checks.append("j.queue = ?")
         parameters.append(query.queue)
+    if query.after is not None:
+        checks.append(
+            "EXISTS (SELECT 1 FROM needs AS need WHERE need.job_seq = {seq}"
+            " AND need.needed_seq = (SELECT seq FROM jobs WHERE job_id = ?))"
+        )
+        parameters.append(query.after)
     if query.unsettled:
         checks.append("j.stopped_ms IS NULL")
     for column, comparison, time in (
@@ -138,7 +144,7 @@ def _checks(query: Query) -> tuple[list[str], list[Any]]:
             checks.append(f"j.{column} {comparison} ?")
             parameters.append(to_epoch_ms(time))
     if query.expired_at is not None:
-        checks.append(UNTOLD)
+        checks += [UNTOLD, sql.UNWAITED]
     return checks, parameters
 
 
@@ -156,6 +162,17 @@ def _ways(database: sqlite3.Connection, query: Query) -> list[Way]:
         )
     if query.queue not in (None, DEFAULT_QUEUE):
         choices.append([Way("jobs AS j INDEXED BY jobs_by_queue", "j.queue = ?", (query.queue,))])
+    if query.after is not None:
+        choices.append(
+            [
+                Way(
+                    "needs AS need CROSS JOIN jobs AS j ON j.seq = need.job_seq",
+                    "need.needed_seq = (SELECT seq FROM jobs WHERE job_id = ?)",
+                    (query.after,),
+                    seq="need.job_seq",
+                )
+            ]
+        )
     choices += [
         [
             Way(

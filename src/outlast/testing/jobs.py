@@ -174,6 +174,7 @@ def fulfils(job: Job, query: Query) -> bool:
         and query.labels.items() <= job.spec.labels.items()
         and (query.since is None or job.created_at >= query.since)
         and (query.queue is None or query.queue == (job.queue or DEFAULT_QUEUE))
+        and (query.after is None or query.after in {need.job_id for need in job.spec.after})
         and (not query.unsettled or not job.is_settled)
         and (
             ended_before is None

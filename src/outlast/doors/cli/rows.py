@@ -79,6 +79,13 @@ SECTIONS: Final = {
         Row("--priority", "priority", "N", "Before those of a lower one, -20 to 20.  [default: 0]"),
         Row("--delay", "delay", "D", "Begin it no sooner than so long from now."),
         Row("--at", "start_at", "TIME", "Begin it no sooner than then, such as 2026-12-01T08:00Z."),
+        Row(
+            "--after",
+            "after",
+            "[COND:]ID",
+            "Begin it once this job is complete, or failed:, or any: end; may be repeated.",
+            many=True,
+        ),
     ),
     "Limits": (
         Row("--output-limit", "limits.output_bytes", "SIZE", "Of each stream.  [default: 1g]"),
@@ -222,5 +229,11 @@ SECTIONS: Final = {
 
 ROWS: Final = tuple(row for rows in SECTIONS.values() for row in rows)
 
-LISTS: Final = ("collect.globs", "container.mounts", "container.tmpfs", "container.cap_add")
+LISTS: Final = (
+    "after",
+    "collect.globs",
+    "container.mounts",
+    "container.tmpfs",
+    "container.cap_add",
+)
 """Keys whose option may be repeated, and is no K=V."""

@@ -80,6 +80,10 @@ _SPEC_KEYS: Final[Schema] = {
     "delay_ms": MILLISECONDS,
     "delay": {"type": ["string", "number"]},
     "start_at": {**TEXT, "format": "date-time"},
+    "after": {
+        "anyOf": [TEXT, list_of(TEXT)],
+        "description": "The jobs that it waits for: `ID`, or `failed:ID`, `any:ID`.",
+    },
     "session": TEXT,
     "webhooks": list_of(
         object_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -64,6 +65,7 @@ def delete(
 
 def _delete_older(caller: Caller, before: datetime, labels: dict[str, str]) -> list[JobId]:
     from ...engine.verbs import Delete, List
+    from ...errors import NotTerminal
 
     gone: list[JobId] = []
     cursor: str | None = None
@@ -72,8 +74,12 @@ def _delete_older(caller: Caller, before: datetime, labels: dict[str, str]) -> l
             List(ended_before=before, labels=labels, limit=500, cursor=cursor)
         )
         settled: list[Job] = [job for job in page.jobs if job.is_settled]
-        if settled:
+        try:
             gone += caller.service.delete(Delete(tuple(job.id for job in settled)))
+        except NotTerminal:
+            for job in settled:
+                with suppress(NotTerminal):  # another one waits for its end: later
+                    gone += caller.service.delete(Delete((job.id,)))
         cursor = page.next_cursor
         if cursor is None:
             return gone

@@ -12,7 +12,7 @@ from typing import Final
 APPLICATION_ID: Final = 0x4F75746C
 """`Outl`, in the header of every database of ours; file(1) and we know it by that."""
 
-SCHEMA: Final = 13
+SCHEMA: Final = 14
 """The number of the last migration, which is the `user_version` of a database that is up to date."""
 
 JOB_COLUMNS: Final = (
@@ -138,13 +138,31 @@ ADD_COMPLETION: Final = """
 """
 """The end of a job, behind all others, unless it stands there already."""
 
-ADD_TOMBSTONE: Final = """
-    INSERT INTO tombstones (job_id, principal, key, fingerprint, expired_ms)
-    SELECT job_id, principal, key, fingerprint, ? FROM jobs WHERE job_id = ?
+NEEDED: Final = """
+    SELECT seq, expires_ms <= ? FROM jobs WHERE job_id = ?
 """
+"""The place of a job that another one waits for, and whether its retention is over at a time."""
+
+ADD_NEED: Final = "INSERT INTO needs (needed_seq, job_seq) VALUES (?, ?)"
+"""That a new job waits for another one."""
+
+UNWAITED: Final = """
+    NOT EXISTS (
+        SELECT 1 FROM needs AS n JOIN jobs AS w ON w.seq = n.job_seq
+        WHERE n.needed_seq = {seq} AND w.status = 'queued'
+    )
+"""
+"""Nobody who waits is still to learn the job's end."""
+
+_MAY_GO: Final = f"job_id = ? AND {UNWAITED.format(seq='jobs.seq')}"
+
+ADD_TOMBSTONE: Final = f"""
+    INSERT INTO tombstones (job_id, principal, key, fingerprint, expired_ms)
+    SELECT job_id, principal, key, fingerprint, ? FROM jobs WHERE {_MAY_GO}
+"""  # noqa: S608 - the condition is ours
 """What is left of a job that is about to be deleted."""
 
-DELETE_JOB: Final = "DELETE FROM jobs WHERE job_id = ?"
+DELETE_JOB: Final = f"DELETE FROM jobs WHERE {_MAY_GO}"  # noqa: S608 - the condition is ours
 """A job, its nodes and its labels."""
 
 FORGET: Final = "DELETE FROM tombstones WHERE expired_ms < ?"

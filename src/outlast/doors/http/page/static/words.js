@@ -58,6 +58,7 @@ const SHORT = {
 };
 
 const PHASES = {
+  waiting: "waiting for another job",
   starting: "starting",
   stopping: "stopping",
   connecting: "connecting",

@@ -1,0 +1,93 @@
+"""Who waits for whose end, and what that makes of them. Nothing here is stored: the specs say it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from ..core.job import Job, JobId
+from ..core.needs import Condition, Standing, judge, unmet
+from ..core.state import JobStatus
+
+StatusOf = Callable[[JobId], "JobStatus | None"]
+"""How a job stands; None: it is not there any more."""
+
+
+class Needs:
+    """
+    The jobs that wait for others to end. What an end costs is in proportion to those that wait
+    for it. Another one, made from the same jobs after any death, comes to the same.
+    """
+
+    def __init__(self, status_of: StatusOf) -> None:
+        self._status_of = status_of
+        self._waiters: dict[JobId, dict[JobId, Condition]] = {}
+        """By the job that they wait for."""
+
+        self._open: dict[JobId, set[JobId]] = {}
+        """What each of those who wait still waits for."""
+
+        self._ended: deque[tuple[JobId, JobStatus]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __contains__(self, job_id: JobId) -> bool:
+        """Whether it waits for another one's end."""
+        return job_id in self._open
+
+    def take_up(self, job: Job) -> str | None:
+        """
+        Have *job* wait for those that have not ended. Returns why it never begins, where one has
+        ended otherwise than it had to.
+        """
+        if job.id in self._open or any(node.attempt for node in job.nodes):
+            return None  # what has been claimed once had all that it waited for
+        waits_for = set()
+        for need in job.spec.after:
+            if need.job_id in self._waiters:
+                waits_for.add(need.job_id)
+                continue
+            status = self._status_of(need.job_id)
+            match judge(need.on, status):
+                case Standing.OPEN:
+                    waits_for.add(need.job_id)
+                case Standing.UNMET:
+                    return unmet(need.job_id, need.on, status)
+        for need in job.spec.after:
+            if need.job_id in waits_for:
+                self._waiters.setdefault(need.job_id, {})[job.id] = need.on
+        if waits_for:
+            self._open[job.id] = waits_for
+        return None
+
+    def note_end(self, job: Job) -> None:
+        """*job* has ended: it waits no more, and those who wait for it are decided on."""
+        self._forget(job.id)
+        if job.id in self._waiters:
+            self._ended.append((job.id, job.status))
+
+    def decided(self) -> Iterator[tuple[JobId, str | None]]:
+        """
+        Yield those who wait no more, each once: with None if all that they waited for has
+        happened, else with why it never will. An end that is noted meanwhile is gone into as well.
+        """
+        while self._ended:
+            job_id, status = self._ended.popleft()
+            for waiter, on in self._waiters.pop(job_id, {}).items():
+                if (waits_for := self._open.get(waiter)) is None:
+                    continue  # it has ended itself
+                waits_for.discard(job_id)
+                if judge(on, status) is Standing.UNMET:
+                    self._forget(waiter)
+                    yield waiter, unmet(job_id, on, status)
+                elif not waits_for:
+                    del self._open[waiter]
+                    yield waiter, None
+
+    def _forget(self, waiter: JobId) -> None:
+        for job_id in self._open.pop(waiter, ()):
+            waiters = self._waiters.get(job_id, {})
+            waiters.pop(waiter, None)
+            if not waiters:
+                self._waiters.pop(job_id, None)
