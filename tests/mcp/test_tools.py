@@ -11,6 +11,7 @@ import pytest
 from outlast import Client
 from outlast.doors.mcp.tools import TOOLS
 
+from ..world import eventually
 from .conftest import ERAS, Agent, Host, go
 
 TOKENS_PER_BYTE = 1 / 3.5
@@ -226,6 +227,58 @@ def test_jobs_of_other_doors_are_listed(host: Host, home: Path) -> None:
             assert ours.id == last["job_id"]
             told = (await agent.refused("job_list", status=["done"], limit=0))["error"]
             assert 2 == len(told["faults"])
+
+    go(story)
+
+
+def test_agents_take_turns_in_a_queue(host: Host) -> None:
+    """No more at once than it is wide, the more urgent first; those of a queue are found by its name."""
+    gate, begins, order = (host.folder / name for name in ("gate", "begins", "order"))
+
+    async def story() -> None:
+        async with host.agent() as agent:
+
+            async def into_disk(command: str, **spec: Any) -> str:
+                told = await agent(
+                    "job_run", command=command, queue="disk", queue_width=1, wait_seconds=0, **spec
+                )
+                return str(told["job_id"])
+
+            first = await into_disk(f"touch {begins}; until [ -e {gate} ]; do sleep 0.05; done")
+            eventually(begins.exists, "its turn")
+            later = await into_disk(f"echo later >>{order}")
+            urgent = await into_disk(f"echo urgent >>{order}", priority=5)
+            elsewhere = await begun(agent, "true")
+            told = (await agent("job_list", queue="disk"))["jobs"]
+            assert [urgent, later, first] == [each["job_id"] for each in told]
+            assert ("disk", 5, "queued") == tuple(
+                told[0][key] for key in ("queue", "priority", "status")
+            )
+            told = (await agent("job_list", queue="default"))["jobs"]
+            assert [elsewhere] == [each["job_id"] for each in told]
+            gate.touch()
+            ended = await agent("job_wait", job_ids=[first, later, urgent], wait_seconds=50)
+            assert 0 == ended["pending"]
+            assert "urgent\nlater\n" == order.read_text()
+            told = await agent.refused("job_run", command="true", priority=21)
+            assert "priority" in told["error"]["message"]
+
+    go(story)
+
+
+def test_a_job_waits_for_another_ones_end(host: Host) -> None:
+    """By its id; one that had to complete and failed takes the waiter with it, which says so."""
+
+    async def story() -> None:
+        async with host.agent() as agent:
+            first = await begun(agent, "echo first; exit 3")
+            told = await agent("job_run", command="echo second", after=[f"failed:{first}"])
+            assert "second\n" == told["stdout"]
+            told = await agent("job_run", command="true", after=[first])
+            assert ("failed", "dependency_failed") == (told["status"], told["reason"])
+            assert first in told["error"]
+            told = await agent.refused("job_run", command="true", after=["job_none", "on:it"])
+            assert "after" in told["error"]["message"]
 
     go(story)
 

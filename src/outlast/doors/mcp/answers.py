@@ -29,7 +29,10 @@ MOST_NODES: Final = 20
 """How many nodes an answer tells of."""
 
 STREAMS: Final = ("stdout", "stderr")
-KEPT: Final = ("name", "reason", "exit_code", "progress_pct", "message", "error", "session")
+KEPT: Final = (
+    *("name", "reason", "exit_code", "progress_pct", "message", "error", "session"),
+    *("queue", "priority"),
+)
 NODES: Final = ("reason", "exit_code", "signal", "error")
 
 AS_TOOLS: Final = {

@@ -84,12 +84,14 @@ async def list_jobs(call: Call) -> dict[str, Any]:
         if each not in known
     ]
     labels = arguments.mapping("labels")
+    queue = arguments.text("queue")
     limit = arguments.whole("limit", LISTED, 1, MOST_JOBS)
     cursor = arguments.text("cursor")
     arguments.check()
     query = verbs.List(
         statuses=frozenset(known[each] for each in statuses),
         labels=labels,
+        queue=queue,
         limit=limit,
         cursor=cursor,
     )
@@ -212,6 +214,7 @@ TOOLS: Final = (
                 "items": {"type": "string", "enum": [str(status) for status in JobStatus]},
             },
             "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "queue": {"type": "string"},
             "limit": {"type": "integer", "minimum": 1, "maximum": MOST_JOBS, "default": LISTED},
             "cursor": {"type": "string"},
         },
