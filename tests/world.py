@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ from outlast.errors import ClientError, Unavailable
 from outlast.ports.store import Query
 from outlast.settings import load_settings
 from outlast.shim import spool, system
-from outlast.store import open_store
+from outlast.store import open_schedules, open_store
 from outlast.testing import leaks
 from outlast.wiring import make_link
 
@@ -62,7 +62,10 @@ def unsettled(home: Path) -> list[Job]:
 
 
 def end_all(home: Path) -> None:
-    """Cancel what is not over in a home, and see its supervisor gone."""
+    """Cancel what is not over in a home, have nothing begin, and see its supervisor gone."""
+    with closing(open_schedules(home / "outlast.db")) as schedules, suppress(ClientError):
+        for each in schedules.find():
+            schedules.remove(each.name)
     if jobs := unsettled(home):
         with Client(home=home) as client:
             for job in jobs:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .core.schedule import Missed, Overlap, Schedule
+from .core.schedule import Missed, Overlap, Schedule, name_fault
 from .engine.service import Service
 from .intake import LocalIntake
 
@@ -79,7 +79,7 @@ class Schedules:
         from .engine.cron import read_timing
         from .engine.scheduledesk import AddSchedule
 
-        found = list(faults)
+        found = [*faults, *filter(None, [name_fault(name)])]
         when = read_timing(timing, SystemClock().now(), found)
         intake = LocalIntake(self._settings, self._service)
         request = intake.read([given], keys=(), stdin=stdin, faults=found)

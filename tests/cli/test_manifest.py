@@ -71,6 +71,10 @@ def test_it_tells_every_command(cli: Cli) -> None:
         *(f"batch {verb}" for verb in ("run", "status", "collect", "cancel")),
         *("convert", "containers prune"),
         *(f"hosts {verb}" for verb in ("list", "check", "trust", "clean")),
+        *(
+            f"schedule {verb}"
+            for verb in ("add", "list", "show", "pause", "resume", "remove", "run")
+        ),
         *(f"session {verb}" for verb in ("open", "list", "show", "close")),
         *("serve", "mcp serve", "mcp install"),
         *(f"token {verb}" for verb in ("create", "list", "revoke")),
@@ -127,6 +131,13 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
         "hosts check": ("hosts", "check", farm.hosts[0]),
         "hosts trust": ("hosts", "trust", farm.hosts[0]),
         "hosts clean": ("hosts", "clean", "--yes", "127.0.0.9:1", *farm.hosts),
+        "schedule add": ("schedule", "add", "daily", "--cron", "@daily", "--", "true"),
+        "schedule list": ("schedule", "list"),
+        "schedule show": ("schedule", "show", "daily"),
+        "schedule run": ("schedule", "run", "daily"),
+        "schedule pause": ("schedule", "pause", "daily"),
+        "schedule resume": ("schedule", "resume", "daily"),
+        "schedule remove": ("schedule", "remove", "daily"),
         "session open": ("session", "open", "s", "--on", farm.hosts[0]),
         "session list": ("session", "list"),
         "session show": ("session", "show", "s"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from outlast.doors.cli.rows import ROWS
 from outlast.engine import verbs
 from outlast.engine.service import Service
 from outlast.framework.caller import Caller
+from outlast.schedules import Schedules
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -57,6 +59,19 @@ def test_every_verb_is_on_every_door() -> None:
         assert callable(getattr(Client, verb)), verb
         assert AS_COMMANDS[verb] in tree(), verb
     assert set(verbs.VERBS) == set(AS_COMMANDS)
+
+
+GROUPS = {"schedule": Schedules}
+"""Verbs that the library has in a group of their own: by its name on the command line."""
+
+
+def test_every_verb_of_a_group_is_on_every_door() -> None:
+    """The commands of a group are its methods in the library, under the same names."""
+    for group, methods in GROUPS.items():
+        assert isinstance(getattr(Client, f"{group}s"), cached_property)
+        verbs_of = {name.split()[1] for name in tree() if name.startswith(f"{group} ")}
+        assert verbs_of
+        assert verbs_of <= {name for name in vars(methods) if not name.startswith("_")}
 
 
 def test_every_job_command_is_in_the_library() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,14 @@ from typing import Any
 
 import pytest
 
+from outlast.clock import SystemClock
 from outlast.core.job import Job, JobSpec
+from outlast.core.schedule import Schedule, Timing
 from outlast.engine import wire
 from outlast.engine.deliveries import Deliverer, InForce
 from outlast.engine.reign import Reign
 from outlast.engine.tidings import Tidings
+from outlast.engine.work import has_work
 from outlast.errors import Expired, Unavailable
 from outlast.executors import capabilities
 from outlast.home import Lock
@@ -129,6 +132,41 @@ def let_time_pass(world: World) -> None:
 
 def call_soon(seconds: float, call: Callable[..., object], *args: Any) -> None:
     asyncio.get_running_loop().call_later(seconds, call, *args)
+
+
+def test_a_supervisor_stays_for_what_will_be_due(world: World) -> None:
+    """However long it has nothing to do, until it is asked to leave; another one is wanted then."""
+    with closing(open_schedules(world.home.database)) as schedules:
+        open_store(world.home.database, migrate=True).close()
+        spec, now = JobSpec(command=("true",)), SystemClock().now()
+        timing = Timing(every=DAY)
+        schedules.add(
+            Schedule(
+                id="sch_1",
+                name="daily",
+                timing=timing,
+                spec=spec,
+                created_at=now,
+                next_at=now + DAY,
+            )
+        )
+        assert has_work(
+            world.store, partial(open_deliveries, world.home.database), lambda: schedules
+        )
+    office, asked = Office(world), []
+
+    def leave() -> None:
+        asked.append(True)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def when_ready() -> None:
+        let_time_pass(world)
+        call_soon(0.3, leave)
+
+    office.when_ready = when_ready
+    office.run()
+
+    assert ([True], 1) == (asked, office.readied)
 
 
 def test_a_supervisor_without_work_leaves(world: World) -> None:

@@ -50,7 +50,7 @@ FOR_AGENTS = {"/mcp"}
 def test_what_is_documented_is_in_the_document(caller: Caller) -> None:
     """But for what is for browsers, and is there without standing in it."""
     known = set(operations(caller.client).values())
-    called = re.findall(r"`(?:GET|POST|DELETE) (/[\w/]+)`", PAGE.read_text())
+    called = re.findall(r"`(?:GET|POST|PUT|DELETE) (/[\w/]+)`", PAGE.read_text())
     named = {
         re.sub(r"(?<=/)(ID|NAME|N|PATH)\b", lambda found: KEYS[found[1]], each) for each in called
     }

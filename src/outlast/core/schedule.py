@@ -225,6 +225,8 @@ def spec_faults(spec: JobSpec, timing: Timing) -> list[str]:
     faults = []
     if spec.start_at is not None:
         faults.append("start_at is one time, and a schedule has many: leave it out")
+    if spec.after:
+        faults.append("after is for jobs that end once, and a schedule has many: leave it out")
     if spec.session is not None:
         faults.append("a session is somebody's, and closed one day: name its host with on")
     if LABEL in spec.labels:

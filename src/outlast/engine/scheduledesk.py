@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -150,7 +151,9 @@ class ScheduleDesk:
 
     def get(self, name: str) -> Schedule:
         """Return the schedule of that name. Raises NotFound."""
-        return self._found(name)
+        if (schedule := self._found(name)).next_at is not None:
+            self._supervision.wake()
+        return schedule
 
     def pause(self, name: str) -> Schedule:
         """Have none of its times count. Raises NotFound."""
@@ -202,9 +205,10 @@ class ScheduleDesk:
         """Return when its next jobs are due; none while it is paused."""
         times: list[datetime] = []
         at = schedule.next_at
-        while at is not None and len(times) < SHOWN:
-            times.append(at)
-            at = times_of(schedule)(at)
+        with suppress(InvalidRequest):  # of a time zone that is gone, only the first is known
+            while at is not None and len(times) < SHOWN:
+                times.append(at)
+                at = times_of(schedule)(at)
         return tuple(times)
 
     def public(self, schedule: Schedule, *, with_times: bool = False) -> dict[str, Any]:

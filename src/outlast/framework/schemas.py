@@ -186,6 +186,22 @@ DELIVERY: Final = object_of(
     }
 )
 
+SCHEDULE: Final = object_of(
+    {
+        **dict.fromkeys(("name", "schedule_id", "principal"), TEXT),
+        "state": {"enum": ["active", "paused"]},
+        **dict.fromkeys(("cron", "tz", "last_job_id", "error"), or_null("string")),
+        "every_ms": or_null("integer"),
+        "missed": {"enum": ["skip", "once"]},
+        "overlap": {"enum": ["skip", "queue"]},
+        "created_at": {"type": "string", "format": "date-time"},
+        **dict.fromkeys(("next_at", "last_at", "missed_at", "skipped_at"), TIME),
+        **dict.fromkeys(("missed_count", "skipped_count"), WHOLE),
+        "job": {"type": "object"},
+    },
+    {"next_times": list_of({"type": "string", "format": "date-time"})},
+)
+
 DESCRIPTOR: Final = object_of(
     {
         name: JOB["properties"][name]

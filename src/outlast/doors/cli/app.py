@@ -40,6 +40,16 @@ WEBHOOK_TABLE: Final = {
     "retry": (f"{HERE}.webhook.retry:retry", "Try again what is not delivered."),
 }
 
+SCHEDULE_TABLE: Final = {
+    "add": (f"{HERE}.schedule.add:add", "Have a command run again and again."),
+    "list": (f"{HERE}.schedule.list:list_schedules", "Tell which there are, and what was missed."),
+    "show": (f"{HERE}.schedule.show:show", "Tell how one stands, and its next five times."),
+    "pause": (f"{HERE}.schedule.pause:pause", "Have none of its times count."),
+    "resume": (f"{HERE}.schedule.resume:resume", "Have its times count again."),
+    "remove": (f"{HERE}.schedule.remove:remove", "Forget it. No job is touched."),
+    "run": (f"{HERE}.schedule.run:run", "Submit a job of it now, once."),
+}
+
 TABLE: Final = {
     "run": (f"{HERE}.run:run", "Run a command, show its output, stay for a while."),
     "submit": (f"{HERE}.submit:submit", "Start a command and return at once with its id."),
@@ -48,6 +58,7 @@ TABLE: Final = {
     "convert": (f"{HERE}.batch.convert:convert", "Convert documents, each in a job of its own."),
     "containers": (f"{HERE}.app:containers", "What jobs have left in this machine's engine."),
     "hosts": (f"{HERE}.app:hosts", "The machines that jobs run on over SSH."),
+    "schedule": (f"{HERE}.app:schedule", "Run a command again and again."),
     "session": (f"{HERE}.app:session", "Commands one after another on one host."),
     "serve": ("outlast.doors.http.command:serve", "Serve the jobs over HTTP."),
     "mcp": ("outlast.doors.mcp.command:mcp", "Serve the jobs to agents, over MCP."),
@@ -162,6 +173,24 @@ def session() -> None:
 
     Working directory and exported variables are carried from one to the next, and kept on the
     host alone. One command runs at a time; the others wait in their order.
+    """
+
+
+@click.group(
+    "schedule",
+    cls=Lazy,
+    table=SCHEDULE_TABLE,
+    epilog="""
+    outlast schedule add report --cron '0 8 * * mon-fri' -- ./report.sh
+    outlast schedule list
+    outlast schedule pause report
+    """,
+)
+def schedule() -> None:
+    """
+    Commands that run again and again, each time as a job of its own.
+
+    The supervisor submits them, and stays as long as one is due at some time.
     """
 
 

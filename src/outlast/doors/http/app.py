@@ -19,7 +19,17 @@ from ...core.principal import Scope
 from ...engine import verbs
 from ...errors import ClientError
 from ...version import __version__
-from . import artifacts, completions, deliveries, events, jobs, models, output, sessions
+from . import (
+    artifacts,
+    completions,
+    deliveries,
+    events,
+    jobs,
+    models,
+    output,
+    schedules,
+    sessions,
+)
 from .agents import Agents
 from .answers import json_answer
 from .metrics import MEDIA_TYPE
@@ -99,7 +109,18 @@ def make_app(there: Served) -> FastAPI:
     )
     app.state.served = there
     add_problems(app)
-    for room in (jobs, completions, output, events, artifacts, sessions, deliveries, assets, rows):
+    for room in (
+        jobs,
+        completions,
+        output,
+        events,
+        artifacts,
+        sessions,
+        deliveries,
+        schedules,
+        assets,
+        rows,
+    ):
         app.include_router(room.router)
 
     app.router.routes.append(Route(agents.path, agents))

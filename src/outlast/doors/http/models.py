@@ -136,6 +136,23 @@ SCHEMAS: Final[Schema] = {
     "sessions": object_of({"items": list_of(_ref("session"))}),
     "delivery": of_jobs.DELIVERY,
     "deliveries": object_of({"items": list_of(_ref("delivery"))}),
+    "schedule": of_jobs.SCHEDULE,
+    "schedules": object_of({"items": list_of(_ref("schedule"))}),
+    "add_schedule": object_of(
+        {"job": object_of({}, _may_be_null(_SPEC_KEYS | _STDIN))},
+        {
+            "cron": {
+                **TEXT,
+                "description": "Minute, hour, day, month, day of week: 0 8 * * mon-fri.",
+            },
+            "every": {"type": ["string", "number"], "description": "In place of cron: 15m, say."},
+            "every_ms": {**MILLISECONDS, "minimum": 1000},
+            "tz": {**TEXT, "description": "The time zone of cron; by default, the server's."},
+            "missed": {"enum": ["skip", "once"]},
+            "overlap": {"enum": ["skip", "queue"]},
+            "replace": YES_NO,
+        },
+    ),
     "open_session": object_of(
         {
             "name": {**TEXT, "pattern": "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"},
@@ -333,6 +350,11 @@ sessions: Final = _doc({200: _json("sessions", "The sessions.")})
 closed: Final = _doc(
     {200: _json("session", "Closed.")}, 404, 409, 415, body="close_session", needs_body=False
 )
+schedule: Final = _doc({200: _json("schedule", "The schedule.")}, 404, 415)
+schedules: Final = _doc({200: _json("schedules", "The schedules.")})
+add_schedule: Final = _doc({200: _json("schedule", "Stored.")}, 415, body="add_schedule")
+change_schedule: Final = _doc({200: _json("schedule", "As it stands then.")}, 404, 415)
+run_schedule: Final = _doc({202: _json("job", "Accepted.")}, 404, 409, 415)
 deliveries: Final = _doc({200: _json("deliveries", "What was sent.")}, 404, 410)
 redeliver: Final = _doc({200: _json("deliveries", "What is tried again.")}, 404, 409, 410, 415)
 metrics: Final = _doc({200: _bytes("As Prometheus reads it.", "text/plain")})

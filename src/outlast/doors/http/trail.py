@@ -19,6 +19,12 @@ _WHAT: Final = (
     (re.compile(r"DELETE /jobs/(?P<job_id>[^/]+)"), "job.delete"),
     (re.compile(r"POST /sessions"), "session.open"),
     (re.compile(r"DELETE /sessions/.*|POST /sessions/[^/]+/close"), "session.close"),
+    (re.compile(r"PUT /schedules/(?P<schedule>[^/]+)"), "schedule.add"),
+    (re.compile(r"DELETE /schedules/(?P<schedule>[^/]+)"), "schedule.remove"),
+    (
+        re.compile(r"POST /schedules/(?P<schedule>[^/]+)/(?P<verb>pause|resume|run)"),
+        "schedule.{verb}",
+    ),
     (re.compile(r"POST /login"), "login"),
     (re.compile(r"POST /login/links"), "login.link"),
     (re.compile(r"DELETE /login"), "logout"),

@@ -27,7 +27,7 @@ def told(there: Served, request: Request, job: Job, *, with_result: bool = True)
     public = there.service.public(job, with_result=with_result)
     if not wants_all(request.headers.get("prefer")):
         return public
-    spec = job.spec if principal_of(request).may(Scope.ADMIN) else _without_ways(job.spec)
+    spec = job.spec if principal_of(request).may(Scope.ADMIN) else without_ways(job.spec)
     nodes = [
         {**shown, "attempt": node.attempt, "progress_pct": node.progress_pct}
         for shown, node in zip(public["nodes"], job.nodes, strict=True)
@@ -35,7 +35,7 @@ def told(there: Served, request: Request, job: Job, *, with_result: bool = True)
     return {**public, "nodes": nodes, "spec": spec_to_json(spec), "version": job.version}
 
 
-def _without_ways(spec: JobSpec) -> JobSpec:
+def without_ways(spec: JobSpec) -> JobSpec:
     """
     Return *spec* without what only an administrator is told: how hosts are reached, and what may
     let somebody in where webhooks go.

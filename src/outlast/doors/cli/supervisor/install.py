@@ -57,8 +57,7 @@ def install(caller: Caller, print_only: bool) -> int:
     if print_only:
         caller.answer(lambda: {"path": None, "unit": unit}, lambda: unit)
         return 0
-    folder = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    path = os.path.join(folder, "systemd", "user", NAME)
+    path = unit_path()
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
@@ -76,6 +75,12 @@ def install(caller: Caller, print_only: bool) -> int:
         caller.say(f"enable it: {ENABLE}")
         caller.say(f"to have it started at boot, not at your first login: {LINGER}")
     return 0
+
+
+def unit_path() -> str:
+    """Return where the unit belongs."""
+    folder = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(folder, "systemd", "user", NAME)
 
 
 def _absolute(argv: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,1 @@
+"""`outlast schedule`: jobs that are submitted again and again."""

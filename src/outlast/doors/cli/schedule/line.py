@@ -1,0 +1,63 @@
+"""A schedule as people read it, and as programs do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ....core.limits import format_duration
+from ....engine.scheduledesk import public_schedule
+from ....schedules import Schedules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ....core.schedule import Schedule
+    from ....framework.caller import Caller
+
+
+def schedules_of(caller: Caller) -> Schedules:
+    """Return the schedules that are meant: here, or on a server."""
+    return Schedules(caller.service, caller.settings)
+
+
+def answer(caller: Caller, schedule: Schedule, warnings: Sequence[str] = ()) -> None:
+    """Answer with one schedule."""
+    caller.answer(lambda: public_schedule(schedule), lambda: line(schedule), warnings=warnings)
+
+
+def line(schedule: Schedule) -> str:
+    """Return how *schedule* stands: when it is due, and what did not come of its times."""
+    timing = schedule.timing
+    when = f"{timing.cron} ({timing.tz})"
+    if timing.every is not None:
+        when = f"every {format_duration(timing.every)}"
+    said = [f"{schedule.name}: {schedule.state}, {when}"]
+    if schedule.next_at is not None:
+        said.append(f"next at {moment(schedule.next_at)}")
+    if schedule.last_at is not None:
+        said.append(f"last at {moment(schedule.last_at)}: {schedule.last_job_id}")
+    for count, at, what in (
+        (schedule.missed_count, schedule.missed_at, "missed"),
+        (schedule.skipped_count, schedule.skipped_at, "skipped, since it still ran"),
+    ):
+        if count and at is not None:
+            said.append(f"{count} {what}, last at {moment(at)}")
+    if schedule.error is not None:
+        said.append(f"it could not run: {schedule.error}")
+    return "; ".join(said)
+
+
+def moment(at: datetime) -> str:
+    """Return a time as people read it, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def lines(shown: dict[str, Any], schedule: Schedule) -> str:
+    """Return how *schedule* stands, what it runs, and its next times, each on a line of its own."""
+    from shlex import join
+
+    job = shown["job"]
+    runs = join(job["command"]) if "command" in job else job.get("shell") or "a script"
+    times = [f"  {at[:10]} {at[11:19]}Z" for at in shown["next_times"]]
+    return "\n".join([line(schedule), f"runs: {runs}", *(["next:", *times] if times else [])])

@@ -1,0 +1,24 @@
+"""`outlast schedule list`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ....framework.lazy import verb
+from .line import line, schedules_of
+
+if TYPE_CHECKING:
+    from ....framework.caller import Caller
+
+
+@verb("list", epilog="outlast schedule list")
+def list_schedules(caller: Caller) -> int:
+    """Tell which there are: when each is due, and how many of its times were missed, and when."""
+    from ....engine.scheduledesk import public_schedule
+
+    found = schedules_of(caller).list()
+    caller.answer(
+        lambda: {"items": [public_schedule(each) for each in found]},
+        lambda: "\n".join(map(line, found)) or "there is none",
+    )
+    return 0
