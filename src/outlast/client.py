@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from .core.job import Job, JobId
 from .core.limits import parse_duration
 from .core.state import JobStatus
-from .ends import Duration, Ends, duration
+from .ends import Duration, Ends, duration, wait_timeout
 from .engine import verbs
-from .errors import InvalidRequest, NotTerminal, WaitTimeout
+from .errors import InvalidRequest, NotTerminal
 from .intake import intake_of
 from .settings import load_settings
 from .wiring import make_service
 
 if TYPE_CHECKING:
     from .core.session import Session
+    from .engine.queuedesk import QueueDesk
     from .engine.service import Service
     from .over_http import HttpService
+    from .over_http.queues import HttpQueues
     from .ports.store import Page
     from .schedules import Schedules
 
@@ -137,6 +139,7 @@ class Client(Ends):
         status: str | Iterable[str] = (),
         labels: Mapping[str, str] | None = None,
         since: Duration | datetime | None = None,
+        queue: str | None = None,
         limit: int = PAGE,
         cursor: str | None = None,
     ) -> Page:
@@ -156,6 +159,7 @@ class Client(Ends):
                 statuses=frozenset(map(JobStatus, names)),
                 labels=labels or {},
                 since=since,
+                queue=queue,
                 limit=limit,
                 cursor=cursor,
             )
@@ -178,7 +182,7 @@ class Client(Ends):
         jobs = self._service.wait(verbs.Wait(job_ids=ids, timeout=duration(timeout)))
         for job in jobs:
             if not job.is_terminal:
-                raise _wait_timeout(job, timeout)
+                raise wait_timeout(job, timeout)
         return jobs
 
     def wait_any(self, job_ids: Iterable[str], *, timeout: Duration | None = None) -> Job:
@@ -188,7 +192,7 @@ class Client(Ends):
         for job in jobs:
             if job.is_terminal:
                 return job
-        raise _wait_timeout(jobs[0], timeout)
+        raise wait_timeout(jobs[0], timeout)
 
     def watch(self, job_ids: Iterable[str], *, timeout: Duration | None = None) -> Iterator[Job]:
         """
@@ -300,6 +304,21 @@ class Client(Ends):
         """Submit the spec of an ended job again, as a new job that names the old one."""
         return self._intake.retry(JobId(job_id))
 
+    def move(self, job_id: str, *, queue: str | None = None, priority: int | None = None) -> Job:
+        """
+        Have a job that has not begun wait in another *queue* (`default`: that of no name), or with
+        another *priority*, and return it.
+
+        Raises:
+            Conflict: It has begun, or the queue does not take it.
+        """
+        return self._service.move(verbs.Move(JobId(job_id), queue=queue, priority=priority))
+
+    @property
+    def queues(self) -> QueueDesk | HttpQueues:
+        """The queues: `create("disk", width=1)`, `set`, `list`, `pause`, `resume`, `drain`, `delete`."""
+        return self._service.queues
+
     def open_session(
         self, name: str, *, on: str, hosts: Mapping[str, Any] | None = None
     ) -> Session:
@@ -360,11 +379,3 @@ def run(
     """
     with Client(home=home) as client:
         return client.wait(client.submit(command, key=key, **spec).id, timeout=wait)
-
-
-def _wait_timeout(job: Job, timeout: Duration | None) -> WaitTimeout:
-    return WaitTimeout(
-        f"{job.id} is {job.status} after {timeout}; it goes on",
-        job_id=job.id,
-        suggestion=f"Ask again later: outlast job status {job.id}",
-    )

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from .core.job import JobId
 from .core.limits import parse_duration
 from .engine import verbs
-from .errors import InvalidRequest
+from .errors import InvalidRequest, WaitTimeout
 
 if TYPE_CHECKING:
     from .core.completion import CompletionPage
     from .core.delivery import Delivery
+    from .core.job import Job
     from .engine.service import Service
     from .over_http import HttpService
 
@@ -76,3 +77,12 @@ def duration(value: Duration | None) -> timedelta | None:
         return parse_duration(value)
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
+
+
+def wait_timeout(job: Job, timeout: Duration | None) -> WaitTimeout:
+    """Return what says that *job* had not ended by then."""
+    return WaitTimeout(
+        f"{job.id} is {job.status} after {timeout}; it goes on",
+        job_id=job.id,
+        suggestion=f"Ask again later: outlast job status {job.id}",
+    )

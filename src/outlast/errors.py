@@ -3,7 +3,7 @@ Every error that Outlast raises on purpose.
 
 * ClientError               the root: `except ClientError as e: e.code == "job_timeout"`
   - InvalidRequest          malformed input; every fault is told at once
-    - Conflict              an idempotency key that stands for another payload
+    - Conflict              not as things stand: a key of another payload, a queue that is drained
   - NotFound                no such job
     - Expired               there was one; its retention time is over
   - NotTerminal             the job still runs, and this needs it to have ended

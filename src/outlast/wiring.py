@@ -22,6 +22,7 @@ from .settings import Settings, load_settings, supervisor_environment
 from .store import (
     open_completions,
     open_deliveries,
+    open_queues,
     open_schedules,
     open_sessions,
     open_store,
@@ -64,7 +65,7 @@ def make_service(settings: Settings, address: Address | None = None) -> Service:
     home.check()
     link = make_link(settings)
     store = open_for_use(home, link)
-    return _service(store, link, home, address or make_address(settings))
+    return _service(store, link, link, home, address or make_address(settings))
 
 
 def make_hub(
@@ -90,10 +91,12 @@ def make_hub(
         store = TimedStore(store, SystemClock(), timed)
     also = partial(open_deliveries, home.database), partial(open_schedules, home.database)
     hub = Hub(link, home.path, lambda: has_work(store, *also))
-    return _service(store, Supervised(link, hub), home, address), hub
+    return _service(store, Supervised(link, hub), link, home, address), hub
 
 
-def _service(store: Store, supervision: Supervision, home: Home, address: Address) -> Service:
+def _service(
+    store: Store, supervision: Supervision, link: Link, home: Home, address: Address
+) -> Service:
     return Service(
         store,
         supervision,
@@ -105,6 +108,8 @@ def _service(store: Store, supervision: Supervision, home: Home, address: Addres
         open_deliveries=partial(open_deliveries, home.database),
         open_completions=partial(open_completions, home.database),
         open_schedules=partial(open_schedules, home.database),
+        open_queues=partial(open_queues, home.database),
+        arranging=link,
     )
 
 
@@ -338,6 +343,7 @@ def supervise(settings: Settings) -> bool:
         lambda held: traced_executors(_executors(settings, clock, held), tracing),
         clock,
         open_deliveries=partial(open_deliveries, home.database),
+        open_queues=partial(open_queues, home.database),
         make_tidings=partial(make_tidings, home, settings),
         open_schedules=partial(open_schedules, home.database),
         make_almanac=partial(make_almanac, home, capabilities),

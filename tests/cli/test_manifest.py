@@ -65,7 +65,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
                 *("status", "wait", "result", "logs"),
                 *("cancel", "list", "completions"),
                 *("artifacts list", "artifacts get", "artifacts zip"),
-                *("delete", "retry"),
+                *("move", "delete", "retry"),
             )
         ),
         *(f"batch {verb}" for verb in ("run", "status", "collect", "cancel")),
@@ -76,6 +76,10 @@ def test_it_tells_every_command(cli: Cli) -> None:
             for verb in ("add", "list", "show", "pause", "resume", "remove", "run")
         ),
         *(f"session {verb}" for verb in ("open", "list", "show", "close")),
+        *(
+            f"queue {verb}"
+            for verb in ("create", "set", "list", "pause", "resume", "drain", "delete")
+        ),
         *("serve", "mcp serve", "mcp install"),
         *(f"token {verb}" for verb in ("create", "list", "revoke")),
         *(f"webhook {verb}" for verb in ("list", "retry")),
@@ -102,6 +106,7 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
     schemas = manifest["schemas"]
     job_id = cli.ended("--name", "n", "--label", "a=b", "--", "false")
     running = cli.running("--", "sleep", "60")
+    waiting = cli.submit("--delay", "1d", "--", "true")
     collects = ("--on", farm.hosts[0], "--collect", "x", "--collect", "d", "--require-artifacts")
     on_host = cli.ended(*collects, "--shell", "echo > x; mkdir d")
     (cli.folder / "input").write_text("text")
@@ -116,6 +121,7 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
         "job cancel": ("job", "cancel", "--grace", "0", running),
         "job list": ("job", "list"),
         "job retry": ("job", "retry", job_id),
+        "job move": ("job", "move", "--priority", "1", waiting),
         "job artifacts list": ("job", "artifacts", "list", on_host),
         "job artifacts get": ("job", "artifacts", "get", "--json", "--to", "x", on_host, "x"),
         "job artifacts zip": ("job", "artifacts", "zip", "--json", "--to", "zip", on_host),
@@ -144,6 +150,13 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
         "session close": ("session", "close", "s"),
         "webhook list": ("webhook", "list"),
         "webhook retry": ("webhook", "retry", on_host),
+        "queue create": ("queue", "create", "disk", "--width", "1"),
+        "queue set": ("queue", "set", "disk", "--max-cpus", "1.5", "--max-memory", "1g"),
+        "queue list": ("queue", "list"),
+        "queue pause": ("queue", "pause", "disk"),
+        "queue resume": ("queue", "resume", "disk"),
+        "queue drain": ("queue", "drain", "disk"),
+        "queue delete": ("queue", "delete", "disk"),
         "token create": ("token", "create", "ci", "--expires", "30d"),
         "token list": ("token", "list"),
         "token revoke": ("token", "revoke", "ci"),

@@ -17,8 +17,10 @@ from outlast.doors.cli.app import cli
 from outlast.doors.cli.manifest import commands
 from outlast.doors.cli.rows import ROWS
 from outlast.engine import verbs
+from outlast.engine.queuedesk import QueueDesk
 from outlast.engine.service import Service
 from outlast.framework.caller import Caller
+from outlast.over_http.queues import HttpQueues
 from outlast.schedules import Schedules
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -42,6 +44,7 @@ AS_COMMANDS = {
     "deliveries": "webhook list",
     "redeliver": "webhook retry",
     "completions": "job completions",
+    "move": "job move",
 }
 """What a verb is called on the command line: `get` and `read_output` have a word for people."""
 
@@ -72,6 +75,16 @@ def test_every_verb_of_a_group_is_on_every_door() -> None:
         verbs_of = {name.split()[1] for name in tree() if name.startswith(f"{group} ")}
         assert verbs_of
         assert verbs_of <= {name for name in vars(methods) if not name.startswith("_")}
+
+
+def test_every_verb_about_queues_is_on_every_door() -> None:
+    """A method of the service's queues, here and on a server, which are the library's; a command."""
+    for verb in verbs.QUEUE_VERBS:
+        assert callable(getattr(QueueDesk, verb)), verb
+        assert callable(getattr(HttpQueues, verb)), verb
+    assert isinstance(Client.queues, property)
+    ours = [name.removeprefix("queue ") for name in tree() if name.startswith("queue ")]
+    assert [*verbs.QUEUE_VERBS] == ours
 
 
 def test_every_job_command_is_in_the_library() -> None:
@@ -113,6 +126,9 @@ def test_every_key_of_the_spec_is_an_option() -> None:
 
 def test_every_option_of_a_verb_is_in_the_library() -> None:
     """What the command line can ask of a verb, the library can, too."""
-    pairs = {"cancel": {"grace", "nodes", "wait_stopped"}, "list": {"labels", "since", "limit"}}
+    pairs = {
+        "cancel": {"grace", "nodes", "wait_stopped"},
+        "list": {"labels", "since", "queue", "limit"},
+    }
     for verb, names in pairs.items():
         assert names <= set(inspect.signature(getattr(Client, verb)).parameters)

@@ -28,7 +28,7 @@ from outlast.home import Lock
 from outlast.ports.deliveries import Answer, Deliveries, Message
 from outlast.ports.executor import Handle, Launch
 from outlast.recurring import make_almanac
-from outlast.store import open_deliveries, open_schedules, open_store
+from outlast.store import open_deliveries, open_queues, open_schedules, open_store
 from outlast.testing import FakeExecutor, Life
 from outlast.testing.jobs import a_job, ended
 
@@ -95,6 +95,7 @@ class Office:
             idle_exit=self.idle_exit,
             in_force={"max_running": 9},
             open_deliveries=lambda: open_deliveries(world.home.database),
+            open_queues=lambda: open_queues(world.home.database),
             make_tidings=self.make_tidings,
             open_schedules=lambda: open_schedules(world.home.database),
             make_almanac=partial(make_almanac, world.home, capabilities),

@@ -18,7 +18,13 @@ from outlast.engine.retention import MAX_MARKS, PAGE, TOMBSTONE_AGE, Mark, Reten
 from outlast.engine.service import Service
 from outlast.errors import Conflict, Expired, NotFound, Unavailable
 from outlast.ports.store import Entry
-from outlast.store import open_completions, open_deliveries, open_schedules, open_sessions
+from outlast.store import (
+    open_completions,
+    open_deliveries,
+    open_queues,
+    open_schedules,
+    open_sessions,
+)
 from outlast.testing.jobs import a_job, cancelled, claimed, ended
 from outlast.wiring import capabilities
 
@@ -109,6 +115,8 @@ def told(world: World) -> dict[str, Callable[[Job], object]]:
         open_deliveries=lambda: open_deliveries(world.home.database),
         open_completions=lambda: open_completions(world.home.database),
         open_schedules=lambda: open_schedules(world.home.database),
+        open_queues=lambda: open_queues(world.home.database),
+        arranging=Nobody(),  # type: ignore[arg-type]  # asked for nothing
     )
     return {
         "get": lambda job: service.get(verbs.Get(job.id)),

@@ -19,7 +19,13 @@ from outlast.engine.service import Service
 from outlast.errors import Conflict, InvalidRequest, NotFound, NotTerminal, Unavailable
 from outlast.ports.executor import Captured
 from outlast.ports.store import Entry
-from outlast.store import open_completions, open_deliveries, open_schedules, open_sessions
+from outlast.store import (
+    open_completions,
+    open_deliveries,
+    open_queues,
+    open_schedules,
+    open_sessions,
+)
 from outlast.testing.jobs import a_job, cancelled, claimed, ended
 from outlast.wiring import capabilities
 
@@ -44,6 +50,13 @@ class Scripted:
         return True
 
     def cancel(self, job_id: JobId, *, nodes: frozenset[int], grace: timedelta | None) -> None:
+        self.when_asked()
+
+    def arrange(self, timeout: timedelta) -> bool:
+        self.when_asked()
+        return True
+
+    def move(self, job_id: JobId, *, queue: str | None, priority: int | None) -> None:
         self.when_asked()
 
     def news(self, job_ids: frozenset[JobId], *, timeout: timedelta | None = None) -> Scripted:
@@ -91,6 +104,8 @@ def service(world: World, supervisor: Scripted) -> Service:
         open_deliveries=lambda: open_deliveries(world.home.database),
         open_completions=lambda: open_completions(world.home.database),
         open_schedules=lambda: open_schedules(world.home.database),
+        open_queues=lambda: open_queues(world.home.database),
+        arranging=supervisor,
     )
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from outlast.core.job import Job, JobId, JobSpec, Node, queue_of
+from outlast.core.queue import Queue
 from outlast.engine.captures import Captures
 from outlast.engine.supervisor import Supervisor
 from outlast.home import Home
@@ -95,6 +96,7 @@ class World:
         *,
         executor: Executor | None = None,
         boot_id: str = "boot",
+        queues: Mapping[str, Queue] | None = None,
     ) -> AsyncIterator[Supervisor]:
         """A supervisor at work. What breaks it is raised at the end."""
         supervisor = Supervisor(
@@ -106,6 +108,7 @@ class World:
             max_running=max_running,
             on_change=self.told.append,
             is_watched=self.watched.__contains__,
+            read_queues=lambda: dict(queues or {}),
         )
         await supervisor.start()
         running = asyncio.create_task(supervisor.run())

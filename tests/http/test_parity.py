@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from outlast.engine.verbs import VERBS
+from outlast.engine.verbs import QUEUE_VERBS, VERBS
 
 from .conftest import Caller
 
@@ -35,6 +35,8 @@ def test_every_verb_has_a_route_that_is_documented(caller: Caller) -> None:
         words = re.sub(r"\{(job_id|name|index|path)\}", lambda found: NAMES[found[1]], path)
         assert f"{words}`" in page, words
 
+    of_queues = {f"{verb}_queue" for verb in QUEUE_VERBS} - {"list_queue"} | {"list_queues"}
+    assert set() == of_queues - set(known)
     assert set() == {BY_ANOTHER_NAME.get(verb, verb) for verb in VERBS} - set(known)
 
 

@@ -22,7 +22,8 @@ ONCE = f"echo started >> starts; exit {TRUE_CODE}"
 LONG = "echo started >> starts; exec sleep 1000"
 
 RUN = [name for name in FAILPOINTS if name.split(".")[0] not in ("cli", "bound", "ssh")]
-RUN = [name for name in RUN if "cancel" not in name]
+RUN = [name for name in RUN if not name.endswith(("cancel", "_move"))]
+MOVE = [name for name in FAILPOINTS if name.endswith("_move")]
 CANCEL = [name for name in FAILPOINTS if "cancel" in name]
 CLI = [name for name in FAILPOINTS if name.startswith("cli.")]
 HOSTS = [name for name in FAILPOINTS if name.startswith(("ssh.", "bound."))]
@@ -57,7 +58,7 @@ def ask(job_id: str) -> Job:
 
 def test_every_failpoint_has_its_story() -> None:
     """No place where we may be killed is left out of these stories."""
-    assert sorted(FAILPOINTS) == sorted(RUN + CANCEL + CLI + HOSTS)
+    assert sorted(FAILPOINTS) == sorted(RUN + MOVE + CANCEL + CLI + HOSTS)
 
 
 @pytest.mark.parametrize("name", RUN)
@@ -94,6 +95,25 @@ def test_whoever_dies_while_many_run_each_runs_once(
     started = {(tmp_path / f"starts.{n}").read_text() for n in range(20)}
 
     assert ({("failed", "exit_nonzero", TRUE_CODE)}, {"started\n"}) == (told, started)
+
+
+@pytest.mark.parametrize("name", MOVE)
+def test_whoever_dies_in_a_move_it_is_done_all_the_same(
+    name: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of a queue that is paused, a job runs once, under the supervisor that comes next."""
+    token = arm(name, tmp_path, monkeypatch)
+    with fresh_client() as client:
+        client.queues.create("held")
+        client.queues.pause("held")
+        job = client.submit(shell=ONCE, cwd=str(tmp_path), queue="held", priority=-5)
+        moved = client.move(job.id, queue="default", priority=5)
+    monkeypatch.delenv(VARIABLE)
+
+    assert (None, 5) == (moved.queue, moved.priority)
+    assert not token.exists()
+    after = ask(job.id)
+    assert (("failed", "exit_nonzero", TRUE_CODE), 1) == (outcome(after), starts(tmp_path))
 
 
 @pytest.mark.parametrize("name", CANCEL)

@@ -311,7 +311,12 @@ class Job:
 
 def queue_of(spec: JobSpec) -> str | None:
     """Return the queue that a new job stands in; None is `default`."""
-    return None if spec.queue == DEFAULT_QUEUE else spec.queue
+    return named_queue(spec.queue)
+
+
+def named_queue(name: str | None) -> str | None:
+    """Return the queue of that name as a job has it: None for `default`."""
+    return None if name == DEFAULT_QUEUE else name
 
 
 def nodes_of(spec: JobSpec) -> tuple[Node, ...]:

@@ -19,7 +19,9 @@ def read_order(reader: Reader) -> dict[str, Any]:
     """Take `priority`, `delay` and `start_at` from what a caller gives; None is not given."""
     priority, start_at = reader.take("priority"), reader.take("start_at")
     order = {
-        "priority": None if priority is None else reader.read("priority: ", _priority, priority),
+        "priority": None
+        if priority is None
+        else reader.read("priority: ", read_priority, priority),
         "delay": reader.duration("delay"),
         "start_at": None if start_at is None else reader.read("start_at: ", _time, start_at),
     }
@@ -28,7 +30,8 @@ def read_order(reader: Reader) -> dict[str, Any]:
     return order
 
 
-def _priority(value: object) -> int:
+def read_priority(value: object) -> int:
+    """Read a priority. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int) or not LOWEST <= value <= HIGHEST:
         raise ValueError(f"{value!r:.80} is not a whole number from {LOWEST} to {HIGHEST}")
     return value

@@ -15,7 +15,7 @@ from .collect import read_collect
 from .containerreader import read_container, settle_container
 from .dialogue import REFERENCES, read_rules
 from .hosts import read_hosts, settle_bound, settle_hosts
-from .job import JobId, JobSpec, Limits
+from .job import DEFAULT_QUEUE, JobId, JobSpec, Limits
 from .limits import parse_size, positive_int, positive_number
 from .order import read_order
 from .reader import MAX_ARGUMENT_BYTES, Reader, shown, size_of
@@ -96,6 +96,11 @@ class _Spec(Reader):
             self.faults.append("queue is a name, and this one is empty")
         if given["queue_width"] is not None and not given["queue"]:
             self.faults.append("queue_width is a queue's, and none is named")
+        elif given["queue_width"] is not None and given["queue"] == DEFAULT_QUEUE:
+            self.faults.append(
+                f"queue_width: {DEFAULT_QUEUE} is as wide as it was set to be: outlast queue set"
+                f" {DEFAULT_QUEUE} --width N"
+            )
         settle_hosts(given, self.faults, said="on" in self.given_as)
         settle_bound(given, self.faults, said=self.given_as)
         settle_container(given, self.faults, self.given_as)

@@ -10,7 +10,7 @@ from typing import Final
 
 from .frozen import frozen
 from .inventory import Inventory
-from .job import CONTAINER, LOCAL, SSH, JobSpec
+from .job import CONTAINER, LOCAL, SSH, JobSpec, queue_of
 from .limits import format_duration, format_size
 from .near import near
 from .reserved import CAGE_FREE
@@ -176,8 +176,8 @@ class Policy:
         if allowed is not None and spec.collect is not None and spec.container is None:
             globs = [glob for glob in spec.collect.globs if glob not in allowed]
             faults += _unlisted("collect", globs, allowed)
-        if spec.queue is not None and spec.queue not in self.queues:
-            faults += _unlisted("queue", [spec.queue], self.queues)
+        if (queue := queue_of(spec)) is not None and queue not in self.queues:
+            faults += _unlisted("queue", [queue], self.queues)
         if spec.priority > 0:
             faults.append(
                 f"priority is {spec.priority}: others would wait for it, and 0 is the most"

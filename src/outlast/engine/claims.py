@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..core import events as ev
 from ..core import plan as planning
-from ..core.job import Job, JobId, Node
+from ..core.job import DEFAULT_QUEUE, Job, JobId, Node, named_queue
 from ..core.state import JobStatus, Reason
-from ..errors import NotFound
+from ..errors import Conflict, NotFound, Unavailable
 from ..shim.failpoint import reach
 from .hands import Hands
 from .ledger import Ledger
@@ -119,6 +120,44 @@ class Claims:
                 for place in ahead:
                     if self._begun(place) is None:
                         self._turns.leave(place)
+
+    def move(self, job_id: JobId, queue: str | None, priority: int | None) -> Job:
+        """
+        Have a job that has not begun wait in *queue*, or with *priority*; None leaves it. On disk
+        when this returns, before it is acted upon. Nothing of the job may be unsaved.
+
+        Raises:
+            NotFound: There is no such job. `Expired`, if there was one.
+
+            Conflict: It has begun, or the queue does not take it.
+
+            Unavailable: It was changed meanwhile, or the store is out of reach.
+        """
+        job = self.fetch(job_id) or self._store.get(job_id)
+        to = replace(
+            job,
+            queue=job.queue if queue is None else named_queue(queue),
+            priority=job.priority if priority is None else priority,
+        )
+        if to == job:
+            return job  # asked again, say: it may have begun by now
+        places = [(job.id, node.index) for node in job.nodes]
+        if not all(map(self._turns.waits, places)):
+            raise Conflict(
+                f"{job.id} is {job.status if job.started_at else 'about to begin'}: only what has"
+                " not begun can be moved",
+                job_id=job.id,
+            )
+        rule = self._turns.rules.get(to.queue or DEFAULT_QUEUE)
+        if to.queue != job.queue and rule and (faults := rule.refusals(to.spec.limits)):
+            raise Conflict(*faults, job_id=job.id)
+        if self._store.save([(job, to)]):
+            raise Unavailable(f"{job.id} was changed by somebody else: try again", job_id=job.id)
+        to = replace(to, version=job.version + 1)
+        self._ledger.keep(to)
+        for _, index in places:
+            self._turns.move(to, index)
+        return to
 
     def fetch(self, job_id: JobId) -> Job | None:
         """Return a waiting job whole: from memory, or from the store; None if it is gone."""

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from ..ports.clock import Clock
     from ..ports.completions import Completions
     from ..ports.deliveries import Deliveries
+    from ..ports.queues import Queues
     from ..ports.schedules import Schedules
     from ..ports.sessions import Sessions
     from ..ports.store import Store
-    from ..ports.supervision import Supervision
+    from ..ports.supervision import Arranging, Supervision
     from . import verbs
     from .completions import CompletionDesk
     from .deliverydesk import DeliveryDesk
     from .preflight import Ask
+    from .queuedesk import QueueDesk
     from .scheduledesk import ScheduleDesk
     from .sessions import SessionDesk
 
@@ -38,6 +40,8 @@ class Desks:
     _open_deliveries: Callable[[], Deliveries]
     _open_completions: Callable[[], Completions]
     _open_schedules: Callable[[], Schedules]
+    _open_queues: Callable[[], Queues]
+    _arranging: Arranging
     _capabilities: Ask
     _stored: Callable[[JobId], Job]
     submit: Callable[[verbs.Submit], tuple[Job, ...]]
@@ -45,7 +49,7 @@ class Desks:
 
     def close_desks(self) -> None:
         """Let go of what they have open. Idempotent."""
-        for name in ("desk", "_delivery_desk", "_completion_desk", "schedules"):
+        for name in ("desk", "_delivery_desk", "_completion_desk", "schedules", "queues"):
             if (desk := vars(self).pop(name, None)) is not None:
                 desk.close()
 
@@ -77,6 +81,10 @@ class Desks:
         """Return ends, each once, in their order. Raises InvalidRequest for a cursor of elsewhere."""
         return self._completion_desk.find(request)
 
+    def move(self, request: verbs.Move) -> Job:
+        """Move a job that has not begun. Raises NotFound, Expired, or Conflict: it has."""
+        return self.queues.move(request)
+
     @cached_property
     def desk(self) -> SessionDesk:
         """The desk of sessions."""
@@ -103,3 +111,11 @@ class Desks:
 
         parts = self._open_schedules(), self._supervision, self._clock, self._home
         return ScheduleDesk(*parts, self._capabilities, submit=self.submit, get=self._stored)
+
+    @cached_property
+    def queues(self) -> QueueDesk:
+        """The verbs about queues."""
+        from .queuedesk import QueueDesk
+
+        parts = self._open_queues(), self._supervision, self._arranging, self._clock
+        return QueueDesk(*parts, home=self._home, get=self._stored)

@@ -86,6 +86,11 @@ class Ledger:
                 if node.status == NodeStatus.RUNNING:
                     do(job, node)
 
+    def keep(self, job: Job) -> None:
+        """Take in a job as somebody has stored it, if it is here; it has no change that is not."""
+        if job.id in self._stored:
+            self._stored[job.id] = job
+
     def note(self, job: Job, node: Node) -> bool:
         """Note how a node of *job* stands now. Returns whether that is new."""
         current = self.take(job)

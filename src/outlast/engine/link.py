@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.job import JobId
 from ..core.limits import to_ms
-from ..errors import Unavailable
+from ..errors import Conflict, Unavailable
 from . import wire
 
 if TYPE_CHECKING:
@@ -73,7 +73,22 @@ class Link:
             "nodes": sorted(nodes),
             "grace_ms": None if grace is None else to_ms(grace),
         }
-        # Asked again where the answer was lost with the supervisor: a second cancel is the first.
+        self._order(line, job_id)
+
+    def move(self, job_id: JobId, *, queue: str | None, priority: int | None) -> None:
+        """Have the supervisor move a job; it stores it before it answers."""
+        self._order({"op": "move", "job": job_id, "queue": queue, "priority": priority}, job_id)
+
+    def arrange(self, timeout: timedelta) -> bool:
+        """Have the supervisor, if there is one, read the queues anew."""
+        try:
+            self._ask({"op": "sync"}, self.clock.monotonic() + timeout.total_seconds())
+        except TimeoutError:
+            return False
+        return True
+
+    def _order(self, line: wire.Line, job_id: JobId) -> None:
+        # Asked again where the answer was lost with the supervisor: the second time is the first.
         for _ in range(3):
             deadline = self.clock.monotonic() + ANSWER_PATIENCE.total_seconds()
             try:
@@ -84,7 +99,12 @@ class Link:
                 self.start_one(self.clock.monotonic() + START_PATIENCE.total_seconds())
                 continue
             if "error" in answer:
-                raise Unavailable(str(answer.get("message") or answer["error"]), job_id=job_id)
+                kind = Conflict if answer["error"] == Conflict.code else Unavailable
+                raise kind(
+                    str(answer.get("message") or answer["error"]),
+                    job_id=job_id,
+                    suggestion=answer.get("suggestion"),
+                )
             return
         raise Unavailable(
             f"No supervisor could be reached or started for {self._home}",

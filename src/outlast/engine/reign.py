@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..ports.clock import Clock
     from ..ports.deliveries import Deliveries
     from ..ports.executor import Executor
+    from ..ports.queues import Queues
     from ..ports.schedules import Schedules
     from ..ports.store import Store
     from .almanac import Almanac
@@ -54,6 +55,7 @@ class Reign:
         clock: Clock,
         *,
         open_deliveries: Callable[[], Deliveries],
+        open_queues: Callable[[], Queues],
         make_tidings: Callable[[Deliveries], Tidings],
         open_schedules: Callable[[], Schedules],
         make_almanac: Callable[[Schedules, Store, Callable[[], None]], Almanac],
@@ -67,6 +69,7 @@ class Reign:
         self._open_store = open_store
         self._make_executors = make_executors
         self._open_deliveries = open_deliveries
+        self._open_queues = open_queues
         self._make_tidings = make_tidings
         self._open_schedules = open_schedules
         self._make_almanac = make_almanac
@@ -99,8 +102,10 @@ class Reign:
                 in_office.callback(deliveries.close)
                 schedules = self._open_schedules()
                 in_office.callback(schedules.close)
-                tidings = self._make_tidings(deliveries)
-                await self._serve(store, tidings, schedules, ready, afterwards)
+                queues = self._open_queues()
+                in_office.callback(queues.close)
+                parts = store, self._make_tidings(deliveries), schedules, queues
+                await self._serve(*parts, ready=ready, afterwards=afterwards)
             if self._asked_to_leave.is_set() or not self._has_work():
                 return
 
@@ -109,6 +114,8 @@ class Reign:
         store: Store,
         tidings: Tidings,
         schedules: Schedules,
+        queues: Queues,
+        *,
         ready: Callable[[], None],
         afterwards: contextlib.ExitStack,
     ) -> None:
@@ -124,6 +131,7 @@ class Reign:
             on_change=watchers.tell_changed,
             is_watched=watchers.__contains__,
             announce=tidings.announce,
+            read_queues=queues.find,
         )
         almanac = self._make_almanac(schedules, store, supervisor.wake)
 

@@ -7,8 +7,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, cast
 
 from ..core.job import JobId
@@ -30,7 +29,7 @@ class Server:
     """
     Serves one supervisor on the socket of its home.
 
-    A line in, a line out: `wake`, `sync`, `cancel`, `status`, `leave`, and `news` from shims of
+    A line in, a line out: `wake`, `sync`, `cancel`, `move`, `status`, `leave`, and `news` from shims of
     an earlier supervisor (which wait for no answer); `watch` turns the connection into a stream
     of `{"changed": JOB}`. What is lent (`lend`, `take_back`, `held`) is lent by the connection, and
     no longer than it stands.
@@ -171,14 +170,6 @@ class Server:
             case {"op": "sync"}:
                 await self._supervisor.catch_up()
                 return {"ok": True}
-            case {
-                "op": "cancel",
-                "job": str(job),
-                "nodes": [*nodes],
-                "grace_ms": int() | None as grace_ms,
-            } if all(isinstance(node, int) for node in nodes):
-                grace = None if grace_ms is None else from_ms(grace_ms)
-                return await self._cancel(JobId(job), frozenset(nodes), grace)
             case {"op": "lend", "values": {**values}} if _is_text(values.values()):
                 self._vault.lend(writer, {str(name): str(values[name]) for name in values})
                 self._supervisor.look_where(frozenset(map(str, values)))
@@ -193,16 +184,27 @@ class Server:
             case {"op": "leave"}:
                 self._leave()
                 return {"ok": True}
-        return {"error": "unknown"}
+        return await self._carry_out(line)
 
-    async def _cancel(
-        self, job_id: JobId, nodes: frozenset[int], grace: timedelta | None
-    ) -> wire.Line:
-        try:
-            await self._supervisor.cancel(job_id, nodes, grace)
-        except ClientError as error:
-            return {"error": error.code, "message": error.message}
-        return {"ok": True}
+    async def _carry_out(self, line: object) -> wire.Line:
+        """Have the supervisor do what a line orders to be done with a job."""
+        match line:
+            case {
+                "op": "cancel",
+                "job": str(job),
+                "nodes": [*nodes],
+                "grace_ms": int() | None as grace_ms,
+            } if all(isinstance(node, int) for node in nodes):
+                grace = None if grace_ms is None else from_ms(grace_ms)
+                return await _told(self._supervisor.cancel(JobId(job), frozenset(nodes), grace))
+            case {
+                "op": "move",
+                "job": str(job),
+                "queue": str() | None as queue,
+                "priority": int() | None as priority,
+            }:
+                return await _told(self._supervisor.move(JobId(job), queue, priority))
+        return {"error": "unknown"}
 
     def _status(self) -> dict[str, Any]:
         """Return what `supervisor status` tells."""
@@ -213,6 +215,15 @@ class Server:
             "queued": self._supervisor.queued,
             "settings": dict(self._in_force),
         }
+
+
+async def _told(done: Awaitable[None]) -> wire.Line:
+    """Return the answer that tells whether that could be done."""
+    try:
+        await done
+    except ClientError as error:
+        return {"error": error.code, "message": error.message, "suggestion": error.suggestion}
+    return {"ok": True}
 
 
 def _is_text(values: Iterable[object]) -> bool:

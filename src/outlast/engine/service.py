@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId, Node, attempt_key
 from ..errors import Expired, InvalidRequest, NotTerminal
-from ..shim import spool
 from . import verbs
 from .desks import Desks
 from .public import Address, public_job
@@ -20,10 +19,11 @@ if TYPE_CHECKING:
     from ..ports.clock import Clock
     from ..ports.completions import Completions
     from ..ports.deliveries import Deliveries
+    from ..ports.queues import Queues
     from ..ports.schedules import Schedules
     from ..ports.sessions import Sessions
     from ..ports.store import Page, Store
-    from ..ports.supervision import News, Supervision
+    from ..ports.supervision import Arranging, News, Supervision
     from .artifacts import Place
     from .follow import Follow, Piece
     from .preflight import Ask
@@ -48,6 +48,8 @@ class Service(Desks):
         open_deliveries: Callable[[], Deliveries],
         open_completions: Callable[[], Completions],
         open_schedules: Callable[[], Schedules],
+        open_queues: Callable[[], Queues],
+        arranging: Arranging,
     ) -> None:
         self._store = store
         self._supervision = supervision
@@ -59,6 +61,8 @@ class Service(Desks):
         self._open_deliveries = open_deliveries
         self._open_completions = open_completions
         self._open_schedules = open_schedules
+        self._open_queues = open_queues
+        self._arranging = arranging
 
     def close(self) -> None:
         """Let go of the store and of the supervisor. Idempotent."""
@@ -116,7 +120,12 @@ class Service(Desks):
         if not job.is_settled:
             self._supervision.catch_up(CATCH_UP)
             job = self._stored(request.job_id)
-        return self._with_unstored_end(self._with_live_facts(job))
+        job = self._with_live_facts(job)
+        if job.is_terminal:
+            return job
+        from .live import with_unstored_end
+
+        return with_unstored_end(job, self.output_folder)
 
     def list(self, request: verbs.List) -> Page:
         """Return a page of jobs, newest first."""
@@ -169,15 +178,9 @@ class Service(Desks):
         Raises:
             InvalidRequest: There is no such node or stream.
         """
-        if request.stream not in (spool.STDOUT, spool.STDERR):
-            raise InvalidRequest(f"there is no stream {request.stream!r}: stdout or stderr")
-        if request.offset < 0 or request.limit < 0:
-            raise InvalidRequest("offset and limit are not negative")
-        job = self._stored(request.job_id)
-        if not 0 <= request.node < len(job.nodes):
-            raise InvalidRequest(f"{job.id} has no node {request.node}: 0 to {len(job.nodes) - 1}")
-        folder = self.output_folder(job, job.nodes[request.node])
-        return spool.read_output(folder, request.stream, request.offset, request.limit)
+        from .output import read_piece
+
+        return read_piece(self._stored(request.job_id), request, self.output_folder)
 
     def list_artifacts(self, request: verbs.ListArtifacts) -> dict[str, Any]:
         """
@@ -335,14 +338,6 @@ class Service(Desks):
         from .live import with_live_facts
 
         return with_live_facts(job, self.output_folder, self._store.get)
-
-    def _with_unstored_end(self, job: Job) -> Job:
-        """Return *job* with a message where its command is over and nobody could store that."""
-        if job.is_terminal:
-            return job
-        from .live import with_unstored_end
-
-        return with_unstored_end(job, self.output_folder)
 
     def _tell_expired(self, job: Job) -> None:
         if job.expires_at is not None and job.expires_at <= self._clock.now():

@@ -28,6 +28,7 @@ from .turns import Turns, has_turn
 from .window import Alarm, Window
 
 if TYPE_CHECKING:
+    from ..core.queue import Queue
     from ..ports.clock import Clock
     from ..ports.store import Store
 
@@ -60,6 +61,7 @@ class Supervisor:
         on_change: Callable[[JobId], None],
         is_watched: Callable[[JobId], bool],
         announce: Announce = tell_nobody,
+        read_queues: Callable[[], Mapping[str, Queue]] = dict,
     ) -> None:
         self._store = store
         self._executors = tuple(executors)
@@ -69,6 +71,7 @@ class Supervisor:
         self._boot_id = boot_id
         self._is_watched = is_watched
         self._tell = on_change
+        self._read_queues = read_queues
         self._ledger = Ledger(store, on_change, announce)
         self._turns = Turns(max_running)
         self._pace = Pace()
@@ -182,6 +185,7 @@ class Supervisor:
         try:
             if self._look_at_store:
                 self._look_at_store = False
+                self._turns.follow(self._read_queues())
                 await self._load()
             while self._inbox:
                 self._hear(*self._inbox.popleft())
@@ -347,6 +351,22 @@ class Supervisor:
             reach("supervisor.after_cancel")
             await self._hands.act()
         self._work.set()  # its turn is somebody else's now
+
+    async def move(self, job_id: JobId, queue: str | None, priority: int | None) -> None:
+        """
+        Have a job that has not begun wait elsewhere. Stored when this returns; raises as
+        `Claims.move` does.
+        """
+        async with self._turn:
+            self._look_at_store = True  # what is not taken up yet can be moved as well
+            await self._do_turn(at_once=True)
+            if self._ledger.unsaved:
+                raise Unavailable("the store is out of reach for now", job_id=job_id)
+            reach("supervisor.before_move")
+            self._claims.move(job_id, queue, priority)
+            reach("supervisor.after_move")
+        self._tell(job_id)
+        self._work.set()  # it may be its turn, there
 
     async def _cancel_node(self, job: Job, index: int, grace: timedelta | None) -> None:
         node = job.nodes[index]

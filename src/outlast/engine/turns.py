@@ -158,7 +158,9 @@ class Turns:
         self._shares: dict[Place, Share] = {}
         """What nodes take that say so."""
 
-        self._rules: Mapping[str, Queue] = {}
+        self.rules: Mapping[str, Queue] = {}
+        """The queues that were created, by name."""
+
         self._running: set[Place] = set()
         self._running_here = 0
         self._elsewhere: set[Place] = set()
@@ -186,9 +188,10 @@ class Turns:
 
     def follow(self, rules: Mapping[str, Queue]) -> None:
         """Have queues be as they were created, these by name; those that run go on."""
-        self._rules = rules
-        for name, lane in self._lanes.items():
-            lane.follow(self._rules.get(_queue_of(name)))
+        if rules != self.rules:
+            self.rules = rules
+            for name, lane in self._lanes.items():
+                lane.follow(rules.get(_queue_of(name)))
 
     # Coming and going -----------------------------------------------------------------------
 
@@ -201,7 +204,7 @@ class Turns:
         """
         place = (job.id, index)
         lane = self._enter(job, place)
-        is_early = (start := job.begins_at) > job.created_at
+        is_early = arrival is None and (start := job.begins_at) > job.created_at
         if blocked:
             self._blocked[place] = not is_early
         if is_early:
@@ -283,7 +286,7 @@ class Turns:
         lane = self._lanes.get(name)
         if lane is None:
             lane = self._lanes[name] = Lane(self._shares, aside=_is_aside(name))
-            lane.follow(self._rules.get(_queue_of(name)))
+            lane.follow(self.rules.get(_queue_of(name)))
         if name is not None:
             self._queue[place] = name
             if _is_aside(name) or job.queue == queue_of(job.spec):

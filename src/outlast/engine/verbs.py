@@ -26,9 +26,12 @@ VERBS = (
     *("list_artifacts", "read_artifact", "zip_artifacts"),
     *("open_session", "session", "sessions", "close_session"),
     *("deliveries", "redeliver"),
-    "completions",
+    *("completions", "move"),
 )
 """The name of each verb, the same on every door."""
+
+QUEUE_VERBS = ("create", "set", "list", "pause", "resume", "drain", "delete")
+"""Those about queues: of the service's and the library's `queues`, and of `outlast queue`."""
 
 
 class Submit(NamedTuple):
@@ -244,3 +247,13 @@ class Redeliver(NamedTuple):
     """Have the webhooks of an ended job that are not delivered be tried again, at once."""
 
     job_id: JobId
+
+
+class Move(NamedTuple):
+    """Have a job that has not begun wait in another queue, or with another priority."""
+
+    job_id: JobId
+    queue: str | None = None
+    """None leaves it; `default` is that of the jobs that name none."""
+
+    priority: int | None = None

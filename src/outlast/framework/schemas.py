@@ -163,6 +163,17 @@ SESSION: Final = object_of(
     }
 )
 
+QUEUE: Final = object_of(
+    {
+        "queue": TEXT,
+        "state": {"enum": ["open", "paused", "draining"]},
+        **dict.fromkeys(("width", "max_memory_bytes"), or_null("integer")),
+        "max_cpus": or_null("number"),
+        **dict.fromkeys(("running", "waiting"), WHOLE),
+        "created_at": TIME,
+    }
+)
+
 DELIVERY: Final = object_of(
     {
         **dict.fromkeys(("webhook_id", "job_id", "url"), TEXT),
@@ -291,5 +302,6 @@ OF_COMMAND: Final = {
     "job artifacts zip": "saved",
     "job delete": "deleted",
     "job retry": "jobs",
+    "job move": "jobs",
 }
 """Which schema a command's `data` has."""

@@ -11,8 +11,9 @@ from ..core.job import Job, JobId
 from ..core.limits import iso, to_ms
 from ..engine import verbs
 from ..engine.public import Address
-from ..errors import Expired, InvalidRequest, NotFound, Unavailable
+from ..errors import Expired, InvalidRequest, Unavailable
 from .jobs import WITH_SPEC, RemoteJob, read_job, read_session
+from .paths import path_of_job, path_of_session
 from .transport import Transport
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..core.session import Session
     from ..engine.follow import Follow, Piece
     from ..ports.store import Page
+    from .queues import HttpQueues
     from .schedules import HttpSchedules
     from .streams import Deadline
 
@@ -90,7 +92,7 @@ class HttpService:
         headers = {**FULL, "Idempotency-Key": f"call-{self._clock.new_token()}"}
         return read_job(
             self._transport.ask_object(
-                "POST", _job(job_id, "retry"), headers=headers, body={}, job_id=job_id
+                "POST", path_of_job(job_id, "retry"), headers=headers, body={}, job_id=job_id
             )
         )
 
@@ -114,7 +116,7 @@ class HttpService:
 
     def close_session(self, name: str, *, cancel: bool = False) -> Session:
         """Close a session. As `Service.close_session`."""
-        path = [*_session(name), "close"]
+        path = [*path_of_session(name), "close"]
         body = {"cancel": cancel}
         return read_session(self._transport.ask_object("POST", path, body=body, is_safe=False))
 
@@ -132,6 +134,8 @@ class HttpService:
             raise InvalidRequest(f"limit is at least 1, not {request.limit}")
         query = [("status", str(status)) for status in sorted(request.statuses)]
         query += [("label", f"{name}={value}") for name, value in request.labels.items()]
+        if request.queue is not None:
+            query.append(("queue", request.queue))
         for name, at in (("since", request.since), ("ended_before", request.ended_before)):
             if at is not None:
                 query.append((name, str(iso(at))))
@@ -174,19 +178,19 @@ class HttpService:
             raise InvalidRequest("offset and limit are not negative")
         names = ("node", "stream", "offset", "limit")
         query = [(name, str(getattr(request, name))) for name in names]
-        path = _job(request.job_id, "output")
+        path = path_of_job(request.job_id, "output")
         return self._transport.ask("GET", path, query=query, job_id=request.job_id).body
 
     def list_artifacts(self, request: verbs.ListArtifacts) -> dict[str, Any]:
         """Return what was collected, as JSON. As `Service.list_artifacts`."""
         query = [] if request.node is None else [("node", str(request.node))]
-        path = _job(request.job_id, "artifacts")
+        path = path_of_job(request.job_id, "artifacts")
         return self._transport.ask_object("GET", path, query=query, job_id=request.job_id)
 
     def read_artifact(self, request: verbs.ReadArtifact) -> bytes:
         """Return a piece of a file. As `Service.read_artifact`."""
         query = [("offset", str(request.offset)), ("limit", str(request.limit))]
-        path = _job(
+        path = path_of_job(
             request.job_id, "nodes", str(request.node), "artifacts", *request.path.split("/")
         )
         return self._transport.ask("GET", path, query=query, job_id=request.job_id).body
@@ -194,7 +198,7 @@ class HttpService:
     def zip_artifacts(self, request: verbs.ZipArtifacts) -> Iterator[bytes]:
         """Return a zip of what was collected, piece by piece. As `Service.zip_artifacts`."""
         where = ["artifacts"] if request.node is None else ["nodes", str(request.node)]
-        pieces = self._pieces(_job(request.job_id, *where, "download"), "application/zip")
+        pieces = self._pieces(path_of_job(request.job_id, *where, "download"), "application/zip")
         first = next(pieces, b"")  # what is wrong is told now, and not when it is read
         return _with_first(first, pieces)
 
@@ -207,7 +211,7 @@ class HttpService:
             body["nodes"] = sorted(request.nodes)
         if request.grace is not None:
             body["grace_ms"] = to_ms(request.grace)
-        path = _job(request.job_id, "cancel")
+        path = path_of_job(request.job_id, "cancel")
         told = self._transport.ask_object("POST", path, body=body, job_id=request.job_id)
         changed = bool(told.get("cancelled"))
         job = self._get(request.job_id)
@@ -232,7 +236,7 @@ class HttpService:
 
     def session(self, request: verbs.Session) -> Session:
         """Return the open session of that name as it stands. Raises NotFound."""
-        return read_session(self._transport.ask_object("GET", _session(request.name)))
+        return read_session(self._transport.ask_object("GET", path_of_session(request.name)))
 
     def sessions(self, request: verbs.Sessions) -> tuple[Session, ...]:
         """Return the sessions as they stand, oldest first."""
@@ -261,7 +265,7 @@ class HttpService:
         """Have webhooks be tried again. As `Service.redeliver`."""
         from .deliveries import read_deliveries
 
-        path = _job(request.job_id, "redeliver")
+        path = path_of_job(request.job_id, "redeliver")
         told = self._transport.ask_object("POST", path, body={}, job_id=request.job_id)
         return read_deliveries(told)
 
@@ -271,6 +275,23 @@ class HttpService:
         from .schedules import HttpSchedules
 
         return HttpSchedules(self._transport)
+
+    def move(self, request: verbs.Move) -> Job:
+        """Move a job that has not begun. As `Service.move`."""
+        asked = {"queue": request.queue, "priority": request.priority}
+        body = {name: value for name, value in asked.items() if value is not None}
+        path = path_of_job(request.job_id, "move")
+        told = self._transport.ask_object(
+            "POST", path, headers=FULL, body=body, job_id=request.job_id
+        )
+        return read_job(told)
+
+    @cached_property
+    def queues(self) -> HttpQueues:
+        """The verbs about queues."""
+        from .queues import HttpQueues
+
+        return HttpQueues(self._transport)
 
     # What doors show ------------------------------------------------------------------------
 
@@ -317,7 +338,7 @@ class HttpService:
         return read_job(
             self._transport.ask_object(
                 "GET",
-                _job(job_id),
+                path_of_job(job_id),
                 headers={"Prefer": WITH_SPEC + wait},
                 stay_s=stay_s,
                 job_id=job_id,
@@ -352,7 +373,7 @@ class HttpService:
         attempts = self._transport.attempts()
         while True:
             try:
-                self._transport.ask("DELETE", _job(job_id), is_safe=False, job_id=job_id)
+                self._transport.ask("DELETE", path_of_job(job_id), is_safe=False, job_id=job_id)
             except Expired:
                 if not attempts.failed:
                     raise
@@ -367,28 +388,6 @@ class HttpService:
     def _pieces(self, path: Sequence[str], kind: str) -> Iterator[bytes]:
         with self._transport.stream(path, kind=kind) as stream:
             yield from stream.pieces()
-
-
-def _job(job_id: JobId, *below: str) -> list[str]:
-    """Return the path of a job. Raises NotFound for what no path can name."""
-    if not job_id.replace("_", "").isalnum() or not job_id.isascii():
-        raise NotFound(
-            f"There is no job {job_id!r:.80}",
-            job_id=job_id,
-            suggestion="List them: outlast job list",
-        )
-    return ["jobs", job_id, *below]
-
-
-def _session(name: str) -> list[str]:
-    """Return the path of a session. Raises NotFound for what is no session's name."""
-    from ..core.session import name_fault
-
-    if name_fault(name):
-        raise NotFound(
-            f"There is no open session {name!r:.80}", suggestion="List them: outlast session list"
-        )
-    return ["sessions", name]
 
 
 def _with_first(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..core.queue import Queue, QueueStanding
 
@@ -31,9 +31,9 @@ class Queues(Protocol):
             Conflict: There is one of this name.
         """
 
-    def change(self, queue: Queue) -> None:
+    def change(self, name: str, fields: Mapping[str, Any]) -> None:
         """
-        Have one be as *queue* is from now on; `default` need not have been stored before.
+        Have some fields of one be so from now on; `default` need not have been stored before.
 
         Raises:
             NotFound: There is none of this name.

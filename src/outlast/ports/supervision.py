@@ -36,6 +36,27 @@ class News(Protocol):
         """End the subscription. Idempotent."""
 
 
+class Arranging(Protocol):
+    """The supervisor of one home, as far as whose turn it is can be changed."""
+
+    def arrange(self, timeout: timedelta) -> bool:
+        """
+        Have it go by the queues as they are stored now; False if *timeout* came first. Where there
+        is none, none is started: the next one will.
+        """
+
+    def move(self, job_id: JobId, *, queue: str | None, priority: int | None) -> None:
+        """
+        Have a job that has not begun wait in another *queue*, or with another *priority*; None
+        leaves it. Stored when this returns. Idempotent.
+
+        Raises:
+            Conflict: It has begun, or the queue does not take it. It is as it was.
+
+            Unavailable: No supervisor could be reached or started.
+        """
+
+
 class Supervision(Protocol):
     """The supervisor of one home, started by whoever needs it."""
 

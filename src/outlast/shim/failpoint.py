@@ -23,6 +23,8 @@ FAILPOINTS = (
     "supervisor.after_record_end",
     "supervisor.before_cancel",
     "supervisor.after_cancel",
+    "supervisor.before_move",
+    "supervisor.after_move",
     "launcher.before_fork",
     "launcher.after_fork",
     "shim.after_take",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core.job import DEFAULT_QUEUE
@@ -61,14 +62,13 @@ class SqliteQueues:
                     suggestion=f"Change it: outlast queue set {queue.name}",
                 ) from None
 
-    def change(self, queue: Queue) -> None:
-        limits = (queue.width, queue.max_cpus, queue.max_memory_bytes, queue.state)
+    def change(self, name: str, fields: Mapping[str, Any]) -> None:
         with self._database.write() as database:
-            if database.execute(sql.CHANGE, (*limits, queue.name)).rowcount:
-                return
-            if queue.name != DEFAULT_QUEUE:
-                raise not_there(queue.name)
-            database.execute(sql.ADD, _row(queue))
+            row = database.execute(sql.BY_NAME, (name,)).fetchone()
+            if row is None and name != DEFAULT_QUEUE:
+                raise not_there(name)
+            before = Queue(name=name) if row is None else _queue(row)
+            database.execute(sql.PUT, _row(replace(before, **fields)))
 
     def delete(self, name: str) -> None:
         with self._database.write() as database:

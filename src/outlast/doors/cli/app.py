@@ -50,6 +50,16 @@ SCHEDULE_TABLE: Final = {
     "run": (f"{HERE}.schedule.run:run", "Submit a job of it now, once."),
 }
 
+QUEUE_TABLE: Final = {
+    "create": (f"{HERE}.queue.create:create", "Make one, with a width of its own."),
+    "set": (f"{HERE}.queue.set:set_queue", "Change how wide it is."),
+    "list": (f"{HERE}.queue.list:list_queues", "Tell what runs in each, and what waits."),
+    "pause": (f"{HERE}.queue.pause:pause", "Have nothing more of it begin."),
+    "resume": (f"{HERE}.queue.resume:resume", "Have it begin and take jobs again."),
+    "drain": (f"{HERE}.queue.drain:drain", "Have it take no more jobs."),
+    "delete": (f"{HERE}.queue.delete:delete", "Forget one that is empty."),
+}
+
 TABLE: Final = {
     "run": (f"{HERE}.run:run", "Run a command, show its output, stay for a while."),
     "submit": (f"{HERE}.submit:submit", "Start a command and return at once with its id."),
@@ -60,6 +70,7 @@ TABLE: Final = {
     "hosts": (f"{HERE}.app:hosts", "The machines that jobs run on over SSH."),
     "schedule": (f"{HERE}.app:schedule", "Run a command again and again."),
     "session": (f"{HERE}.app:session", "Commands one after another on one host."),
+    "queue": (f"{HERE}.app:queue", "How many jobs run at once, of which kind."),
     "serve": ("outlast.doors.http.command:serve", "Serve the jobs over HTTP."),
     "mcp": ("outlast.doors.mcp.command:mcp", "Serve the jobs to agents, over MCP."),
     "token": (f"{HERE}.app:token", "Who is let into a server, and what they may do."),
@@ -191,6 +202,25 @@ def schedule() -> None:
     Commands that run again and again, each time as a job of its own.
 
     The supervisor submits them, and stays as long as one is due at some time.
+    """
+
+
+@click.group(
+    "queue",
+    cls=Lazy,
+    table=QUEUE_TABLE,
+    epilog="""
+    outlast queue create disk --width 1
+    outlast submit --queue disk -- ./index.sh
+    outlast queue list
+    outlast queue pause disk
+    """,
+)
+def queue() -> None:
+    """
+    How many jobs run at once, of which kind; and whether any do.
+
+    `default` is the queue of the jobs that name none.
     """
 
 

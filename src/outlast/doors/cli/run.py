@@ -13,6 +13,7 @@ from ...framework.lazy import verb
 from ...framework.many import code_of, exit_status_option
 from ...framework.patience import FOREVER, patience
 from .spec import SETTINGS, spec_options, submit
+from .strangers import of_queue
 
 if TYPE_CHECKING:
     from ...core.job import Job
@@ -61,12 +62,15 @@ def run(caller: Caller, wait: str | None, **given: Any) -> int:
     try:
         status_command = caller.service.public(job, with_result=False)["status_command"]
         caller.say(f"{job.id} is yours to ask for at any time: {status_command}")
+        warnings = of_queue(caller, job)
         if caller.is_json:
             from ...engine.verbs import Wait
 
             (job,) = caller.service.wait(Wait((job.id,), timeout=stay))
-            caller.answer(lambda: caller.service.public(job), str)
+            caller.answer(lambda: caller.service.public(job), str, warnings=warnings)
             return code_of(caller, [job])
+        for warning in warnings:
+            caller.say(warning)
         job = _watch(caller, job, stay, offsets)
     except KeyboardInterrupt:
         return _detach(caller, job, offsets)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...framework.lazy import verb
 from .spec import SETTINGS, spec_options
 from .spec import submit as submit_job
+from .strangers import of_queue
 
 if TYPE_CHECKING:
     from ...framework.caller import Caller
@@ -35,5 +36,6 @@ def submit(caller: Caller, **given: Any) -> int:
     if not caller.is_json:
         public = caller.service.public(job, with_result=False)
         caller.say(f"{job.id} is {job.status}; ask for it: {public['status_command']}")
-    caller.answer(lambda: caller.service.public(job), lambda: job.id)
+    warnings = of_queue(caller, job)
+    caller.answer(lambda: caller.service.public(job), lambda: job.id, warnings=warnings)
     return 0

@@ -27,6 +27,7 @@ from . import (
     jobs,
     models,
     output,
+    queues,
     schedules,
     sessions,
 )
@@ -110,16 +111,8 @@ def make_app(there: Served) -> FastAPI:
     app.state.served = there
     add_problems(app)
     for room in (
-        jobs,
-        completions,
-        output,
-        events,
-        artifacts,
-        sessions,
-        deliveries,
-        schedules,
-        assets,
-        rows,
+        *(jobs, completions, output, events, artifacts, sessions),
+        *(deliveries, schedules, queues, assets, rows),
     ):
         app.include_router(room.router)
 

@@ -82,6 +82,7 @@ async def list_jobs(
     ended_before: Annotated[
         str | None, Query(description="Ended before: a time, or an age as above.")
     ] = None,
+    queue: Annotated[str | None, Query(description="In this queue.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
 ) -> Response:
@@ -93,6 +94,7 @@ async def list_jobs(
         labels=_labels(label or []),
         since=None if since is None else _moment("since", since),
         ended_before=None if ended_before is None else _moment("ended_before", ended_before),
+        queue=queue,
         limit=limit,
         cursor=cursor,
     )

@@ -101,6 +101,13 @@ _STDIN: Final[Schema] = {
     "stdin_base64": {**TEXT, "description": "The same, for bytes that are no text."},
 }
 
+_QUEUE_NAME: Final = "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
+_QUEUE_LIMITS: Final[Schema] = {
+    "width": {"type": ["integer", "null"], "minimum": 1},
+    "max_cpus": {"type": ["number", "null"], "exclusiveMinimum": 0},
+    "max_memory_bytes": {"type": ["integer", "null"], "minimum": 1},
+}
+
 SCHEMAS: Final[Schema] = {
     **{
         name: of_jobs.SCHEMAS[name]
@@ -153,6 +160,12 @@ SCHEMAS: Final[Schema] = {
             "replace": YES_NO,
         },
     ),
+    "queue": of_jobs.QUEUE,
+    "queues": object_of({"items": list_of(_ref("queue"))}),
+    "queue_limits": object_of({}, _QUEUE_LIMITS),
+    "create_queue": object_of({"name": {**TEXT, "pattern": _QUEUE_NAME}}, _QUEUE_LIMITS),
+    "queue_deleted": object_of({"deleted": TEXT}),
+    "move": object_of({}, _may_be_null({name: _SPEC_KEYS[name] for name in ("queue", "priority")})),
     "open_session": object_of(
         {
             "name": {**TEXT, "pattern": "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"},
@@ -276,7 +289,7 @@ _LINKS: Final = {
     name: {"operationId": name, "parameters": {"job_id": "$response.body#/job_id"}}
     for name in (
         *("get", "cancel", "read_output", "follow", "delete", "retry"),
-        "redeliver",
+        *("redeliver", "move"),
         *("list_artifacts", "zip_artifacts", "zip_artifacts_of_node", "read_artifact"),
     )
 }
@@ -357,6 +370,12 @@ change_schedule: Final = _doc({200: _json("schedule", "As it stands then.")}, 40
 run_schedule: Final = _doc({202: _json("job", "Accepted.")}, 404, 409, 415)
 deliveries: Final = _doc({200: _json("deliveries", "What was sent.")}, 404, 410)
 redeliver: Final = _doc({200: _json("deliveries", "What is tried again.")}, 404, 409, 410, 415)
+queues: Final = _doc({200: _json("queues", "The queues.")})
+queue_created: Final = _doc({201: _json("queue", "Made.")}, 415, body="create_queue")
+queue_set: Final = _doc({200: _json("queue", "As it is now.")}, 404, 415, body="queue_limits")
+queue_changed: Final = _doc({200: _json("queue", "As it is now.")}, 404, 415)
+queue_deleted: Final = _doc({200: _json("queue_deleted", "Gone.")}, 404, 409)
+move: Final = _doc({200: _json("job", "As it waits now.")}, 404, 410, 415, body="move")
 metrics: Final = _doc({200: _bytes("As Prometheus reads it.", "text/plain")})
 health: Final = _doc({200: _json("health", "So it is.")}, open_to_all=True)
 

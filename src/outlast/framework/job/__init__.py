@@ -20,6 +20,7 @@ TABLE: Final = {
         "Tell which jobs have ended, each once.",
     ),
     "artifacts": (f"{__name__}.artifacts:artifacts", "Take what jobs have collected."),
+    "move": (f"{__name__}.move:move", "Wait in another queue, or before others."),
     "delete": (f"{__name__}.delete:delete", "Remove ended jobs and their files."),
     "retry": (f"{__name__}.retry:retry", "Submit a job's spec again, as a new job."),
 }
@@ -44,7 +45,7 @@ def job() -> None:
 
 
 OF_A_TOOL: Final = ("status", "wait", "result", "logs", "cancel", "list")
-"""The verbs that a tool gets. Removing and repeating are for `outlast`, whoever started the job."""
+"""The verbs that a tool gets. Moving, removing and repeating are for `outlast`, whoever started the job."""
 
 
 def job_group_of_a_tool() -> Lazy:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     "--status", "statuses", multiple=True, metavar="S", help="Only such; may be repeated."
 )
 @label_option
+@click.option("--queue", metavar="NAME", help="Only in this queue; `default` is that of no name.")
 @click.option("--since", metavar="D", help="Submitted within this time, such as 1h.")
 @click.option(
     "--limit", type=int, default=None, metavar="N", help="At most so many.  [default: 100]"
@@ -37,6 +38,7 @@ def list_jobs(
     *,
     statuses: tuple[str, ...],
     labels: tuple[str, ...],
+    queue: str | None,
     since: str | None,
     limit: int | None,
     cursor: str | None,
@@ -60,6 +62,7 @@ def list_jobs(
             statuses=frozenset(map(JobStatus, statuses)),
             labels=chosen | caller.tool.labels,
             since=begun,
+            queue=queue,
             limit=100 if limit is None else limit,
             cursor=cursor,
         )

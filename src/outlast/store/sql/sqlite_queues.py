@@ -9,6 +9,9 @@ _QUEUE: Final = "name, width, max_cpus, max_memory_bytes, state, created_ms"
 ALL: Final = f"SELECT {_QUEUE} FROM queues ORDER BY name"  # noqa: S608 - columns are ours
 """All that were created, by name."""
 
+BY_NAME: Final = f"SELECT {_QUEUE} FROM queues WHERE name = ?"  # noqa: S608 - columns are ours
+"""One of them."""
+
 WAITING: Final = """
     SELECT queue, count(*) FROM jobs INDEXED BY jobs_in_queue
     WHERE completed_ms IS NULL AND status = 'queued' GROUP BY queue
@@ -31,9 +34,7 @@ UNFINISHED: Final = """
 ADD: Final = f"INSERT INTO queues ({_QUEUE}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - columns are ours
 """A new one."""
 
-CHANGE: Final = """
-    UPDATE queues SET width = ?, max_cpus = ?, max_memory_bytes = ?, state = ? WHERE name = ?
-"""
+PUT: Final = f"INSERT OR REPLACE INTO queues ({_QUEUE}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - columns are ours
 """One as it is to be from now on."""
 
 DELETE: Final = "DELETE FROM queues WHERE name = ?"

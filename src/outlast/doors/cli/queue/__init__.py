@@ -1,0 +1,1 @@
+"""`outlast queue`: how wide queues are, and whether they give turns."""

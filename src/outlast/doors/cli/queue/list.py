@@ -1,0 +1,27 @@
+"""`outlast queue list`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ....framework.lazy import verb
+
+if TYPE_CHECKING:
+    from ....framework.caller import Caller
+
+
+@verb(
+    "list",
+    epilog="""
+    outlast queue list
+    outlast queue list --json
+    """,
+)
+def list_queues(caller: Caller) -> int:
+    """Tell which queues there are, what runs in each and how many jobs wait."""
+    from ....engine.queuedesk import public_queue
+    from .line import table
+
+    found = caller.service.queues.list()
+    caller.answer(lambda: {"items": [public_queue(each) for each in found]}, lambda: table(found))
+    return 0
