@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .settings import ServersOwn, Settings
 
 MAX_JOBS: Final = 10_000
-NOT_ASKED_FOR: Final = ("retry_of", "session_id")
+NOT_ASKED_FOR: Final = ("retry_of", "session_id", "on_end_of")
 """Keys of a stored spec that are ours to set."""
 
 

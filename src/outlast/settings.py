@@ -30,6 +30,7 @@ NEVER_CAPTURED: Final = frozenset({"OUTLAST_TOKEN", "OUTLAST_FAILPOINT"})
 
 JOBS_OWN: Final = frozenset(
     {"OUTLAST_JOB_ID", "OUTLAST_ATTEMPT", "OUTLAST_PROGRESS", "OUTLAST_OUTCOME"}
+    | {f"OUTLAST_ENDED_{each}" for each in ("JOB_ID", "NAME", "STATUS", "REASON", "EXIT_CODE")}
 )
 """Set for each command; a job that submits a job must not pass its own on."""
 

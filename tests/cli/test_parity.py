@@ -111,6 +111,7 @@ def test_every_key_of_the_spec_is_an_option() -> None:
         "limits",
         "collect",
         "retry_of",
+        "on_end_of",
         "session_id",
     }
     keys |= {f"limits.{field.name}" for field in fields(Limits)}

@@ -101,7 +101,7 @@ def test_what_is_not_said_is_pinned() -> None:
         "container": None,
         "pull_timeout": timedelta(minutes=10),
         **{key: {} for key in ("labels", "env", "secret_env", "hosts")},
-        **dict.fromkeys(("session", "session_id", "delay", "start_at")),
+        **dict.fromkeys(("session", "session_id", "delay", "start_at", "on_end", "on_end_of")),
         "priority": 0,
         "command": (),
         "on": (),

@@ -174,6 +174,14 @@ REFUSED = {
     ),
     "somebody's session": (policy(sessions=("mine",)), spec(session="theirs")),
     "before others": (policy(), spec(priority=1)),
+    "something on this machine once it has ended": (
+        policy(executors=("container",), images=None),
+        spec(container=Container(image="a:1"), on_end=("true",)),
+    ),
+    "another command once it has ended": (
+        GIT,
+        spec(command=("git", "pull"), on_end="git pull; id"),
+    ),
     "somebody's queue": (policy(queues=("mine",)), spec(queue="theirs")),
     "longer": (policy(clocks={"timeout": timedelta(hours=1)}), spec(timeout=timedelta(hours=2))),
     "longer on one host": (
@@ -213,6 +221,7 @@ ALLOWED = {
         spec(env={"STAGE": "x"}),
     ),
     "a directory below": (policy(commands=(("git",),), cwd=("/srv",)), spec(cwd="/srv/app")),
+    "an allowed command once it has ended": (GIT, spec(on_end=("git", "pull"))),
     "a shell where no command is named": (policy(), spec(command=(), shell="id")),
     "a clock just so long": (
         policy(clocks={"timeout": timedelta(hours=1)}),

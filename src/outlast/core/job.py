@@ -144,6 +144,12 @@ class JobSpec:
     webhooks: tuple[Webhook, ...] = ()
     """Who is told over HTTP that it has ended."""
 
+    on_end: str | tuple[str, ...] | None = None
+    """What runs on this machine once it has ended, as a job of its own: a shell line or a list."""
+
+    on_end_of: JobId | None = None
+    """The job by whose end this one was begun."""
+
     retry_of: JobId | None = None
     """The job that this one repeats."""
 

@@ -17,6 +17,7 @@ from .dialogue import REFERENCES, read_rules
 from .hosts import read_hosts, settle_bound, settle_hosts
 from .job import DEFAULT_QUEUE, JobId, JobSpec, Limits
 from .limits import parse_size, positive_int, positive_number
+from .onend import read_on_end
 from .order import read_order
 from .reader import MAX_ARGUMENT_BYTES, Reader, shown, size_of
 from .spec import CLOCKS
@@ -87,6 +88,7 @@ class _Spec(Reader):
             "connection_bound": self.flag("connection_bound"),
             "session": self.session(),
             "webhooks": self.webhooks() or None,
+            "on_end": read_on_end(self),
             **{name: self.duration(name) for name in CLOCKS},
         }
         if (retry_of := self.text("retry_of")) is not None:

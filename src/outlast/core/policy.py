@@ -13,6 +13,7 @@ from .inventory import Inventory
 from .job import CONTAINER, LOCAL, SSH, JobSpec, queue_of
 from .limits import format_duration, format_size
 from .near import near
+from .onend import on_end_spec
 from .reserved import CAGE_FREE
 from .spec import CLOCKS
 from .webhook import host_matches, host_of
@@ -24,14 +25,14 @@ EXECUTORS: Final = (LOCAL, SSH, CONTAINER)
 
 HARMLESS: Final = frozenset(
     {"name", "labels", "on_output_limit", "leftovers", "clean_env", "max_parallel", "retry_of"}
-    | {"delay", "start_at", "after"}
+    | {"delay", "start_at", "after", "on_end_of"}
 )
 """Keys of a spec that every policy leaves free. One that is in no rule here is refused."""
 
 RULED: Final = frozenset(
     {"command", "shell", "script", "runtime", "on", "hosts", "container", "env", "secret_env"}
     | {"cwd", "stdin", "limits", "collect", "dialogue", "connection_bound", "queue", "queue_width"}
-    | {"session", "session_id", "priority", "webhooks", *CLOCKS}
+    | {"session", "session_id", "priority", "webhooks", "on_end", *CLOCKS}
 )
 """Those that a rule looks at, here or among what is reserved for administrators."""
 
@@ -84,6 +85,13 @@ class Policy:
 
     def faults(self, spec: JobSpec, inventory: Inventory) -> list[str]:
         """Return what it refuses in *spec*, each with what it allows; nothing: it allows it."""
+        faults = self._faults(spec, inventory)
+        if spec.on_end is not None:  # a job of this machine, wherever the one runs that asks for it
+            then = self._faults(on_end_spec(spec), inventory)
+            faults += [f"on_end: {fault}" for fault in then]
+        return [f"policy {self.name}: {fault}" for fault in dict.fromkeys(faults)]
+
+    def _faults(self, spec: JobSpec, inventory: Inventory) -> list[str]:
         faults = [
             *self._place_faults(spec, inventory),
             *self._command_faults(spec),
@@ -97,7 +105,7 @@ class Policy:
             if each.name not in HARMLESS | RULED
             and getattr(spec, each.name) != getattr(_DEFAULT, each.name)
         ]
-        return [f"policy {self.name}: {fault}" for fault in dict.fromkeys(faults)]
+        return faults
 
     # Where ----------------------------------------------------------------------------------
 

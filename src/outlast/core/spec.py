@@ -32,6 +32,7 @@ _PLAIN: Final = (
     "session",
     "session_id",
     "retry_of",
+    "on_end_of",
 )
 """Keys that JSON has as the spec has them."""
 
@@ -73,6 +74,8 @@ def _rare(spec: JobSpec) -> dict[str, Any]:
         out["start_at"] = iso(spec.start_at)
     if spec.after:
         out["after"] = list(map(str, spec.after))
+    if spec.on_end is not None:
+        out["on_end"] = spec.on_end if isinstance(spec.on_end, str) else list(spec.on_end)
     if spec.collect is not None:
         from .collect import collect_to_json
 
@@ -91,10 +94,9 @@ def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
         if (milliseconds := given.pop(f"{name}_ms", None)) is not None:
             given[name] = from_ms(milliseconds)
     _read_rare(given)
-    if "command" in given:
-        given["command"] = tuple(given["command"])
-    if "on" in given:
-        given["on"] = tuple(given["on"])
+    for name in ("command", "on", "on_end"):
+        if isinstance(given.get(name), list):
+            given[name] = tuple(given[name])
     if "hosts" in given:
         from .hostspec import host_from_json  # here: of most jobs there is nothing to be known
 

@@ -100,7 +100,7 @@ class Admission:
         """Return what is to be held: of jobs that run elsewhere, only how they are reached."""
         names: set[str] = set()
         for spec in self._specs:
-            if not spec.is_remote and spec.container is None:
+            if spec.on_end is not None or (not spec.is_remote and spec.container is None):
                 return captured
             names.update(FOR_HOSTS if spec.is_remote else FOR_CONTAINERS)
         return Captured(env={name: captured.env[name] for name in names if name in captured.env})

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.job import Job
 from ..core.secret import MEMORY
+from ..core.state import NodeStatus
 from ..ports.executor import Captured
 from .capture import SECRET_MARK, drop_capture, read_capture
 from .turns import Place
 
 if TYPE_CHECKING:
     from ..home import Home
+
+AT_END: Final = -1
+"""Stands in a place for what a job begins once it has ended, and is no node of it."""
 
 FORGOTTEN_AGE: Final = timedelta(hours=1)
 """A file that no job names is left by a submit that was killed, once it is so old."""
@@ -44,6 +48,15 @@ class Captures:
         if not places and name is not None:
             del self._waiting[name]
             self._done.add(name)
+
+    def hold_for_end(self, job: Job) -> None:
+        """What *job* is to begin with its end needs its capture; what an end began, needs it itself."""
+        if job.spec.on_end is not None and not job.is_terminal:
+            self.hold((job.id, AT_END), job.capture)
+        if job.spec.on_end_of is not None:
+            if job.nodes[0].status == NodeStatus.PENDING:
+                self.hold((job.id, 0), job.capture)
+            self.let_go((job.spec.on_end_of, AT_END), job.capture)
 
     def sweep(self) -> None:
         """Remove the files that nobody needs any more. After it was stored that they are not."""

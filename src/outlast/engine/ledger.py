@@ -111,8 +111,9 @@ class Ledger:
         changes = [(self._stored[job_id], job) for job_id, job in self._changed.items()]
         ends = [job for before, job in changes if job.is_terminal and not before.is_terminal]
         due = [each for job in ends for each in self._announce(job)]
+        begun = [_begun_by(job) for job in ends if job.spec.on_end is not None]
         reach("supervisor.before_record_end" if ends else "supervisor.before_record_start")
-        stale = self._store.save(changes, due=due)
+        stale = self._store.save(changes, due=due, begun=begun)
         self._changed.clear()
         for _, job in changes:
             if job.id in stale or job.is_settled:
@@ -123,3 +124,10 @@ class Ledger:
             self._on_change(job.id)
         reach("supervisor.after_record_end" if ends else "supervisor.after_record_start")
         return tuple(stale)
+
+
+def _begun_by(job: Job) -> Job:
+    """Return the job that the end of *job* begins."""
+    from ..core.onend import on_end_job  # here, since most jobs begin none
+
+    return on_end_job(job)

@@ -104,11 +104,11 @@ def _anchored_container(container: Container, cwd: str) -> Container:
 
 def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[str]:
     """Return what keeps *spec* from starting here: program, directory, input, limits."""
+    faults = _on_end_faults(spec, captured)
     if spec.is_remote:
-        return _host_faults(spec, captured, capabilities)
+        return faults + _host_faults(spec, captured, capabilities)
     if spec.container is not None:
-        return _container_faults(spec, spec.container, captured, capabilities)
-    faults: list[str] = []
+        return faults + _container_faults(spec, spec.container, captured, capabilities)
     cwd = spec.cwd or captured.cwd
     if not os.path.isdir(cwd):
         there = os.path.lexists(cwd)
@@ -124,6 +124,16 @@ def local_faults(spec: JobSpec, captured: Captured, capabilities: Ask) -> list[s
     if program and (fault := _program_fault(program, cwd, {**captured.env, **spec.env})):
         faults.append(fault)
     return faults + _stdin_faults(spec, cwd) + _limit_faults(spec, captured, capabilities)
+
+
+def _on_end_faults(spec: JobSpec, captured: Captured) -> list[str]:
+    """Return what keeps from starting here what is to run once *spec* has ended."""
+    if not spec.on_end or isinstance(spec.on_end, str):
+        return []
+    is_here = not spec.is_remote and spec.container is None
+    cwd = (spec.cwd if is_here else None) or captured.cwd
+    fault = _program_fault(spec.on_end[0], cwd, {**captured.env, **spec.env})
+    return [] if fault is None else [f"on_end: {fault}"]
 
 
 def _webhook_faults(spec: JobSpec, settings: WebhookSettings | None) -> list[str]:

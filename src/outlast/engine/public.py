@@ -73,16 +73,13 @@ def public_job(
     public["nodes"] = [_public_node(job, node, now) for node in job.nodes]
     public["labels"] = dict(job.spec.labels)
     public["attempt"] = max(1, *(node.attempt for node in job.nodes), 1)
-    if job.spec.retry_of is not None:
-        public["retry_of"] = job.spec.retry_of
+    public |= _others(job)
     if job.queue is not None:
         public["queue"] = job.queue
     if job.priority:
         public["priority"] = job.priority
     if (start_at := job.begins_at) > job.created_at:
         public["start_at"] = iso(start_at)
-    if job.spec.after:
-        public["after"] = [{"job_id": each.job_id, "on": str(each.on)} for each in job.spec.after]
     if job.spec.session is not None:
         public["session"] = job.spec.session
     if job.spec.webhooks:
@@ -93,6 +90,22 @@ def public_job(
     if result is not None:
         public["result"] = result
     return public
+
+
+def _others(job: Job) -> dict[str, Any]:
+    """Return which other jobs it has to do with."""
+    others: dict[str, Any] = {}
+    if job.spec.retry_of is not None:
+        others["retry_of"] = job.spec.retry_of
+    if job.spec.after:
+        others["after"] = [{"job_id": each.job_id, "on": str(each.on)} for each in job.spec.after]
+    if job.spec.on_end_of is not None:
+        others["on_end_of"] = job.spec.on_end_of
+    if job.spec.on_end is not None and job.is_terminal:
+        from ..core.onend import on_end_id  # here, since most jobs begin none
+
+        others["on_end_job"] = on_end_id(job.id)
+    return others
 
 
 def _public_node(job: Job, node: Node, now: datetime) -> dict[str, Any]:

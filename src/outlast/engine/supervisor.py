@@ -241,6 +241,7 @@ class Supervisor:
             self._captures.sweep_forgotten(self._clock.now())
 
     async def _take_up(self, job: Job) -> None:
+        self._captures.hold_for_end(job)
         never = self._claims.never(job) if job.spec.after else None
         for node in job.nodes:
             if node.status == NodeStatus.PENDING:
@@ -316,6 +317,8 @@ class Supervisor:
 
     def _save(self) -> None:
         before = {job_id: self._ledger.get(job_id) for job_id in self._ledger.unsaved}
+        if any(job is not None and job.spec.on_end is not None for job in before.values()):
+            self.wake()  # what an end begins comes into the store with it
         for job_id in self._ledger.save():
             log.error("%s was changed by somebody else; it is read again", job_id)
             # Nothing may be begun on the strength of what was not stored.

@@ -50,10 +50,14 @@ class TimedStore:
             return self._store.find(query)
 
     def save(
-        self, changes: Iterable[tuple[Job, Job]], *, due: Iterable[Delivery] = ()
+        self,
+        changes: Iterable[tuple[Job, Job]],
+        *,
+        due: Iterable[Delivery] = (),
+        begun: Iterable[Job] = (),
     ) -> frozenset[JobId]:
         with self._timed("save"):
-            return self._store.save(changes, due=due)
+            return self._store.save(changes, due=due, begun=begun)
 
     def expire(self, job_ids: Iterable[JobId], *, at: datetime, forget_before: datetime) -> None:
         with self._timed("expire"):

@@ -37,10 +37,14 @@ class TracedStore:
         return self._store.find(query)
 
     def save(
-        self, changes: Iterable[tuple[Job, Job]], *, due: Iterable[Delivery] = ()
+        self,
+        changes: Iterable[tuple[Job, Job]],
+        *,
+        due: Iterable[Delivery] = (),
+        begun: Iterable[Job] = (),
     ) -> frozenset[JobId]:
         changes = tuple(changes)
-        stale = self._store.save(changes, due=due)
+        stale = self._store.save(changes, due=due, begun=begun)
         for before, after in changes:
             if after.id not in stale:
                 self._tracing.stored(before, after)

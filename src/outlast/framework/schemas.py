@@ -137,6 +137,8 @@ JOB: Final = object_of(
     {
         **{f"{verb}_argv": list_of(TEXT) for verb in _VERBS},
         "retry_of": TEXT,
+        "on_end_of": TEXT,
+        "on_end_job": TEXT,
         "queue": TEXT,
         "priority": {"type": "integer"},
         "after": list_of(

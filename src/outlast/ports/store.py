@@ -141,7 +141,11 @@ class Store(Protocol):
         """
 
     def save(
-        self, changes: Iterable[tuple[Job, Job]], *, due: Iterable[Delivery] = ()
+        self,
+        changes: Iterable[tuple[Job, Job]],
+        *,
+        due: Iterable[Delivery] = (),
+        begun: Iterable[Job] = (),
     ) -> frozenset[JobId]:
         """
         Replace each (before, after), if *before* is still what is stored (its `version` is).
@@ -149,7 +153,9 @@ class Store(Protocol):
         Return the ids of those that were not, and were left alone. Saved jobs have the
         version *before* + 1, whatever that of *after*. What was submitted (id, spec, time) stays.
         In the same transaction what is *due* to be told of those that were replaced is stored, for
-        `Deliveries`, and each end, for `Completions`.
+        `Deliveries`, and each end, for `Completions`; and the jobs that are *begun* by the ends of
+        those that were replaced (their `on_end_of`), for the same principal. One that is there
+        already stays as it is.
         """
 
     def expire(self, job_ids: Iterable[JobId], *, at: datetime, forget_before: datetime) -> None:

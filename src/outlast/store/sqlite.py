@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from json import dumps
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId, Node
 from ..core.limits import to_epoch_ms
@@ -18,6 +18,9 @@ from .sqlite_connection import Connection
 if TYPE_CHECKING:
     from ..core.delivery import Delivery
     from ..ports.store import Entry, Page, Query, Version
+
+New = tuple[Job, tuple[Any, ...], tuple[str, str | None, str]]
+"""A job to be stored, its row, and the principal, the key and the fingerprint that belong to it."""
 
 MOST: Final = 1000
 """So many jobs are remembered between two writes."""
@@ -44,16 +47,10 @@ class SqliteStore:
         encoded = [rows.job_to_row(entry.job) for entry in entries]
         jobs: list[Job] = []
         by_key: dict[tuple[str, str], tuple[Job, str]] = {}
-        new: list[Job] = []
-        new_jobs, new_nodes, new_labels = [], [], []
-        in_sessions: list[tuple[int, Job]] = []
-        needing: list[tuple[int, Job]] = []
+        new: list[New] = []
         closes = [entry.closes for entry in entries if entry.closes is not None]
 
         with self._database.write() as database:
-            last = database.execute(sql.LAST_SEQ).fetchone()
-            latest = database.execute(sql.LATEST).fetchone()
-            seq, latest_ms = last[0] if last else 0, latest[0] if latest else 0
             for entry, row in zip(entries, encoded, strict=True):
                 job = entry.job
                 if entry.key is not None:
@@ -63,39 +60,16 @@ class SqliteStore:
                         _check_fingerprint(entry, fingerprint, job.id)
                     by_key[entry.principal, entry.key] = job, entry.fingerprint
                 jobs.append(job)
-                if job is not entry.job:
-                    continue
-                new.append(job)
-                seq += 1
-                latest_ms = max(latest_ms, to_epoch_ms(job.created_at))
-                new_jobs.append(
-                    (
-                        seq,
-                        *row,
-                        entry.principal,
-                        entry.key,
-                        entry.fingerprint,
-                        rows.expires_ms(job),
-                        latest_ms,
-                    )
-                )
-                new_nodes += [(seq, *rows.node_to_row(node)) for node in job.nodes]
-                new_labels += [(seq, name, value) for name, value in job.spec.labels.items()]
-                if job.spec.session_id is not None:
-                    in_sessions.append((seq, job))
-                if job.spec.after:
-                    needing.append((seq, job))
+                if job is entry.job:
+                    new.append((job, row, (entry.principal, entry.key, entry.fingerprint)))
             if new:
-                _check_queues(database, new)
-            database.executemany(sql.ADD_JOB, new_jobs)
-            database.executemany(sql.ADD_NODE, new_nodes)
-            database.executemany(sql.ADD_LABEL, new_labels)
-            database.executemany(sql.ADD_COMPLETION, [(job.id,) for job in jobs if job.is_terminal])
-            if in_sessions:
+                _check_queues(database, [job for job, _, _ in new])
+            placed = _insert(database, new)
+            if in_sessions := [each for each in placed if each[1].spec.session_id is not None]:
                 from .sqlite_sessions import add_jobs
 
                 add_jobs(database, in_sessions, closes)
-            if needing:
+            if needing := [each for each in placed if each[1].spec.after]:
                 from .sqlite_needs import add_needs
 
                 add_needs(database, needing)
@@ -140,7 +114,11 @@ class SqliteStore:
         )
 
     def save(
-        self, changes: Iterable[tuple[Job, Job]], *, due: Iterable[Delivery] = ()
+        self,
+        changes: Iterable[tuple[Job, Job]],
+        *,
+        due: Iterable[Delivery] = (),
+        begun: Iterable[Job] = (),
     ) -> frozenset[JobId]:
         changes = list(changes)
         stale = set()
@@ -166,6 +144,8 @@ class SqliteStore:
                 from .sqlite_deliveries import add_deliveries
 
                 add_deliveries(database, told)
+            if then := [job for job in begun if job.spec.on_end_of not in stale]:
+                _begin(database, then)
         self._writes += 1
         return frozenset(stale)
 
@@ -179,6 +159,40 @@ class SqliteStore:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _insert(database: sqlite3.Connection, new: Sequence[New]) -> list[tuple[int, Job]]:
+    """Store jobs in this order. Returns them with their places."""
+    last = database.execute(sql.LAST_SEQ).fetchone()
+    latest = database.execute(sql.LATEST).fetchone()
+    seq, latest_ms = last[0] if last else 0, latest[0] if latest else 0
+    new_jobs, new_nodes, new_labels = [], [], []
+    placed: list[tuple[int, Job]] = []
+    for job, row, asked in new:
+        seq += 1
+        placed.append((seq, job))
+        latest_ms = max(latest_ms, to_epoch_ms(job.created_at))
+        new_jobs.append((seq, *row, *asked, rows.expires_ms(job), latest_ms))
+        new_nodes += [(seq, *rows.node_to_row(node)) for node in job.nodes]
+        new_labels += [(seq, name, value) for name, value in job.spec.labels.items()]
+    database.executemany(sql.ADD_JOB, new_jobs)
+    database.executemany(sql.ADD_NODE, new_nodes)
+    database.executemany(sql.ADD_LABEL, new_labels)
+    database.executemany(sql.ADD_COMPLETION, [(job.id,) for job, *_ in new if job.is_terminal])
+    return placed
+
+
+def _begin(database: sqlite3.Connection, jobs: Sequence[Job]) -> None:
+    """
+    Store jobs that are begun by the ends of others, each unless it is there, and for whom those
+    are. No queue refuses them: they were accepted with the jobs whose ends they follow.
+    """
+    new: list[New] = []
+    for job in jobs:
+        if database.execute(sql.IS_KNOWN, (job.id, job.id)).fetchone() is None:
+            (principal,) = database.execute(sql.PRINCIPAL, (job.spec.on_end_of,)).fetchone()
+            new.append((job, rows.job_to_row(job), (principal, None, "")))
+    _insert(database, new)
 
 
 def _job(database: sqlite3.Connection, job_id: JobId) -> Job:

@@ -57,6 +57,8 @@ def a_full_job(clock: FakeClock) -> Job:
         start_at=at + SECOND,
         session="web",
         retry_of=JobId("job_before"),
+        on_end=("tell", "somebody"),
+        on_end_of=JobId("job_first"),
     )
     node = Node(
         name="here",

@@ -103,6 +103,7 @@ SECTIONS: Final = {
         Row("--pids", "limits.pids", "N", "At most so many processes."),
     ),
     AFTERWARDS: (
+        Row("--on-end", "on_end", "LINE", "Run this here, by /bin/sh -c, as a job of its own."),
         Row(
             "--webhook",
             "webhooks",

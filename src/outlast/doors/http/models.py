@@ -85,6 +85,7 @@ _SPEC_KEYS: Final[Schema] = {
         "description": "The jobs that it waits for: `ID`, or `failed:ID`, `any:ID`.",
     },
     "session": TEXT,
+    "on_end": {"type": ["string", "array"], "items": TEXT},
     "webhooks": list_of(
         object_of(
             {

@@ -133,6 +133,14 @@ SAVE_NODE: Final = f"""
 """  # noqa: S608 - columns are ours
 """A node as it stands now."""
 
+IS_KNOWN: Final = """
+    SELECT 1 FROM jobs WHERE job_id = ? UNION ALL SELECT 1 FROM tombstones WHERE job_id = ?
+"""
+"""Whether there is such a job, or was."""
+
+PRINCIPAL: Final = "SELECT principal FROM jobs WHERE job_id = ?"
+"""For whom a job is."""
+
 ADD_COMPLETION: Final = """
     INSERT OR IGNORE INTO completions (job_seq) SELECT seq FROM jobs WHERE job_id = ?
 """
