@@ -140,10 +140,12 @@ class Client(Ends):
         labels: Mapping[str, str] | None = None,
         since: Duration | datetime | None = None,
         queue: str | None = None,
+        after: str | None = None,
+        oldest_first: bool = False,
         limit: int = PAGE,
         cursor: str | None = None,
     ) -> Page:
-        """Return a page of jobs, newest first; `next_cursor` leads to the next one."""
+        """Return a page of jobs, newest first unless *oldest_first*; `next_cursor` leads to the next one."""
         if isinstance(since, str | int | float | timedelta):
             from .clock import SystemClock
 
@@ -160,6 +162,8 @@ class Client(Ends):
                 labels=labels or {},
                 since=since,
                 queue=queue,
+                after=None if after is None else JobId(after),
+                oldest_first=oldest_first,
                 limit=limit,
                 cursor=cursor,
             )

@@ -24,6 +24,8 @@ def test_a_queue_s_life(cli: Cli) -> None:
 
     listed = cli("job", "list", "--queue", "disk", "--output", "id").text.split()
     assert job_id == listed[-1]
+    oldest_first = cli("job", "list", "--queue", "disk", "--oldest-first", "--output", "id")
+    assert listed[::-1] == oldest_first.text.split()
     assert [] == cli("job", "list", "--queue", "default").data["items"]
     refused = cli("queue", "delete", "disk")
     assert (2, "not_terminal") == (refused.code, refused.error["code"])

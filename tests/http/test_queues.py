@@ -52,6 +52,17 @@ def _place(job: Job) -> tuple[str | None, int]:
     return job.queue, job.priority
 
 
+def test_who_waits_for_a_job_is_found(service: Service, client: Client) -> None:
+    """By its id, in the order of their submission; whoever asks, here or over HTTP."""
+    first = client.submit(["sleep", "600"])
+    waiters = [client.submit(["true"], after=[first.id]).id for _ in range(2)]
+    token = (service.home / "token").read_text().strip()
+    with Client(service.url, token=token) as there:
+        for asker in (client, there):
+            found = asker.list(after=first.id, oldest_first=True)
+            assert waiters == [each.id for each in found.jobs]
+
+
 def test_only_administrators_change_queues(service: Service, home: Path) -> None:
     """Whoever may read sees them; a move goes where a submission might have gone, and no further."""
     (home / "policy.toml").write_text(POLICY)

@@ -74,7 +74,7 @@ class Get(NamedTuple):
 
 
 class List(NamedTuple):
-    """Find jobs, newest first, a page at a time. All conditions hold at once."""
+    """Find jobs, newest first unless *oldest_first*, a page at a time. All conditions hold at once."""
 
     statuses: frozenset[JobStatus] = frozenset()
     labels: Mapping[str, str] = {}
@@ -85,6 +85,10 @@ class List(NamedTuple):
     queue: str | None = None
     """In this queue; `default` is that of the jobs that name none."""
 
+    after: JobId | None = None
+    """That wait for the end of this one, or did."""
+
+    oldest_first: bool = False
     limit: int = 100
     cursor: str | None = None
     """The `next_cursor` of the page before."""

@@ -136,6 +136,10 @@ class HttpService:
         query += [("label", f"{name}={value}") for name, value in request.labels.items()]
         if request.queue is not None:
             query.append(("queue", request.queue))
+        if request.after is not None:
+            query.append(("after", request.after))
+        if request.oldest_first:
+            query.append(("oldest_first", "true"))
         for name, at in (("since", request.since), ("ended_before", request.ended_before)):
             if at is not None:
                 query.append((name, str(iso(at))))

@@ -34,7 +34,7 @@ from . import (
 from .agents import Agents
 from .answers import json_answer
 from .metrics import MEDIA_TYPE
-from .page import assets, rows
+from .page import assets, lines, rows
 from .problems import add_problems, broken, problem, request_id_of
 from .served import needs
 
@@ -112,7 +112,7 @@ def make_app(there: Served) -> FastAPI:
     add_problems(app)
     for room in (
         *(jobs, completions, output, events, artifacts, sessions),
-        *(deliveries, schedules, queues, assets, rows),
+        *(deliveries, schedules, queues, assets, rows, lines),
     ):
         app.include_router(room.router)
 

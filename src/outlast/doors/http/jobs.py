@@ -83,10 +83,14 @@ async def list_jobs(
         str | None, Query(description="Ended before: a time, or an age as above.")
     ] = None,
     queue: Annotated[str | None, Query(description="In this queue.")] = None,
+    after: Annotated[
+        str | None, Query(description="That wait for the end of this job, or did.")
+    ] = None,
+    oldest_first: Annotated[bool, Query(description="In the order of their submission.")] = False,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
 ) -> Response:
-    """Return a page of jobs, newest first."""
+    """Return a page of jobs, newest first unless `oldest_first`."""
     there = served(request)
     needs(request, Scope.READ)
     query = verbs.List(
@@ -95,6 +99,8 @@ async def list_jobs(
         since=None if since is None else _moment("since", since),
         ended_before=None if ended_before is None else _moment("ended_before", ended_before),
         queue=queue,
+        after=None if after is None else JobId(after),
+        oldest_first=oldest_first,
         limit=limit,
         cursor=cursor,
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     outlast job list
     outlast job list --status failed --since 1d
     outlast job list --label team=db --limit 5 --json
+    outlast job list --queue disk --status queued --oldest-first
     outlast job list --status running --output id | outlast job wait -
     """,
 )
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
 )
 @label_option
 @click.option("--queue", metavar="NAME", help="Only in this queue; `default` is that of no name.")
+@click.option("--after", metavar="ID", help="Only those that wait for this one's end, or did.")
 @click.option("--since", metavar="D", help="Submitted within this time, such as 1h.")
 @click.option(
     "--limit", type=int, default=None, metavar="N", help="At most so many.  [default: 100]"
 )
+@click.option("--oldest-first", is_flag=True, help="In the order of their submission.")
 @click.option("--cursor", metavar="C", help="The next_cursor of the page before.")
 @click.option("--output", type=click.Choice(("id", "json", "table")), help="How to print them.")
 def list_jobs(
@@ -39,12 +42,15 @@ def list_jobs(
     statuses: tuple[str, ...],
     labels: tuple[str, ...],
     queue: str | None,
+    after: str | None,
     since: str | None,
     limit: int | None,
+    oldest_first: bool,
     cursor: str | None,
     output: str | None,
 ) -> int:
     """Find jobs, newest first. S is queued, running, complete, partial, failed or cancelled."""
+    from ...core.job import JobId
     from ...core.state import JobStatus
     from ...engine.verbs import List
     from ...errors import InvalidRequest
@@ -63,6 +69,8 @@ def list_jobs(
             labels=chosen | caller.tool.labels,
             since=begun,
             queue=queue,
+            after=None if after is None else JobId(after),
+            oldest_first=oldest_first,
             limit=100 if limit is None else limit,
             cursor=cursor,
         )

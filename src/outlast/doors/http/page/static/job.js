@@ -9,6 +9,7 @@ import { Nodes } from "./nodes.js";
 import { Output } from "./output.js";
 import { Confirm, Copy, Icon, Status, Time, Trouble } from "./parts.js";
 import { duration, now } from "./time.js";
+import { JobLink, Needs } from "./waits.js";
 import { brief, containment, isLive, isOlder, isStopping, many, reasonOf, shellJoin, size, spoken } from "./words.js";
 
 const LOOK_MS = 3000; // how often a running job is asked for its progress and sizes
@@ -19,6 +20,7 @@ export function JobView({ id, query, me, announce }) {
   const [problem, setProblem] = useState(null);
   const [index, setIndex] = useState(Number(query.get("node") ?? 0) || 0);
   const [asking, setAsking] = useState(null);
+  const [needs, setNeeds] = useState(null);
   const heardAt = useRef(now());
   const feed = useRef(() => {});
   const last = useRef(null);
@@ -50,6 +52,10 @@ export function JobView({ id, query, me, announce }) {
     return () => leaving.abort();
   }, [id, index]);
   const live = job !== null && isLive(job);
+  useEffect(() => {
+    // Who waits for whom changes as they do: it is looked at with each change of this one.
+    if (job) get(`page/jobs/${encodeURIComponent(id)}/needs`).then(setNeeds, () => {});
+  }, [id, job?.status, job?.nodes[0].phase, job?.message]);
   useEffect(() => {
     if (!live) return undefined;
     const timer = setInterval(() => {
@@ -90,7 +96,7 @@ export function JobView({ id, query, me, announce }) {
         <${Clocks} job=${job} node=${node} limits=${spec?.clocks ?? {}} heardAt=${heardAt.current} />
         ${job.nodes.length > 1 && html`<${Nodes} nodes=${job.nodes} chosen=${index} choose=${choose} />`}
         <${NodeFacts} job=${job} node=${node} index=${index} path=${path} mayRun=${mayRun} onCancel=${() => setAsking("cancel node")} />
-        <${JobFacts} job=${job} spec=${spec} />
+        <${JobFacts} job=${job} spec=${spec} needs=${needs} />
       </div>
       <${Output} job=${job} node=${node} index=${index} feed=${feed} isLive=${!isOver} />
     </div>
@@ -113,7 +119,7 @@ function Standing({ job }) {
     ${stopError && html`<p class="warn">Its end could not be confirmed: ${stopError}</p>`}
     ${isLive(job) && job.progress_pct !== null && html`<div class="progress"><progress max="100" value=${job.progress_pct} aria-label="Progress"></progress>
       <span>${Math.round(job.progress_pct)} %</span></div>`}
-    ${job.message && html`<p class="message">${visible(job.message)}</p>`}
+    ${job.message && job.nodes[0].phase !== "waiting" && html`<p class="message">${visible(job.message)}</p>`}
     ${job.result?.value !== undefined && job.result?.value !== null && html`<details open><summary>Value</summary><pre class="value">${JSON.stringify(job.result.value, null, 2)}</pre></details>`}
   </div>`;
 }
@@ -141,6 +147,8 @@ function NodeFacts({ job, node, index, path, mayRun, onCancel }) {
       <${Fact} name="began">${node.started_at && html`<${Time} iso=${node.started_at} />`}</${Fact}>
       <${Fact} name="ended">${node.completed_at && html`<${Time} iso=${node.completed_at} />`}</${Fact}>
       <${Fact} name="all gone">${node.stopped_at && node.stopped_at !== node.completed_at && html`<${Time} iso=${node.stopped_at} />`}</${Fact}>
+      <${Fact} name="next attempt">${node.next_attempt_at && html`<${Time} iso=${node.next_attempt_at} />`}</${Fact}>
+      <${Fact} name="tried before">${node.attempts?.length > 0 && html`<ol class="attempts">${node.attempts.map((each) => html`<${Attempt} of=${each} />`)}</ol>`}</${Fact}>
       <${Fact} name="containment">${node.containment && html`<span title=${containment(node.containment)}>${node.containment}</span><span class="fine why">${containment(node.containment)}</span>`}</${Fact}>
       <${Fact} name="outlives">${node.survives}</${Fact}>
       <${Fact} name="image">${node.image?.digest ?? node.image?.id}</${Fact}>
@@ -151,10 +159,22 @@ function NodeFacts({ job, node, index, path, mayRun, onCancel }) {
   </section>`;
 }
 
-function JobFacts({ job, spec }) {
+/** An attempt that failed and was followed by another one, or is to be. */
+function Attempt({ of }) {
+  const ran = of.started_at && of.completed_at ? Date.parse(of.completed_at) - Date.parse(of.started_at) : null;
+  return html`<li value=${of.attempt} title=${visible(of.error ?? "")}><span class="status s-failed">${brief({ ...of, status: "failed" })}</span>
+    <span class="fine">${ran !== null && ` after ${duration(ran)}`}, <${Time} iso=${of.completed_at} /></span></li>`;
+}
+
+function JobFacts({ job, spec, needs }) {
   const labels = Object.entries(job.labels);
   return html`<section class="facts" aria-label="The job"><dl>
     <${Fact} name="submitted"><${Time} iso=${job.created_at} /></${Fact}>
+    <${Fact} name="queue">${(job.queue || !job.started_at) && html`<a href=${`#/queues/${encodeURIComponent(job.queue ?? "default")}`}>${job.queue ?? "default"}</a>`}</${Fact}>
+    <${Fact} name="priority">${job.priority}</${Fact}>
+    <${Fact} name="not before">${job.start_at && html`<${Time} iso=${job.start_at} />`}</${Fact}>
+    <${Fact} name=${isLive(job) && !job.started_at ? "waits for" : "waited for"}>${needs?.after.length > 0 && html`<${Needs} needs=${needs.after} />${needs.left_out > 0 && html` and ${needs.left_out} more`}`}</${Fact}>
+    <${Fact} name="awaited by">${needs?.before.length > 0 && needs.before.map((each, i) => html`${i > 0 && ", "}<${JobLink} job=${each} />`)}</${Fact}>
     <${Fact} name="session">${job.session}</${Fact}>
     <${Fact} name="repeats">${job.retry_of && html`<a href=${`#/jobs/${job.retry_of}`}>${job.retry_of}</a>`}</${Fact}>
     <${Fact} name="labels">${labels.length > 0 && labels.map(([name, value]) => html`<span class="chip">${name}=${value}</span> `)}</${Fact}>

@@ -28,7 +28,7 @@ function announce(text) {
 
 const jobs = new Jobs(announce);
 
-/** Where the address points: `#/`, `#/new`, `#/jobs/ID`. */
+/** Where the address points: `#/`, `#/new`, `#/jobs/ID`, `#/queues`, `#/queues/NAME`. */
 function readRoute() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [view, id] = path.split("/");
@@ -84,6 +84,7 @@ function Page() {
     c: () => go("#/new"),
     n: () => go("#/new"),
     g: () => go("#/"),
+    q: () => go("#/queues"),
   });
 
   return html`
@@ -93,6 +94,7 @@ function Page() {
       <${LinkState} link=${link} />
       <span class="grow"></span>
       ${me && html`<span class="whose" title=${`Scopes: ${me.scopes.join(", ")}`}>${me.principal} <span class="on">on ${me.machine}</span></span>`}
+      <a class="button bare" href="#/queues" aria-current=${route.view === "queues" ? "page" : undefined} title="Queues (q)"><${Icon} name="queues" /><span class="word">Queues</span></a>
       ${(!me || me.scopes.includes("run")) && html`
         <a class="button primary" href="#/new" title="Submit a job (c)"><${Icon} name="plus" /><span>New job</span></a>`}
       <button class="button bare" onClick=${() => setTheme(nextTheme())}
@@ -112,6 +114,8 @@ function Page() {
             ? html`<${JobView} key=${route.id} id=${route.id} query=${route.query} me=${me} announce=${announce} />`
             : route.view === "new"
               ? html`<${Submit} me=${me} />`
+              : route.view === "queues"
+                ? html`<${Queues} jobs=${jobs} me=${me} chosen=${route.id} announce=${announce} />`
               : html`<${List} jobs=${jobs} me=${me} />`}
     </main>
     ${isHelp && html`<${Help} me=${me} onClose=${() => setHelp(false)} />`}
@@ -139,6 +143,7 @@ const LINKS = {
 
 // What the list does not need is fetched once it is wanted.
 const JobView = lazy(async () => (await import("./job.js")).JobView);
+const Queues = lazy(async () => (await import("./queues.js")).Queues);
 const Submit = lazy(async () => (await import("./submit.js")).Submit);
 
 function lazy(load) {

@@ -19,6 +19,9 @@ const SHAPES = {
   trash: html`<path d="M3 4.5h10M6.5 4.5v-2h3v2M4.5 4.5l.6 9h5.8l.6-9" />`,
   stop: html`<rect x="4" y="4" width="8" height="8" rx="1" />`,
   up: html`<path d="M3.5 10L8 5.5l4.5 4.5" />`,
+  queues: html`<path d="M2.5 4h11M2.5 8h7M2.5 12h4" />`,
+  pause: html`<path d="M5.5 3.5v9M10.5 3.5v9" />`,
+  play: html`<path d="M5 3l7.5 5L5 13z" />`,
   next: html`<path d="M3.5 6L8 10.5 12.5 6" />`,
 };
 
@@ -118,6 +121,7 @@ const KEYS = [
   ["/", "find: jobs in the list, text in an output"],
   ["c", "submit a job"],
   ["g", "all jobs"],
+  ["q", "queues"],
   ["x", "cancel the job that is open"],
   ["f", "follow its output"],
   ["Escape", "back, or clear what was typed"],
