@@ -304,6 +304,14 @@ class Client(Ends):
         """Remove ended jobs and their files. Raises `NotTerminal` if one still runs."""
         self._service.delete(verbs.Delete(job_ids=tuple(map(JobId, job_ids))))
 
+    def hold(self, job_id: str) -> Job:
+        """Have a job that has not begun wait until it is released. Raises `Conflict` if it has."""
+        return self._service.hold(verbs.Hold(JobId(job_id)))
+
+    def release(self, job_id: str) -> Job:
+        """Have a job that is held wait for its turn as others do."""
+        return self._service.release(verbs.Release(JobId(job_id)))
+
     def retry(self, job_id: str) -> Job:
         """Submit the spec of an ended job again, as a new job that names the old one."""
         return self._intake.retry(JobId(job_id))

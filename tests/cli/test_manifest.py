@@ -65,7 +65,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
                 *("status", "wait", "result", "logs"),
                 *("cancel", "list", "completions"),
                 *("artifacts list", "artifacts get", "artifacts zip"),
-                *("move", "delete", "retry"),
+                *("move", "delete", "hold", "release", "retry"),
             )
         ),
         *(f"batch {verb}" for verb in ("run", "status", "collect", "cancel")),
@@ -106,9 +106,9 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
     schemas = manifest["schemas"]
     job_id = cli.ended("--name", "n", "--label", "a=b", "--", "false")
     running = cli.running("--", "sleep", "60")
-    waiting = cli.submit("--delay", "1d", "--", "true")
     collects = ("--on", farm.hosts[0], "--collect", "x", "--collect", "d", "--require-artifacts")
     on_host = cli.ended(*collects, "--shell", "echo > x; mkdir d")
+    waiting = cli.submit("--delay", "1d", "--after", f"any:{on_host}", "--", "true")
     (cli.folder / "input").write_text("text")
     batch = ("--manifest", "M.json", "input", "--", "true")
     calls = {
@@ -120,6 +120,8 @@ def test_real_answers_are_what_the_schemas_say(cli: Cli, farm: Farm) -> None:
         "job logs": ("job", "logs", "--json", job_id),
         "job cancel": ("job", "cancel", "--grace", "0", running),
         "job list": ("job", "list"),
+        "job hold": ("job", "hold", waiting),
+        "job release": ("job", "release", waiting),
         "job retry": ("job", "retry", job_id),
         "job move": ("job", "move", "--priority", "1", waiting),
         "job artifacts list": ("job", "artifacts", "list", on_host),

@@ -43,6 +43,8 @@ AS_COMMANDS = {
     "close_session": "session close",
     "deliveries": "webhook list",
     "redeliver": "webhook retry",
+    "hold": "job hold",
+    "release": "job release",
     "completions": "job completions",
     "move": "job move",
 }

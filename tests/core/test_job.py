@@ -97,6 +97,7 @@ def test_what_is_not_said_is_pinned() -> None:
         **dict.fromkeys(("shell", "script", "runtime", "name", "cwd", "stdin", "retry_of")),
         **dict.fromkeys(("idle_timeout", "queue_timeout", "queue", "queue_width", "max_parallel")),
         "after": (),
+        "hold": False,
         "collect": None,
         "container": None,
         "pull_timeout": timedelta(minutes=10),
@@ -136,6 +137,7 @@ def test_what_is_not_said_is_pinned() -> None:
         "nodes": (node,),
         "created_at": NOW,
         "priority": 0,
+        "held": False,
         "status": "queued",
         "version": 0,
     } == {name: value for name, value in vars(job).items() if value is not None}

@@ -120,9 +120,9 @@ ACCEPTED: dict[str, tuple[dict[str, Any], JobSpec]] = {
             ),
         ),
     ),
-    "after one": (
-        TRUE | {"after": "complete:job_1"},
-        JobSpec(command=("true",), after=(Need(job_id=JobId("job_1")),)),
+    "after one, and held": (
+        TRUE | {"after": "complete:job_1", "hold": True},
+        JobSpec(command=("true",), after=(Need(job_id=JobId("job_1")),), hold=True),
     ),
     "choices": (
         TRUE | {"clean_env": True, "on_output_limit": "discard", "leftovers": "wait"},
@@ -261,7 +261,7 @@ KEYS = st.sampled_from(
         *("command", "shell", "script", "runtime", "name", "labels", "env", "secret_env"),
         *("clean_env", "cwd", "stdin", "limits", "on_output_limit", "leftovers", "retry_of"),
         *("queue", "queue_width", "priority", "delay", "delay_ms", "start_at"),
-        "after",
+        *("after", "hold"),
         *CLOCKS,
         *(f"{name}_ms" for name in CLOCKS),
     ]

@@ -59,6 +59,9 @@ class Scripted:
     def move(self, job_id: JobId, *, queue: str | None, priority: int | None) -> None:
         self.when_asked()
 
+    def hold(self, job_id: JobId, *, held: bool) -> None:
+        self.when_asked()
+
     def news(self, job_ids: frozenset[JobId], *, timeout: timedelta | None = None) -> Scripted:
         return self
 

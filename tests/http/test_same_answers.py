@@ -110,6 +110,15 @@ def test_whatever_is_asked_the_answer_is_the_same(both: Both) -> None:
     both.check("job", "artifacts", "get", good, "x")
     both.check("job", "delete", runs)
     both.check("job", "retry", runs)
+    waits = here.submit("--delay", "1d", "--after", f"any:{runs}", "--", "true")
+    assert "held" in both.there("job", "hold", waits).data
+    both.check("job", "hold", waits)
+    assert "held" not in both.there("job", "release", waits).data
+    both.check("job", "release", waits)
+    for not_there in (runs, gone, "../x"):
+        both.check("job", "hold", not_there)
+    both.check("submit", "--after", f"{gone},job_never", "--", "true")
+    both.check("submit", "--after", "ok:job_never", "--after", "x y", "--", "true")
     both.check("session", "list")
     both.check("session", "show", "nobody")
     both.check("session", "close", "nobody")

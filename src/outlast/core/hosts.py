@@ -17,7 +17,7 @@ HOSTS_OWN: Final = {
 
 NOT_IN_SESSIONS: Final = (
     *("on", "hosts", "container", "queue", "queue_width", "max_parallel"),
-    *("dialogue", "connection_bound", "priority", "delay", "start_at", "after"),
+    *("dialogue", "connection_bound", "priority", "delay", "start_at", "after", "hold"),
 )
 """Keys that a session has settled once and for all."""
 

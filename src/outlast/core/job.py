@@ -135,6 +135,9 @@ class JobSpec:
     after: tuple[Need, ...] = ()
     """The jobs whose end it waits for."""
 
+    hold: bool = False
+    """It waits until somebody releases it."""
+
     session: str | None = None
     """The session in which it runs: on its host, in its turn, with what it carries."""
 
@@ -265,6 +268,9 @@ class Job:
 
     priority: int = 0
     """Before whom, there: as its spec says, or as it was moved."""
+
+    held: bool = False
+    """It does not begin before it is released: as its spec says, or since somebody wanted that."""
 
     created_at: datetime
     started_at: datetime | None = None

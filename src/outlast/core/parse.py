@@ -83,6 +83,7 @@ class _Spec(Reader):
             "queue_width": self.number("queue_width"),
             **read_order(self),
             "after": self.needs() or None,
+            "hold": self.flag("hold"),
             "max_parallel": self.number("max_parallel"),
             "dialogue": read_rules(self.take("dialogue"), self.faults),
             "connection_bound": self.flag("connection_bound"),

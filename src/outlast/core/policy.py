@@ -25,7 +25,7 @@ EXECUTORS: Final = (LOCAL, SSH, CONTAINER)
 
 HARMLESS: Final = frozenset(
     {"name", "labels", "on_output_limit", "leftovers", "clean_env", "max_parallel", "retry_of"}
-    | {"delay", "start_at", "after", "on_end_of"}
+    | {"delay", "start_at", "after", "hold", "on_end_of"}
 )
 """Keys of a spec that every policy leaves free. One that is in no rule here is refused."""
 

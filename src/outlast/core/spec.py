@@ -72,6 +72,8 @@ def _rare(spec: JobSpec) -> dict[str, Any]:
         out["delay_ms"] = to_ms(spec.delay)
     if spec.start_at is not None:
         out["start_at"] = iso(spec.start_at)
+    if spec.hold:
+        out["hold"] = True
     if spec.after:
         out["after"] = list(map(str, spec.after))
     if spec.on_end is not None:

@@ -75,6 +75,7 @@ class Admission:
                 nodes=nodes_of(spec),
                 queue=queue_of(spec),
                 priority=spec.priority,
+                held=spec.hold,
                 created_at=now,
                 capture=self._capture,
                 traceparent=request.traceparent,

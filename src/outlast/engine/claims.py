@@ -57,28 +57,34 @@ class Claims:
         self._blocked: dict[JobId, list[int]] = {}
         """The nodes that wait for more than their turn and their time, by their jobs."""
 
+        self._held: set[JobId] = set()
+        """Those of these jobs that somebody has to release."""
+
     def never(self, job: Job) -> str | None:
         """Return why *job*, as it was read from the store, never begins; None if it may."""
         return self._needs.take_up(job)
 
     def wait(self, job: Job, index: int) -> None:
         """Have a node of *job* wait for its turn, and before that for what its job waits for."""
-        is_blocked = job.id in self._needs
+        is_blocked = job.held or job.id in self._needs
+        if job.held:
+            self._held.add(job.id)
         if is_blocked:
             self._blocked.setdefault(job.id, []).append(index)
         self._turns.wait(job, index, blocked=is_blocked)
 
     def note_end(self, job: Job) -> None:
         """*job* has ended: whoever waits for that is decided on with the next turn."""
-        self._blocked.pop(job.id, None)
+        self._unblock(job.id)
         self._needs.note_end(job)
 
     def decide(self, now: datetime) -> None:
         """Free those whose last need was met, and end those of whom one never will be."""
         for job_id, why in self._needs.decided():
             if why is None:
-                for index in self._blocked.pop(job_id, ()):
-                    self._turns.free((job_id, index))
+                if job_id not in self._held:
+                    for index in self._unblock(job_id):
+                        self._turns.free((job_id, index))
             elif (job := self.fetch(job_id)) is not None:
                 for node in job.nodes:
                     self.give_up(job, node, why, now)
@@ -89,6 +95,39 @@ class Claims:
             self._turns.leave((job.id, node.index))
             end = planning.never_began(node, Reason.DEPENDENCY_FAILED, why, now=now)
             self._follow(job, node, (end,))
+
+    def hold(self, job_id: JobId, *, held: bool) -> None:
+        """
+        Have a job that has not begun wait until it is released; or release it, to the end of its
+        line. On disk when this returns. Nothing of the job may be unsaved.
+
+        Raises:
+            NotFound: There is no such job. `Expired`, if there was one.
+
+            Conflict: It has begun.
+
+            Unavailable: It was changed meanwhile, or the store is out of reach.
+        """
+        job = self.fetch(job_id) or self._store.get(job_id)
+        if job.held == held:
+            return  # asked again, say: it may have begun by now
+        places = [(job_id, node.index) for node in job.nodes]
+        if not all(map(self._turns.waits, places)):
+            how = str(job.status) if job.started_at or job.is_terminal else "about to begin"
+            raise Conflict(f"{job_id} is {how}: only what has not begun can be held", job_id=job_id)
+        after = replace(job, held=held)
+        if self._store.save([(job, after)]):
+            raise Unavailable(f"{job_id} was changed by somebody else: try again", job_id=job_id)
+        after = replace(after, version=job.version + 1)
+        self._ledger.keep(after)
+        self._unblock(job_id)
+        for place in places:
+            self._turns.leave(place)
+            self.wait(after, place[1])
+
+    def _unblock(self, job_id: JobId) -> list[int]:
+        self._held.discard(job_id)
+        return self._blocked.pop(job_id, [])
 
     def time_out(self, now: datetime) -> None:
         """Let wait what may begin by *now*, and end what has waited too long for its turn."""

@@ -87,6 +87,10 @@ class Link:
             return False
         return True
 
+    def hold(self, job_id: JobId, *, held: bool) -> None:
+        """Have the supervisor hold a job, or release it; it stores it before it answers."""
+        self._order({"op": "hold", "job": job_id, "held": held}, job_id)
+
     def _order(self, line: wire.Line, job_id: JobId) -> None:
         # Asked again where the answer was lost with the supervisor: the second time is the first.
         for _ in range(3):

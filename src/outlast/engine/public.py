@@ -80,6 +80,8 @@ def public_job(
         public["priority"] = job.priority
     if (start_at := job.begins_at) > job.created_at:
         public["start_at"] = iso(start_at)
+    if job.held and not job.is_terminal:
+        public["held"] = True
     if job.spec.session is not None:
         public["session"] = job.spec.session
     if job.spec.webhooks:
@@ -141,6 +143,8 @@ def _public_node(job: Job, node: Node, now: datetime) -> dict[str, Any]:
 def _phase(job: Job, node: Node, now: datetime) -> str | None:
     if node.is_terminal and not node.is_settled:
         return "stopping"
+    if not node.is_terminal and job.held:
+        return "held"
     if not node.is_terminal and node.phase is not None:
         return node.phase
     if not node.is_terminal and node.attempt and node.started_at is None:

@@ -29,7 +29,7 @@ class Server:
     """
     Serves one supervisor on the socket of its home.
 
-    A line in, a line out: `wake`, `sync`, `cancel`, `move`, `status`, `leave`, and `news` from shims of
+    A line in, a line out: `wake`, `sync`, `cancel`, `move`, `hold`, `status`, `leave`, and `news` from shims of
     an earlier supervisor (which wait for no answer); `watch` turns the connection into a stream
     of `{"changed": JOB}`. What is lent (`lend`, `take_back`, `held`) is lent by the connection, and
     no longer than it stands.
@@ -204,6 +204,8 @@ class Server:
                 "priority": int() | None as priority,
             }:
                 return await _told(self._supervisor.move(JobId(job), queue, priority))
+            case {"op": "hold", "job": str(job), "held": bool(held)}:
+                return await _told(self._supervisor.hold(JobId(job), held=held))
         return {"error": "unknown"}
 
     def _status(self) -> dict[str, Any]:

@@ -242,6 +242,19 @@ class Service(Desks):
             after = self._stay({after.id: after}, request.wait_stopped, settled=True)[after.id]
         return self._with_live_facts(after), changed
 
+    def hold(self, request: verbs.Hold) -> Job:
+        """Hold a job that has not begun. Raises NotFound, Expired, or Conflict: it has begun."""
+        return self._hold(request.job_id, held=True)
+
+    def release(self, request: verbs.Release) -> Job:
+        """Release a job that is held. Raises NotFound, Expired, or Conflict: it has ended."""
+        return self._hold(request.job_id, held=False)
+
+    def _hold(self, job_id: JobId, *, held: bool) -> Job:
+        if self._stored(job_id).held != held:
+            self._arranging.hold(job_id, held=held)
+        return self._with_live_facts(self._stored(job_id))
+
     def delete(self, request: verbs.Delete) -> tuple[JobId, ...]:
         """
         Remove ended jobs and their files. Returns their ids.

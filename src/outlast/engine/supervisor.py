@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -360,16 +361,29 @@ class Supervisor:
         Have a job that has not begun wait elsewhere. Stored when this returns; raises as
         `Claims.move` does.
         """
-        async with self._turn:
-            self._look_at_store = True  # what is not taken up yet can be moved as well
-            await self._do_turn(at_once=True)
-            if self._ledger.unsaved:
-                raise Unavailable("the store is out of reach for now", job_id=job_id)
+        async with self._arranging(job_id):
             reach("supervisor.before_move")
             self._claims.move(job_id, queue, priority)
             reach("supervisor.after_move")
+
+    async def hold(self, job_id: JobId, *, held: bool) -> None:
+        """Hold a job that has not begun, or release it. Stored when this returns; as `Claims.hold`."""
+        async with self._arranging(job_id):
+            reach("supervisor.before_hold")
+            self._claims.hold(job_id, held=held)
+            reach("supervisor.after_hold")
+
+    @asynccontextmanager
+    async def _arranging(self, job_id: JobId) -> AsyncIterator[None]:
+        """All is stored, and nothing else happens meanwhile. Raises `Unavailable` if it cannot be."""
+        async with self._turn:
+            self._look_at_store = True  # what is not taken up yet may be meant as well
+            await self._do_turn(at_once=True)
+            if self._ledger.unsaved:
+                raise Unavailable("the store is out of reach for now", job_id=job_id)
+            yield
         self._tell(job_id)
-        self._work.set()  # it may be its turn, there
+        self._work.set()  # it may be its turn now
 
     async def _cancel_node(self, job: Job, index: int, grace: timedelta | None) -> None:
         node = job.nodes[index]

@@ -26,7 +26,7 @@ VERBS = (
     *("list_artifacts", "read_artifact", "zip_artifacts"),
     *("open_session", "session", "sessions", "close_session"),
     *("deliveries", "redeliver"),
-    *("completions", "move"),
+    *("completions", "move", "hold", "release"),
 )
 """The name of each verb, the same on every door."""
 
@@ -168,6 +168,18 @@ class Delete(NamedTuple):
     job_ids: tuple[JobId, ...]
 
 
+class Hold(NamedTuple):
+    """Have a job that has not begun wait until it is released."""
+
+    job_id: JobId
+
+
+class Release(NamedTuple):
+    """Have a job that is held wait for its turn as others do."""
+
+    job_id: JobId
+
+
 class Retry(NamedTuple):
     """Submit a job's spec again, as a new job that names the old one. It waits for no other one."""
 
@@ -186,7 +198,7 @@ class Retry(NamedTuple):
         from dataclasses import replace
 
         return Submit(
-            specs=(replace(old.spec, retry_of=old.id, after=()),),
+            specs=(replace(old.spec, retry_of=old.id, after=(), hold=False),),
             captured=self.captured,
             secrets=self.secrets,
             keys=(self.key,),

@@ -141,6 +141,7 @@ JOB: Final = object_of(
         "on_end_job": TEXT,
         "queue": TEXT,
         "priority": {"type": "integer"},
+        "held": YES_NO,
         "after": list_of(
             object_of({"job_id": TEXT, "on": {"enum": ["complete", "failed", "any"]}})
         ),
@@ -303,6 +304,8 @@ OF_COMMAND: Final = {
     "job artifacts get": "saved",
     "job artifacts zip": "saved",
     "job delete": "deleted",
+    "job hold": "jobs",
+    "job release": "jobs",
     "job retry": "jobs",
     "job move": "jobs",
 }

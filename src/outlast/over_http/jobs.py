@@ -100,6 +100,7 @@ def _job(told: Mapping[str, Any], before: Job | None) -> RemoteJob:
         status=JobStatus(told["status"]),
         reason=told["reason"],
         queue=told.get("queue"),
+        held=told.get("held", False),
         priority=told.get("priority", 0),
         created_at=_needed(told["created_at"]),
         started_at=_time(told["started_at"]),

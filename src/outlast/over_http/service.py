@@ -12,6 +12,7 @@ from ..core.limits import iso, to_ms
 from ..engine import verbs
 from ..engine.public import Address
 from ..errors import Expired, InvalidRequest, Unavailable
+from .arranging import Arranging
 from .jobs import WITH_SPEC, RemoteJob, read_job, read_session
 from .paths import path_of_job, path_of_session
 from .transport import Transport
@@ -35,7 +36,7 @@ FULL: Final = {"Prefer": WITH_SPEC}
 COMMANDS: Final = ("status", "cancel", "result", "logs")
 
 
-class HttpService:
+class HttpService(Arranging):
     """
     The verbs of one server. Synchronous; may be shared by threads.
 
@@ -279,16 +280,6 @@ class HttpService:
         from .schedules import HttpSchedules
 
         return HttpSchedules(self._transport)
-
-    def move(self, request: verbs.Move) -> Job:
-        """Move a job that has not begun. As `Service.move`."""
-        asked = {"queue": request.queue, "priority": request.priority}
-        body = {name: value for name, value in asked.items() if value is not None}
-        path = path_of_job(request.job_id, "move")
-        told = self._transport.ask_object(
-            "POST", path, headers=FULL, body=body, job_id=request.job_id
-        )
-        return read_job(told)
 
     @cached_property
     def queues(self) -> HttpQueues:

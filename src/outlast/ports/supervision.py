@@ -56,6 +56,17 @@ class Arranging(Protocol):
             Unavailable: No supervisor could be reached or started.
         """
 
+    def hold(self, job_id: JobId, *, held: bool) -> None:
+        """
+        Have a job that has not begun wait until it is released, or release it. Stored when this
+        returns. Idempotent.
+
+        Raises:
+            Conflict: It has begun. It is as it was.
+
+            Unavailable: No supervisor could be reached or started.
+        """
+
 
 class Supervision(Protocol):
     """The supervisor of one home, started by whoever needs it."""

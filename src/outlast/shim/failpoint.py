@@ -69,6 +69,9 @@ OF_OUTBOXES = ("outbox.after_volume", "outbox.after_helper")
 OF_COLLECTING = ("outbox.before_fetch", "outbox.after_fetch")
 """Those of a supervisor that collects out of a container."""
 
+OF_HOLDING = ("supervisor.before_hold", "supervisor.after_hold")
+"""Those of a supervisor that holds what has not begun, or releases it."""
+
 OF_WEBHOOKS = ("deliveries.before_send", "deliveries.before_record")
 """Those of a supervisor that tells of an end over HTTP."""
 

@@ -38,6 +38,7 @@ def job_to_row(job: Job) -> tuple[Any, ...]:
         job.traceparent,
         job.queue,
         job.priority,
+        int(job.held),
     )
 
 
@@ -57,6 +58,7 @@ def job_from_row(row: Row, nodes: tuple[Node, ...]) -> Job:
         traceparent=row[10],
         queue=row[11],
         priority=row[12],
+        held=bool(row[13]),
         nodes=nodes,
     )
 
@@ -73,6 +75,7 @@ def changes_to_row(job: Job) -> tuple[Any, ...]:
         _ms(job.expires_at),
         job.queue,
         job.priority,
+        int(job.held),
     )
 
 

@@ -92,6 +92,7 @@ def a_full_job(clock: FakeClock) -> Job:
         nodes=(node, Node(index=1, name="there")),
         version=4,
         queue="urgent",
+        held=True,
         priority=7,
         traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
     )

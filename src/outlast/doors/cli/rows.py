@@ -86,6 +86,7 @@ SECTIONS: Final = {
             "Begin it once this job is complete, or failed:, or any: end; may be repeated.",
             many=True,
         ),
+        Row("--hold", "hold", "", "Begin it only once it is released: job release.", flag=True),
     ),
     "Limits": (
         Row("--output-limit", "limits.output_bytes", "SIZE", "Of each stream.  [default: 1g]"),

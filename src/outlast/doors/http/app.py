@@ -24,6 +24,7 @@ from . import (
     completions,
     deliveries,
     events,
+    holding,
     jobs,
     models,
     output,
@@ -111,7 +112,7 @@ def make_app(there: Served) -> FastAPI:
     app.state.served = there
     add_problems(app)
     for room in (
-        *(jobs, completions, output, events, artifacts, sessions),
+        *(jobs, holding, completions, output, events, artifacts, sessions),
         *(deliveries, schedules, queues, assets, rows, lines),
     ):
         app.include_router(room.router)

@@ -73,17 +73,14 @@ _SPEC_KEYS: Final[Schema] = {
     "collect": {"type": ["object", "array", "string"]},
     "max_parallel": {"type": "integer", "minimum": 1},
     "dialogue": list_of(FREE),
-    "connection_bound": YES_NO,
+    **dict.fromkeys(("connection_bound", "hold"), YES_NO),
     "queue": TEXT,
     "queue_width": {"type": "integer", "minimum": 1},
     "priority": {"type": "integer", "minimum": -20, "maximum": 20},
     "delay_ms": MILLISECONDS,
     "delay": {"type": ["string", "number"]},
     "start_at": {**TEXT, "format": "date-time"},
-    "after": {
-        "anyOf": [TEXT, list_of(TEXT)],
-        "description": "The jobs that it waits for: `ID`, or `failed:ID`, `any:ID`.",
-    },
+    "after": {"anyOf": [TEXT, list_of(TEXT)], "description": "`ID`, `failed:ID`, `any:ID`."},
     "session": TEXT,
     "on_end": {"type": ["string", "array"], "items": TEXT},
     "webhooks": list_of(
@@ -339,6 +336,7 @@ retry: Final = _doc(
     404, 409, 410, 415,
     parameters=(_PREFER, _KEY),
 )  # fmt: skip
+held: Final = _doc({200: _json("job", "As it stands now.")}, 404, 410, 415)
 output: Final = _doc(
     {
         200: _bytes(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _WHAT: Final = (
     (re.compile(r"POST /jobs"), "job.submit"),
-    (re.compile(r"POST /jobs/(?P<job_id>[^/]+)/(?P<verb>cancel|retry)"), "job.{verb}"),
+    (re.compile(r"POST /jobs/(?P<job_id>[^/]+)/(?P<verb>cancel|hold|release|retry)"), "job.{verb}"),
     (re.compile(r"DELETE /jobs/(?P<job_id>[^/]+)"), "job.delete"),
     (re.compile(r"POST /sessions"), "session.open"),
     (re.compile(r"DELETE /sessions/.*|POST /sessions/[^/]+/close"), "session.close"),

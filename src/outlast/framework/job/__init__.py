@@ -22,6 +22,8 @@ TABLE: Final = {
     "artifacts": (f"{__name__}.artifacts:artifacts", "Take what jobs have collected."),
     "move": (f"{__name__}.move:move", "Wait in another queue, or before others."),
     "delete": (f"{__name__}.delete:delete", "Remove ended jobs and their files."),
+    "hold": (f"{__name__}.hold:hold", "Have jobs that have not begun wait until released."),
+    "release": (f"{__name__}.release:release", "Let jobs begin that are held."),
     "retry": (f"{__name__}.retry:retry", "Submit a job's spec again, as a new job."),
 }
 

@@ -12,7 +12,7 @@ from typing import Final
 APPLICATION_ID: Final = 0x4F75746C
 """`Outl`, in the header of every database of ours; file(1) and we know it by that."""
 
-SCHEMA: Final = 14
+SCHEMA: Final = 15
 """The number of the last migration, which is the `user_version` of a database that is up to date."""
 
 JOB_COLUMNS: Final = (
@@ -29,6 +29,7 @@ JOB_COLUMNS: Final = (
     "traceparent",
     "queue",
     "priority",
+    "held",
 )
 """A job as it is read; `rows` has the same order."""
 
@@ -122,7 +123,7 @@ ADD_LABEL: Final = "INSERT INTO labels (job_seq, name, value) VALUES (?, ?, ?)"
 SAVE_JOB: Final = """
     UPDATE jobs
     SET version = version + 1, capture = ?, status = ?, reason = ?, started_ms = ?,
-        completed_ms = ?, stopped_ms = ?, expires_ms = ?, queue = ?, priority = ?
+        completed_ms = ?, stopped_ms = ?, expires_ms = ?, queue = ?, priority = ?, held = ?
     WHERE job_id = ? AND version = ?
 """
 """A job as it stands now, if its version is still the one that was read."""

@@ -58,6 +58,7 @@ const SHORT = {
 };
 
 const PHASES = {
+  held: "held back",
   delayed: "waiting for its time",
   waiting: "waiting for another job",
   starting: "starting",

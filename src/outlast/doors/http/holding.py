@@ -1,0 +1,45 @@
+"""The routes by which jobs that have not begun are held, and released."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.requests import Request
+from starlette.responses import Response
+
+from ...core.job import Job, JobId
+from ...core.principal import Scope
+from ...engine import verbs
+from . import models
+from .answers import job_answer
+from .body import read_object
+from .served import Served, needs, note, served
+
+router: Final = APIRouter(tags=["jobs"])
+
+
+@router.post("/jobs/{job_id}/hold", operation_id="hold", **models.held)
+async def hold(request: Request, job_id: str) -> Response:
+    """Have a job that has not begun wait until it is released. Idempotent."""
+    return await _changed(request, lambda there: there.service.hold(verbs.Hold(JobId(job_id))))
+
+
+@router.post("/jobs/{job_id}/release", operation_id="release", **models.held)
+async def release(request: Request, job_id: str) -> Response:
+    """Have a job that is held wait for its turn as others do. Idempotent."""
+    return await _changed(
+        request, lambda there: there.service.release(verbs.Release(JobId(job_id)))
+    )
+
+
+async def _changed(request: Request, do: Callable[[Served], Job]) -> Response:
+    there = served(request)
+    needs(request, Scope.RUN)
+    await read_object(request, may_be_empty=True)
+    job = await asyncio.to_thread(do, there)
+    note(request, job_id=job.id)
+    there.hub.need()
+    return job_answer(there, request, job)
