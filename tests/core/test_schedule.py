@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from outlast.core.job import JobId, JobSpec
+from outlast.core.needs import Need
 from outlast.core.schedule import (
     LATE,
     MOST,
@@ -159,6 +160,8 @@ def test_what_cannot_be_repeated_is_told_whole() -> None:
     assert "overlap queue" in spec_faults(
         JobSpec(command=("true",), on=("web1",)), Timing(every=HOUR, overlap=Overlap.QUEUE)
     )[0]  # fmt: skip
+    needs = JobSpec(command=("true",), after=(Need(job_id=JobId("job_1")),))
+    assert "end once" in spec_faults(needs, Timing(every=HOUR))[0]
     assert [] == spec_faults(JobSpec(command=("true",)), Timing(every=HOUR))
 
 

@@ -31,7 +31,7 @@ from outlast.ports.schedules import Schedules
 from outlast.store import open_schedules
 from outlast.testing.jobs import claimed
 
-from .world import HOUR, World
+from .world import HOUR, World, no_room_to_write
 
 MINUTE = timedelta(minutes=1)
 TRUE = JobSpec(command=("true",))
@@ -291,7 +291,15 @@ def test_it_can_be_paused_and_goes_on(home: Home) -> None:
     asleep = home.desk.pause("hourly")
     assert (None, ()) == (home.turn(5.5 * HOUR), home.world.jobs())
     assert [] == home.desk.public(asleep, with_times=True)["next_times"]
+    wakes = home.supervision.wakes
+    assert ((asleep.state,), asleep.state, wakes) == (
+        tuple(each.state for each in home.desk.list()),
+        home.desk.get("hourly").state,
+        home.supervision.wakes,
+    )
     awake = home.desk.resume("hourly")
+    home.desk.get("hourly")
+    assert wakes + 2 == home.supervision.wakes
 
     assert added.next_at + 5 * HOUR == awake.next_at
     assert 0 == home.desk.list()[0].missed_count
@@ -310,6 +318,129 @@ def test_where_the_store_is_out_of_reach_it_is_due_still(home: Home) -> None:
     home.scheduler.turn()
 
     assert 1 == len(home.world.jobs())
+
+
+class Racing:
+    """Schedules that somebody else changes each time, right before they are written: *times* times."""
+
+    def __init__(self, schedules: Schedules, times: int) -> None:
+        self._schedules = schedules
+        self._left = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._schedules, name)
+
+    def race(self) -> None:
+        for each in self._schedules.find() if self._left else ():
+            self._left -= 1
+            assert self._schedules.save(each, each)
+
+    def save(self, before: Schedule, after: Schedule) -> bool:
+        self.race()
+        return self._schedules.save(before, after)
+
+
+def racing(home: Home, times: int) -> None:
+    """Have somebody else be faster, so many times."""
+    others = Racing(home.schedules, times)
+
+    def submit(request: verbs.Submit) -> tuple[Job, ...]:
+        others.race()
+        return home.submit(request)
+
+    for part in (home.desk, home.scheduler):
+        part._schedules = others  # type: ignore[assignment]  # all of it, by __getattr__
+        part._submit = submit
+
+
+def test_whoever_changes_a_schedule_at_the_same_time_is_not_overwritten(home: Home) -> None:
+    """It is looked at once more; where it changes all the time, that is told."""
+    home.add()
+    racing(home, 1)
+    assert "paused" == home.desk.pause("hourly").state
+    home.desk.resume("hourly")
+    racing(home, 1)
+    job = home.desk.run("hourly")
+    assert (job,) == home.world.jobs()
+
+    racing(home, 99)
+    with pytest.raises(Unavailable, match="changes all the time"):
+        home.desk.pause("hourly")
+    home.end(job)
+    with pytest.raises(Unavailable, match="changes all the time"):
+        home.desk.run("hourly")
+
+
+def test_a_supervisor_that_is_too_late_with_a_step_looks_again(home: Home) -> None:
+    """Nothing is submitted for what was changed meanwhile: the job is that of the second look."""
+    home.add()
+    racing(home, 1)
+    home.turn()
+    assert () == home.world.jobs()
+    home.turn(timedelta())
+    (job,) = home.world.jobs()
+    racing(home, 1)
+    home.turn()
+    assert 0 == home.schedules.find()[0].skipped_count
+    home.turn(timedelta())
+
+    assert ((job,), 1) == (home.world.jobs(), home.schedules.find()[0].skipped_count)
+
+
+def test_what_cannot_be_kept_leaves_nothing(home: Home) -> None:
+    """On a full disk, out of reach of the store, or where another one was faster."""
+    there = home.add("there")
+    with no_room_to_write(), pytest.raises(Unavailable):
+        home.add()
+
+    class Faster(Racing):
+        def find(self, name: str | None = None) -> tuple[Schedule, ...]:
+            return ()
+
+    home.desk._schedules = Faster(home.schedules, 0)  # type: ignore[assignment]  # as above
+    with pytest.raises(Conflict, match="another schedule there"):
+        home.add("there", timing=Timing(every=2 * HOUR))
+
+    class Gone(Racing):
+        def add(self, *_: object, **__: object) -> None:
+            raise Unavailable("out of reach")
+
+    home.desk._schedules = Gone(home.schedules, 0)  # type: ignore[assignment]  # as above
+    with pytest.raises(Unavailable, match="out of reach"):
+        home.add("other")
+
+    assert [there.id] == os.listdir(f"{home.world.home.path}/schedules")
+    request = AddSchedule("it", Timing(every=HOUR), verbs.Submit(specs=(TRUE,)))
+    assert ("AddSchedule(it)", "Held(policy=None, inventory=None)") == (
+        repr(request),
+        repr(home.files.read(there)),
+    )
+
+
+def test_a_supervisor_waits_for_its_store(home: Home) -> None:
+    """Out of reach before it knows of a schedule, or after: it goes on once the store is back."""
+
+    home.add()
+    home.desk.remove("hourly")
+
+    async def live() -> None:
+        almanac = Almanac(home.schedules, lambda: home.scheduler)
+        with home.world.store_is_out_of_reach():
+            working = asyncio.create_task(almanac.run())
+            await asyncio.sleep(0)
+        home.add()
+        almanac.wake()
+        await home.world.until(lambda: almanac._scheduler is not None)
+        with home.world.store_is_out_of_reach():
+            home.world.clock.advance(HOUR)
+            almanac.wake()
+            await asyncio.sleep(0.05)
+        almanac.wake()
+        await home.world.until(lambda: bool(home.world.jobs()))
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+    asyncio.run(live())
 
 
 def test_a_supervisor_knows_when_nothing_is_ever_due(home: Home) -> None:

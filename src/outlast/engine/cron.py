@@ -113,12 +113,14 @@ def local_zone(environ: Mapping[str, str] | None = None) -> str:
         names.append(name.removeprefix("posix/"))
     with suppress(OSError, UnicodeDecodeError), open(TIMEZONE, encoding="ascii") as file:
         names.append(file.read().strip())
-    for name in names:
-        with suppress(InvalidRequest):
-            if name:
-                zone_of(name)
-                return "UTC" if name == "Etc/UTC" else name
-    return "UTC"
+    found = next((name for name in names if _is_zone(name)), "UTC")
+    return "UTC" if found == "Etc/UTC" else found
+
+
+def _is_zone(name: str) -> bool:
+    with suppress(InvalidRequest):
+        return bool(name and zone_of(name))
+    return False
 
 
 def _cron_fault(cron: object, tz: object, now: datetime) -> str | None:

@@ -194,7 +194,7 @@ class ScheduleDesk:
                     suggestion=f"Wait for it, or end it: outlast job cancel {last}",
                 )
             step = Step(before=schedule, after=schedule, due_at=self._clock.now())
-            request = submission_of(step, self._files.read(schedule.id))
+            request = submission_of(step, self._files.read(schedule))
             try:
                 return self._submit(request._replace(keys=(None,), principal=principal))[0]
             except StaleWrite:

@@ -10,15 +10,17 @@ import os
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from ..core.frozen import frozen
+from ..errors import InvalidRequest
 from ..ports.executor import Captured
 from .capture import SECRET_MARK, read_capture, sync_folder, write_capture
 
 if TYPE_CHECKING:
+    from ..core.schedule import Schedule
     from ..home import Home
     from . import verbs
 
@@ -35,19 +37,16 @@ FORGOTTEN_AGE: Final = timedelta(hours=1)
 class Held:
     """What is held of one schedule."""
 
-    captured: Captured
-    secrets: dict[str, str]
+    captured: Captured = field(repr=False)
+    secrets: dict[str, str] = field(repr=False)
     """By their references."""
 
-    stdin: bytes | None = None
+    stdin: bytes | None = field(default=None, repr=False)
     policy: str | None = None
     """The file of policies of the server that took it, where one is named."""
 
     inventory: str | None = None
     """Its file of hosts, where one is named."""
-
-    def __repr__(self) -> str:
-        return "Held()"
 
 
 class ScheduleFiles:
@@ -75,19 +74,21 @@ class ScheduleFiles:
         held = replace(captured, env={**captured.env, **marked})
         write_capture(f"{folder}/{CAPTURE}", held)
 
-    def read(self, schedule_id: str) -> Held | None:
-        """Return what is held of a schedule; None where it is gone, or makes no sense."""
-        folder = f"{self._folder}/{schedule_id}"
-        if (captured := read_capture(f"{folder}/{CAPTURE}")) is None:
-            return None
-        stdin = None
+    def read(self, schedule: Schedule) -> Held:
+        """Return what is held of a schedule. Raises InvalidRequest where it is gone."""
+        folder = f"{self._folder}/{schedule.id}"
+        captured = read_capture(f"{folder}/{CAPTURE}")
+        rules = stdin = None
+        with suppress(OSError, ValueError), open(f"{folder}/{RULES}", "rb") as file:
+            rules = json.load(file)
+        if captured is None or rules is None:
+            raise InvalidRequest(
+                f"what the jobs of {schedule.name} inherit is gone from the home",
+                suggestion="Add it once more: outlast schedule add --replace",
+            )
         with suppress(FileNotFoundError), open(f"{folder}/{STDIN}", "rb") as file:
             stdin = file.read()
-        try:
-            with open(f"{folder}/{RULES}", "rb") as file:
-                policy, inventory = json.load(file)
-        except (OSError, ValueError):
-            return None
+        policy, inventory = rules
         plain, secrets = {}, {}
         for name, value in captured.env.items():
             if name.startswith(SECRET_MARK):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..core.limits import to_epoch_ms
 from ..core.schedule import spec_of_run
-from ..errors import InvalidRequest, NotFound
+from ..errors import NotFound
 from . import verbs
 
 if TYPE_CHECKING:
@@ -26,19 +26,9 @@ def has_ended(job_id: JobId | None, get: Callable[[JobId], Job]) -> bool:
         return True
 
 
-def submission_of(step: Step, held: Held | None) -> verbs.Submit:
-    """
-    Return the submission of the job of *step*, under the key of its time.
-
-    Raises:
-        InvalidRequest: What it inherits is gone.
-    """
+def submission_of(step: Step, held: Held) -> verbs.Submit:
+    """Return the submission of the job of *step*, under the key of its time."""
     schedule = step.before
-    if held is None:
-        raise InvalidRequest(
-            f"what the jobs of {schedule.name} inherit is gone from the home",
-            suggestion="Add it once more: outlast schedule add --replace",
-        )
     at = step.due_at
     return verbs.Submit(
         specs=(spec_of_run(schedule),),

@@ -136,10 +136,9 @@ class Scheduler:
     def _begin(self, step: Step) -> None:
         schedule = step.before
         try:
-            held = self._files.read(schedule.id)
+            held = self._files.read(schedule)
+            self._admit(schedule, held)
             request = submission_of(step, held)
-            if held is not None:
-                self._admit(schedule, held)
             reach("schedules.before_submit")
             (job,) = self._submit(request)
             reach("schedules.after_submit")
