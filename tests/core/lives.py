@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outlast.core import events as ev
+from outlast.core.attempt import Attempt
 from outlast.core.job import Job, JobId, JobSpec, Node
 from outlast.core.parse import parse_spec
 from outlast.core.state import NodeStatus, Reason
@@ -20,6 +21,12 @@ CAUSES: dict[type[ev.Event], dict[str, Any]] = {
     ev.ShimLost: {},
     ev.Completed: {},
     ev.Failed: {"reason": Reason.EXIT_NONZERO, "exit_code": 3},
+    ev.Retried: {
+        "reason": Reason.EXIT_NONZERO,
+        "exit_code": 3,
+        "stopped_at": NOW,
+        "retry_at": NOW + timedelta(seconds=9),
+    },
 }
 """Every event there is, with what else it must say."""
 
@@ -70,6 +77,18 @@ def a_node(status: NodeStatus, *, attempt: int = 1, **given: Any) -> Node:
     if status == NodeStatus.FAILED:
         had |= {"reason": Reason.SIGNAL, "signal": 9, "started_at": later(1)}
     return Node(**had | given)
+
+
+def a_waiting_node(*, attempt: int = 1, **given: Any) -> Node:
+    """A node whose last attempt failed, and is to be followed; *given* is of that attempt."""
+    ended = {"reason": "signal", "signal": 9, "started_at": later(1), "completed_at": later(2)}
+    return Node(
+        attempt=attempt,
+        boot_id=BOOT,
+        containment="subreaper",
+        earlier=(Attempt(**{"number": attempt} | ended | given),),
+        retry_at=later(9),
+    )
 
 
 def faults_of(**given: Any) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from outlast.core import sight
 from outlast.core.state import NodeStatus, Reason
 
-from .lives import a_node, later
+from .lives import a_node, a_waiting_node, later
 
 P, R, C, F, X = NodeStatus
 
@@ -27,6 +27,8 @@ NODES = {
     "failed": a_node(F),
     "cancelled": a_node(X, started_at=later(1)),
     "cancelled unstarted": a_node(X),
+    "waiting": a_waiting_node(),
+    "waiting, gone": a_waiting_node(stopped_at=later(3)),
     "settled": a_node(X, stopped_at=later(3)),
 }
 

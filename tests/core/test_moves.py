@@ -14,10 +14,12 @@ LEGAL = {
     ("pending", "Claimed"): "pending",
     ("pending", "Started"): "running",
     ("pending", "Failed"): "failed",
+    ("pending", "Retried"): "pending",
     ("pending", "CancelRequested"): "cancelled",
     ("running", "ShimLost"): "running",
     ("running", "Completed"): "complete",
     ("running", "Failed"): "failed",
+    ("running", "Retried"): "pending",
     ("running", "CancelRequested"): "cancelled",
 }
 

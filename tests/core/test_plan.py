@@ -22,25 +22,25 @@ END = later(60)
 
 # One column for each of NODES, in that order; a dot is nothing to do.
 DECIDED = """
-not asked            | Launch            | Watch           | Watch    | Watch    | Stop Watch | Stop Watch | .
-preparing            | .                 | .               | .        | .        | .        | .        | .
-alive                | Started           | .               | Stop     | Stop     | Stop     | Stop     | .
-degraded             | Started ShimLost  | ShimLost        | Stop     | Stop     | Stop     | Stop     | .
-exited 0             | Started Completed | Completed       | .        | CameLate | CameLate | CameLate | CameLate
-exited 3             | Started Failed    | Failed          | .        | CameLate | CameLate | CameLate | CameLate
-signal               | Started Failed    | Failed          | .        | .        | .        | .        | .
-timed out            | Started Failed    | Failed          | .        | .        | .        | .        | .
-silent               | Started Failed    | Failed          | .        | CameLate | CameLate | CameLate | CameLate
-cancelled            | Started Cancel    | Cancel          | .        | .        | .        | .        | .
-cancelled, code      | Started Cancel CameLate | Cancel CameLate | .  | CameLate | CameLate | CameLate | CameLate
-unknown end          | Started Failed    | Failed          | .        | .        | .        | .        | .
-never ran            | Failed            | Failed          | .        | .        | .        | Stopped  | .
-never ran, cancelled | Cancel Stopped    | Cancel          | .        | .        | .        | Stopped  | .
-never ran, says 0    | Failed            | Completed       | .        | CameLate | CameLate | Stopped  | .
-emptied              | .                 | .               | Measured Stopped | Measured Stopped | Measured Stopped | Measured Stopped | Measured Stopped
-unkillable           | .                 | .               | StopFailed | StopFailed | StopFailed | StopFailed | StopFailed
-gone                 | Failed            | Failed          | Stopped  | Stopped  | Stopped  | Stopped  | .
-rebooted             | Failed            | Failed          | Stopped  | Stopped  | Stopped  | Stopped  | .
+not asked | Launch | Watch | Watch | Watch | Stop Watch | Stop Watch | Watch | . | .
+preparing | . | . | . | . | . | . | . | . | .
+alive | Started | . | Stop | Stop | Stop | Stop | Stop | . | .
+degraded | Started ShimLost | ShimLost | Stop | Stop | Stop | Stop | Stop | . | .
+exited 0 | Started Completed | Completed | . | CameLate | CameLate | CameLate | . | . | CameLate
+exited 3 | Started Failed | Failed | . | CameLate | CameLate | CameLate | . | . | CameLate
+signal | Started Failed | Failed | . | . | . | . | . | . | .
+timed out | Started Failed | Failed | . | . | . | . | . | . | .
+silent | Started Failed | Failed | . | CameLate | CameLate | CameLate | . | . | CameLate
+cancelled | Started Cancel | Cancel | . | . | . | . | . | . | .
+cancelled, code | Started Cancel CameLate | Cancel CameLate | . | CameLate | CameLate | CameLate | . | . | CameLate
+unknown end | Started Failed | Failed | . | . | . | . | . | . | .
+never ran | Failed | Failed | . | . | . | Stopped | . | . | .
+never ran, cancelled | Cancel Stopped | Cancel | . | . | . | Stopped | . | . | .
+never ran, says 0 | Failed | Completed | . | CameLate | CameLate | Stopped | . | . | .
+emptied | . | . | Measured Stopped | Measured Stopped | Measured Stopped | Measured Stopped | Measured Stopped | Measured Stopped | Measured Stopped
+unkillable | . | . | StopFailed | StopFailed | StopFailed | StopFailed | Failed StopFailed | StopFailed | StopFailed
+gone | Failed | Failed | Stopped | Stopped | Stopped | Stopped | Stopped | . | .
+rebooted | Failed | Failed | Stopped | Stopped | Stopped | Stopped | Stopped | . | .
 """
 
 CELLS = [

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from outlast.core import events as ev
 from outlast.core import sight
-from outlast.core.job import Job, Node
+from outlast.core.job import Job, JobSpec, Node
 from outlast.core.plan import Action, Launch, Stop, Watch, plan
 from outlast.core.state import NodeStatus, Reason
 from outlast.core.transition import settle, transition, with_node
@@ -34,10 +34,15 @@ class Machine:
     stage: str = "nothing"
     """`nothing`, `unstarted`, `alive`, `ended`, `unkillable`, `empty`, or `gone`."""
 
+    was_unkillable: bool = False
     shim: bool = True
     exit: sight.Exited | None = None
     news: list[sight.Sight] = field(default_factory=list)
     """Everything there was to see of the attempt, in order."""
+
+    def fresh(self) -> Machine:
+        """Return one on which the next attempt runs."""
+        return Machine(code=self.code, clock=self.clock)
 
     def tick(self) -> datetime:
         self.clock += timedelta(seconds=1)
@@ -95,7 +100,7 @@ class Machine:
                 self.stage = "gone"
                 self.news.append(sight.Gone(rebooted=True))
             case "leaves a process" if self.stage == "ended":
-                self.stage = "unkillable"
+                self.stage, self.was_unkillable = "unkillable", True
                 self.news.append(sight.Unkillable(error="4711 does not die"))
             case "empties" if self.stage in ("ended", "unkillable"):
                 self.stage = "empty"
@@ -120,6 +125,9 @@ class World:
 
     machine: Machine = field(default_factory=Machine)
     job: Job = field(default_factory=a_job)
+    machines: list[Machine] = field(default_factory=list)
+    """Those of all attempts, each of which may run beside the others."""
+
     told: int | None = None
     """How much of the machine's news this supervisor has heard; None: it does not watch."""
 
@@ -131,6 +139,16 @@ class World:
     def node(self) -> Node:
         return self.job.nodes[0]
 
+    @property
+    def may_restart(self) -> bool:
+        """Whether what is lost is tried again."""
+        return self.job.spec.if_lost == "restart"
+
+    @property
+    def starts(self) -> int:
+        """How often the command was started, in all attempts."""
+        return sum(machine.starts for machine in self.machines)
+
     def record(self, fact: ev.Event | ev.Aftermath) -> None:
         """One write. An illegal move would raise, and fail the test."""
         ended = self.node if self.node.is_terminal else None
@@ -141,8 +159,16 @@ class World:
         self.job = with_node(self.job, node)
 
     def claim(self) -> None:
-        if self.node.status == NodeStatus.PENDING and self.node.attempt == 0:
-            self.record(ev.Claimed(at=self.machine.tick(), attempt=1, boot_id="boot-1"))
+        if self.todo or not self.node.may_begin:
+            return
+        if self.node.attempt:
+            before, self.machine = self.machine, self.machine.fresh()
+            may_live = self.node.earlier[-1].reason == Reason.LOST
+            assert may_live or before.stage in ("nothing", "unstarted", "gone", "empty")
+            self.told, self.hear_again = None, False
+        self.machines.append(self.machine)
+        attempt = self.node.attempt + 1
+        self.record(ev.Claimed(at=self.machine.tick(), attempt=attempt, boot_id="boot-1"))
 
     def watch(self) -> None:
         if self.told is None:
@@ -179,7 +205,7 @@ class World:
         """A caller cancels: what the supervisor heard last, it weighs anew by what is stored."""
         if not self.node.is_terminal:
             self.record(ev.CancelRequested(at=self.machine.tick()))
-            self.starts_at_cancel = self.machine.starts
+            self.starts_at_cancel = self.starts
             self.hear_again = self.told is not None and bool(self.todo)
             self.todo = []
 
@@ -196,17 +222,17 @@ class World:
 
     def live_on(self) -> None:
         """Nothing more goes wrong: the command ends, and the supervisor looks until all is told."""
-        for _ in range(20):
-            if self.node.is_settled:
-                return
-            self.claim()
-            while self.todo:
-                self.act()
-            self.look()
-            while self.todo:
-                self.act()
-            self.machine.move("ends")
-            self.machine.move("empties")
+        for _ in range(20 + 20 * self.job.spec.retries):
+            for move in ("ends", "empties"):
+                if self.node.is_settled:
+                    return
+                self.claim()
+                while self.todo:
+                    self.act()
+                self.look()
+                while self.todo:
+                    self.act()
+                self.machine.move(move)
         raise AssertionError(f"never settled: {self.node} while {self.machine}")
 
 
@@ -215,15 +241,26 @@ def told_truly(world: World) -> None:
     node, machine = world.node, world.machine
     assert node.is_settled
     assert world.job.is_settled
-    assert machine.starts <= 1
+    assert all(each.starts <= 1 for each in world.machines)
+    assert [*range(1, len(node.earlier) + 1)] == [each.number for each in node.earlier]
+    assert len(node.earlier) <= world.job.spec.retries
+    assert node.attempt == len(world.machines) <= world.job.spec.retries + 1
+    if node.status == NodeStatus.FAILED and node.is_silent and world.job.spec.retries:
+        is_last = node.attempt == world.job.spec.retries + 1
+        is_lost = node.reason in (Reason.LOST, Reason.HOST_REBOOTED) and not world.may_restart
+        assert is_last or is_lost or node.stop_error is not None or machine.was_unkillable
     if world.starts_at_cancel is not None:
-        assert world.starts_at_cancel == machine.starts
+        assert world.starts_at_cancel == world.starts
         assert NodeStatus.CANCELLED == node.status
     true_code = machine.exit.exit_code if machine.exit else None
     assert node.exit_code in (None, -1 if node.reason == Reason.TIMEOUT else true_code)
     assert node.late_exit_code in (None, true_code)
     if node.status == NodeStatus.COMPLETE:
         assert (0, 1) == (true_code, machine.starts)
+    for each, of_it in zip(node.earlier, world.machines, strict=False):
+        code = of_it.exit.exit_code if of_it.exit else None
+        assert each.exit_code in (None, -1 if each.reason == Reason.TIMEOUT else code)
+        assert each.reason not in (Reason.LOST, Reason.HOST_REBOOTED) or world.may_restart
     if node.reason in (Reason.LOST, Reason.HOST_REBOOTED):
         assert (None, None) == (node.exit_code, node.signal)
 
@@ -366,11 +403,21 @@ STEPS = st.sampled_from(
 )
 
 
-@given(st.lists(STEPS, max_size=40), st.sampled_from([0, 37, None]))
-@settings(max_examples=400)
-def test_every_life_ends_truly(steps: list[str], code: int | None) -> None:
-    """Under any interleaving, a node settles, is told truly, and no event is ever illegal."""
-    world = World(machine=Machine(code=code))
+SPECS = st.builds(
+    lambda retries, if_lost: JobSpec(command=("true",), retries=retries, if_lost=if_lost),
+    st.sampled_from([0, 1, 3]),
+    st.sampled_from(["fail", "restart"]),
+)
+
+
+@given(st.lists(STEPS, max_size=60), st.sampled_from([0, 37, None]), SPECS)
+@settings(max_examples=600)
+def test_every_life_ends_truly(steps: list[str], code: int | None, spec: JobSpec) -> None:
+    """
+    Under any interleaving, a node settles, is told truly, and no event is ever illegal; tried
+    again, each attempt starts once, after the one before is gone, and none is left out.
+    """
+    world = World(machine=Machine(code=code), job=a_job(spec=spec))
     world.do("claim")
     for step in steps:
         world.do(step)

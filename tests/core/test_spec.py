@@ -262,6 +262,7 @@ KEYS = st.sampled_from(
         *("clean_env", "cwd", "stdin", "limits", "on_output_limit", "leftovers", "retry_of"),
         *("queue", "queue_width", "priority", "delay", "delay_ms", "start_at"),
         *("after", "hold"),
+        *("retries", "retry_delay", "retry_backoff", "retry_jitter", "retry_on", "if_lost"),
         *CLOCKS,
         *(f"{name}_ms" for name in CLOCKS),
     ]

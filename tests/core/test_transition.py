@@ -12,14 +12,27 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from outlast.core import events as ev
+from outlast.core.attempt import Attempt
 from outlast.core.frozen import frozen
 from outlast.core.job import Node
 from outlast.core.moves import MOVES
+from outlast.core.outcome import first_start
 from outlast.core.state import TERMINAL, NodeStatus, Reason
 from outlast.core.transition import settle, transition, with_node
 from outlast.errors import IllegalMove, StaleAttempt
 
-from .lives import AFTERMATHS, BOOT, CAUSES, NOW, a_job, a_node, an_aftermath, an_event, later
+from .lives import (
+    AFTERMATHS,
+    BOOT,
+    CAUSES,
+    NOW,
+    a_job,
+    a_node,
+    a_waiting_node,
+    an_aftermath,
+    an_event,
+    later,
+)
 
 NEWS = [kind for kind in CAUSES if issubclass(kind, ev.AttemptEvent)]
 KINDS: dict[str, type[ev.Event]] = {kind.__name__: kind for kind in CAUSES}
@@ -50,6 +63,14 @@ STORIES = {
     "cancelled between claim and start": ("Claimed CancelRequested", "cancelled", 1),
     "cancelled while it runs": ("Claimed Started CancelRequested", "cancelled", 1),
     "loses its shim and ends": ("Claimed Started ShimLost Completed", "complete", 1),
+    "fails, is tried again and succeeds": (
+        "Claimed Started Retried Claimed Started Completed",
+        "complete",
+        2,
+    ),
+    "cannot begin, and is tried again": ("Claimed Retried Claimed Failed", "failed", 2),
+    "cancelled between two tries": ("Claimed Started Retried CancelRequested", "cancelled", 1),
+    "given up between two tries": ("Claimed Started Retried Failed", "failed", 1),
     "claimed anew, its first claim lost": ("Claimed Claimed Started Completed", "complete", 2),
 }
 
@@ -172,6 +193,78 @@ WRITTEN = {
         ev.CancelRequested(at=later(5)),
         {"status": "cancelled", "reason": "cancelled", "completed_at": later(5)},
     ),
+    "a failure that is tried again is put away, and the node waits": (
+        a_node(NodeStatus.RUNNING, degraded=True),
+        ev.Retried(
+            at=later(5),
+            attempt=1,
+            reason=Reason.TIMEOUT,
+            exit_code=-1,
+            error="TimeoutError",
+            retry_at=later(8),
+        ),
+        {
+            "status": "pending",
+            "started_at": None,
+            "degraded": False,
+            "retry_at": later(8),
+            "earlier": (
+                Attempt(
+                    number=1,
+                    reason="timeout",
+                    exit_code=-1,
+                    error="TimeoutError",
+                    started_at=later(1),
+                    completed_at=later(5),
+                ),
+            ),
+        },
+    ),
+    "the next claim knows nothing of the attempt before": (
+        a_waiting_node(stopped_at=later(3)),
+        ev.Claimed(at=later(9), attempt=2, boot_id="boot-2"),
+        {
+            "attempt": 2,
+            "boot_id": "boot-2",
+            "claimed_at": later(9),
+            "containment": None,
+            "retry_at": None,
+        },
+    ),
+    "a cancel between two attempts has nothing to stop": (
+        a_waiting_node(stopped_at=later(3)),
+        ev.CancelRequested(at=later(5)),
+        {
+            "status": "cancelled",
+            "reason": "cancelled",
+            "completed_at": later(5),
+            "stopped_at": later(5),
+            "retry_at": None,
+        },
+    ),
+    "a cancel has, while the attempt before is not seen to be gone": (
+        a_waiting_node(),
+        ev.CancelRequested(at=later(5)),
+        {
+            "status": "cancelled",
+            "reason": "cancelled",
+            "completed_at": later(5),
+            "retry_at": None,
+        },
+    ),
+    "an attempt that cannot be followed is the node's last": (
+        a_waiting_node(),
+        ev.Failed(at=later(5), attempt=1, reason=Reason.SIGNAL, signal=9),
+        {
+            "status": "failed",
+            "reason": "signal",
+            "signal": 9,
+            "started_at": later(1),
+            "completed_at": later(5),
+            "earlier": (),
+            "retry_at": None,
+        },
+    ),
     "a cancel while it runs keeps what was known": (
         a_node(NodeStatus.RUNNING),
         ev.CancelRequested(at=later(5)),
@@ -277,6 +370,33 @@ def test_what_has_not_ended_has_no_aftermath(status: NodeStatus, kind: type[ev.A
         settle(node, an_aftermath(kind, node))
 
 
+LEARNT = {
+    "its last process is gone": (
+        {"stop_error": "4711"},
+        ev.Stopped(attempt=1, at=later(9)),
+        {"stopped_at": later(9), "stop_error": None},
+    ),
+    "its code came late": ({}, ev.CameLate(attempt=1, exit_code=37), {"exit_code": 37}),
+    "its code was known": ({"exit_code": 3}, ev.CameLate(attempt=1, exit_code=37), {}),
+    "processes are left": ({}, ev.StopFailed(attempt=1, error="4711"), {"stop_error": "4711"}),
+    "what it left": (
+        {},
+        ev.Measured(attempt=1, stdout_bytes=7, stderr_bytes=9, message="linking"),
+        {"stdout_bytes": 7, "stderr_bytes": 9},
+    ),
+}
+
+
+@pytest.mark.parametrize(("had", "fact", "changed"), LEARNT.values(), ids=LEARNT)
+def test_what_is_learnt_between_two_attempts_is_of_the_earlier_one(
+    had: dict[str, Any], fact: ev.Aftermath, changed: dict[str, Any]
+) -> None:
+    """The node waits on as it did; its last attempt has one more thing known of it."""
+    node = a_waiting_node(**had)
+
+    assert replace(node, earlier=(replace(node.earlier[0], **changed),)) == settle(node, fact)
+
+
 @frozen
 class Rumoured(ev.Event):
     """Something that the table may name and `transition` does not know."""
@@ -295,6 +415,8 @@ def test_an_unknown_fact_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         transition(Node(), Rumoured(at=NOW))
     with pytest.raises(IllegalMove, match="Whispered is no aftermath"):
         settle(a_node(NodeStatus.COMPLETE), Whispered(attempt=1))
+    with pytest.raises(IllegalMove, match="Whispered is no aftermath"):
+        settle(a_waiting_node(), Whispered(attempt=1))
 
 
 # --------------------------------------------------------------------------------- news in any order
@@ -320,6 +442,9 @@ class NodeLife(RuleBasedStateMachine):
         before = self.node
         fenced = slip != 0 and issubclass(kind, ev.AttemptEvent)
         legal = kind in MOVES[before.status] and not fenced
+        # An attempt that is put away has neither a start nor a second end of this kind.
+        legal = legal and not (kind is ev.Retried and not before.is_claimed)
+        legal = legal and not (kind is ev.Started and before.is_between)
         try:
             self.node = transition(before, event)
         except StaleAttempt:
@@ -337,10 +462,10 @@ class NodeLife(RuleBasedStateMachine):
         try:
             self.node = settle(before, an_aftermath(kind, before, slip=slip))
         except IllegalMove:
-            assert slip or not before.is_terminal
+            assert slip or not (before.is_terminal or before.is_between)
         else:
             assert slip == 0
-            assert before.is_terminal
+            assert before.is_terminal or before.is_between
 
     def note(self, before: Node) -> None:
         assert self.ended_as is None
@@ -377,8 +502,17 @@ class NodeLife(RuleBasedStateMachine):
         assert self.job.is_terminal == self.node.is_terminal
         assert (self.job.completed_at, self.job.started_at) == (
             self.node.completed_at,
-            self.node.started_at,
+            first_start(self.node),
         )
+
+    @invariant()
+    def attempts_are_in_order(self) -> None:
+        node = self.node
+        numbers = [each.number for each in node.earlier]
+        assert numbers == sorted(set(numbers))
+        assert not numbers or numbers[-1] <= node.attempt
+        assert node.is_between == (node.retry_at is not None)
+        assert not (node.is_between and node.is_claimed)
 
 
 TestNodeLife = NodeLife.TestCase

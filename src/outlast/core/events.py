@@ -80,8 +80,26 @@ class Failed(AttemptEvent):
 
 
 @frozen
+class Retried(AttemptEvent):
+    """It ended as `Failed` has it, and is to be followed by another attempt."""
+
+    reason: Reason
+    exit_code: int | None = None
+    signal: int | None = None
+    error: str | None = None
+    stopped_at: datetime | None = None
+    """When its last process was gone; None while one is left, or nobody can say."""
+
+    may_run: bool = False
+    """It was given up, because nobody can see whether it runs."""
+
+    retry_at: datetime
+    """When the next attempt may begin."""
+
+
+@frozen
 class Aftermath:
-    """Something learnt of an attempt whose node has ended already."""
+    """Something learnt of an attempt that has ended already."""
 
     attempt: int
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, NewType
 
 from . import limits
 from .frozen import frozen
+from .limits import RETRY_DELAY
 from .state import TERMINAL, TERMINAL_JOB, JobStatus, NodeStatus
 
 if TYPE_CHECKING:
+    from .attempt import Attempt
     from .collect import Collect
     from .container import Container
     from .dialogue import Rule
@@ -138,6 +140,24 @@ class JobSpec:
     hold: bool = False
     """It waits until somebody releases it."""
 
+    retries: int = 0
+    """How often an attempt that failed is followed by another one."""
+
+    retry_delay: timedelta = RETRY_DELAY
+    """Between the end of an attempt and the next one, at the least."""
+
+    retry_backoff: float = 1.0
+    """Each wait is so many times as long as the one before."""
+
+    retry_jitter: float = 0.0
+    """By up to so much of itself a wait is made longer, by chance."""
+
+    retry_on: tuple[str, ...] = ()
+    """The failures that are tried again: `exit:75`, `timeout`; none is any, but see `retries`."""
+
+    if_lost: str = "fail"
+    """`restart` also tries again what is `lost`, and may still run."""
+
     session: str | None = None
     """The session in which it runs: on its host, in its turn, with what it carries."""
 
@@ -196,6 +216,12 @@ class Node:
     attempt: int = 0
     """Attempts begun so far; 0 before the first claim."""
 
+    earlier: tuple[Attempt, ...] = ()
+    """Those that failed and are, or were, tried again, in order."""
+
+    retry_at: datetime | None = None
+    """When the next attempt may begin at the earliest; None while there is one."""
+
     boot_id: str | None = None
     """The boot under which the current attempt was claimed."""
 
@@ -237,6 +263,33 @@ class Node:
     @property
     def is_terminal(self) -> bool:
         return self.status in TERMINAL
+
+    @property
+    def has_put_away(self) -> bool:
+        """Whether its current attempt is among the earlier ones: no other has begun since."""
+        return bool(self.earlier) and self.earlier[-1].number == self.attempt
+
+    @property
+    def is_between(self) -> bool:
+        """Whether it waits for its next attempt."""
+        return self.has_put_away and not self.is_terminal
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether its current attempt was begun, and has not been followed by a wait."""
+        return self.attempt > 0 and not self.has_put_away
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether no process of its current attempt is left, as far as anybody looks."""
+        return (self.earlier[-1] if self.is_between else self).stopped_at is not None
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether nothing but its turn, and the time, keeps an attempt from being begun."""
+        if self.status != NodeStatus.PENDING:
+            return False
+        return self.earlier[-1].lets_go if self.has_put_away else self.attempt == 0
 
     @property
     def is_settled(self) -> bool:

@@ -27,6 +27,7 @@ DIALOGUE_IDLE_TIMEOUT: Final = timedelta(seconds=60)
 MAX_PARALLEL: Final = 32
 """How many hosts of one job run it at once, where nothing else was said."""
 
+RETRY_DELAY: Final = timedelta(seconds=1)
 RETENTION: Final = timedelta(days=30)
 LONGEST: Final = timedelta(days=3650)
 """No clock is longer: beyond it a number is a slip, not a wish."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from .state import TERMINAL, TIMED_OUT, JobStatus, NodeStatus, Reason
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .job import Job, Node
 
 
@@ -30,7 +32,7 @@ def job_outcome(nodes: Iterable[Node]) -> tuple[JobStatus, str | None]:
     statuses = {node.status for node in nodes}
 
     if not statuses <= TERMINAL:
-        started = any(node.started_at or node.status in TERMINAL for node in nodes)
+        started = any(first_start(node) or node.status in TERMINAL for node in nodes)
         return (JobStatus.RUNNING if started else JobStatus.QUEUED), None
     if statuses <= {NodeStatus.COMPLETE}:
         return JobStatus.COMPLETE, None
@@ -42,6 +44,12 @@ def job_outcome(nodes: Iterable[Node]) -> tuple[JobStatus, str | None]:
     if NodeStatus.CANCELLED in statuses:
         return JobStatus.CANCELLED, reason
     return JobStatus.FAILED, reason
+
+
+def first_start(node: Node) -> datetime | None:
+    """Return when a node's command was started first, in whichever attempt; None: never so far."""
+    times = (*(each.started_at for each in node.earlier), node.started_at)
+    return next((time for time in times if time is not None), None)
 
 
 class Exit:

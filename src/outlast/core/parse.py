@@ -33,6 +33,12 @@ RUN_BY: Final = {"command": "command", "shell": "line for the shell", "script": 
 ON_OUTPUT_LIMIT: Final = ("stop", "discard")
 LEFTOVERS: Final = ("stop", "wait")
 
+RETRIES: Final = frozenset(
+    {"retries", "retry_delay", "retry_delay_ms", "retry_backoff", "retry_jitter", "retry_on"}
+    | {"if_lost"}
+)
+"""The keys of which `retries` knows what they mean."""
+
 MAX_COMMAND_BYTES: Final = 1024 * 1024
 """Of all arguments together; the kernel's own limit is a quarter of the stack's."""
 
@@ -87,7 +93,8 @@ class _Spec(Reader):
             "max_parallel": self.number("max_parallel"),
             "dialogue": read_rules(self.take("dialogue"), self.faults),
             "connection_bound": self.flag("connection_bound"),
-            "session": self.session(),
+            "session": (session := self.session()),
+            **self.retries(session),
             "webhooks": self.webhooks() or None,
             "on_end": read_on_end(self),
             **{name: self.duration(name) for name in CLOCKS},
@@ -176,6 +183,13 @@ class _Spec(Reader):
         from .needs import read_needs  # here: most jobs wait for none
 
         return read_needs(value, self.faults)
+
+    def retries(self, session: str | None) -> dict[str, Any]:
+        if RETRIES.isdisjoint(self.left):
+            return {}
+        from .retries import read_retries  # here: most jobs are tried once
+
+        return read_retries(self, session=session)
 
     def webhooks(self) -> tuple[Webhook, ...]:
         if (value := self.take("webhooks")) is None:

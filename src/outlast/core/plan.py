@@ -11,6 +11,7 @@ from . import events as ev
 from . import sight
 from .job import Job, Node
 from .outcome import TIMEOUT_EXIT_CODE
+from .retries import next_try
 from .state import NodeStatus, Reason
 
 UNKNOWN_END: Final = "Nothing is left that knows how this ended"
@@ -44,7 +45,7 @@ def plan(job: Job, node: Node, seen: sight.Sight | None, *, now: datetime) -> tu
     *seen* is None where the executor has not been asked yet. A node that was claimed and is not
     known to run is then launched (which starts nothing twice); one that ran, or that ended before
     it did, is only watched: what was cancelled must not start, nor what ran start again. One that
-    waits in the queue is timed.
+    waits in the queue is timed. What failed and may be tried again is told as `Retried`.
     """
     match seen:
         case None:
@@ -58,8 +59,8 @@ def plan(job: Job, node: Node, seen: sight.Sight | None, *, now: datetime) -> tu
         case sight.Emptied():
             return tuple(_emptied(node, seen))
         case sight.Unkillable():
-            return (ev.StopFailed(attempt=node.attempt, error=seen.error),) * node.is_terminal
-    return tuple(_gone(node, seen, now))
+            return tuple(_unkillable(node, seen, now))
+    return tuple(_gone(job, node, seen, now))
 
 
 def queue_deadline(job: Job) -> datetime | None:
@@ -70,6 +71,10 @@ def queue_deadline(job: Job) -> datetime | None:
 
 def _unseen(job: Job, node: Node, now: datetime) -> Iterator[Action]:
     if node.is_settled:
+        return
+    if node.is_between:
+        if not node.is_gone:
+            yield Watch()
         return
     if node.attempt:
         if node.status == NodeStatus.CANCELLED:
@@ -85,10 +90,10 @@ def give_up_waiting(job: Job, node: Node, *, now: datetime) -> tuple[ev.Event, .
     Return the end of a node that waited too long for its turn, if it has by *now*.
 
     For one that was claimed ahead of its turn too: but only by who knows that it was never
-    launched.
+    launched. One that has been tried already was not too late for its turn.
     """
     deadline = queue_deadline(job)
-    if deadline is None or now < deadline or node.status != NodeStatus.PENDING:
+    if deadline is None or now < deadline or node.status != NodeStatus.PENDING or node.earlier:
         return ()
     limit = (deadline - job.begins_at) / timedelta(seconds=1)
     words = f"TimeoutError: Not started within {limit:.12g}s"
@@ -101,8 +106,8 @@ def never_began(node: Node, reason: Reason, error: str, *, now: datetime) -> ev.
 
 
 def _alive(job: Job, node: Node, seen: sight.Alive, now: datetime) -> Iterator[Action]:
-    if node.is_terminal:
-        if not node.is_settled:
+    if node.is_terminal or node.is_between:
+        if not node.is_gone:
             yield Stop(job.spec.grace)
         return
     if node.status == NodeStatus.PENDING:
@@ -112,18 +117,20 @@ def _alive(job: Job, node: Node, seen: sight.Alive, now: datetime) -> Iterator[A
 
 
 def _exited(job: Job, node: Node, seen: sight.Exited) -> Iterator[Action]:
-    if not node.is_terminal:
+    if not (node.is_terminal or node.is_between):
         if seen.reason == Reason.TIMEOUT and seen.error is None:
             limit = job.spec.at(node.name).timeout / timedelta(seconds=1)
             seen = replace(seen, error=f"TimeoutError: Timed out after {limit:.12g}s")
         if node.status == NodeStatus.PENDING and seen.started_at is not None:
             yield _started(node, seen, seen.started_at)
-        yield verdict(node, seen)
+        yield _or_again(job, node, verdict(node, seen), may_run=seen.may_run)
         if seen.reason != Reason.CANCELLED:
             return
     if not (seen.may_run or _has_run(node, seen)):
-        if not node.is_settled:
+        if not node.is_gone:
             yield ev.Stopped(attempt=node.attempt, at=seen.at)
+    elif node.has_put_away:
+        return
     elif seen.exit_code is not None and node.exit_code is None and node.late_exit_code is None:
         yield ev.CameLate(attempt=node.attempt, exit_code=seen.exit_code)
 
@@ -162,13 +169,46 @@ def verdict(node: Node, seen: sight.Exited) -> ev.Event:
     )
 
 
+def _or_again(job: Job, node: Node, end: ev.Event, *, may_run: bool = False) -> ev.Event:
+    """Return *end*, or what stands for it where another attempt is to follow."""
+    if not isinstance(end, ev.Failed) or (retry_at := next_try(job, node, end)) is None:
+        return end
+    return ev.Retried(**vars(end), may_run=may_run, retry_at=retry_at)
+
+
+def _for_good(node: Node, now: datetime) -> Iterator[ev.Failed]:
+    """
+    Yield the end of a node whose last attempt nobody can see to be gone: no other may begin beside
+    it, save where that is what was asked for.
+    """
+    if node.is_between and not node.earlier[-1].lets_go:
+        last = node.earlier[-1]
+        yield ev.Failed(
+            at=now,
+            attempt=node.attempt,
+            reason=Reason(last.reason),
+            exit_code=last.exit_code,
+            signal=last.signal,
+            error=last.error,
+        )
+
+
 def _has_run(node: Node, seen: sight.Exited) -> bool:
-    return node.started_at is not None or seen.started_at is not None
+    known = node.earlier[-1].started_at if node.has_put_away else node.started_at
+    return known is not None or seen.started_at is not None
+
+
+def _unkillable(node: Node, seen: sight.Unkillable, now: datetime) -> Iterator[Action]:
+    if node.is_terminal or node.is_between:
+        yield from _for_good(node, now)
+        yield ev.StopFailed(attempt=node.attempt, error=seen.error)
 
 
 def _emptied(node: Node, seen: sight.Emptied) -> Iterator[Action]:
-    if not node.is_terminal:
+    if not (node.is_terminal or node.is_between):
         return
+    if seen.error is not None:
+        yield from _for_good(node, seen.at)
     yield ev.Measured(
         attempt=node.attempt,
         stdout_bytes=seen.stdout_bytes,
@@ -179,12 +219,12 @@ def _emptied(node: Node, seen: sight.Emptied) -> Iterator[Action]:
     yield ev.Stopped(attempt=node.attempt, at=seen.at, error=seen.error)
 
 
-def _gone(node: Node, seen: sight.Gone, now: datetime) -> Iterator[Action]:
-    if node.is_terminal:
-        if not node.is_settled:
+def _gone(job: Job, node: Node, seen: sight.Gone, now: datetime) -> Iterator[Action]:
+    if node.is_terminal or node.is_between:
+        if not node.is_gone:
             yield ev.Stopped(attempt=node.attempt, at=now)
         return
-    yield ev.Failed(
+    end = ev.Failed(
         at=now,
         attempt=node.attempt,
         reason=Reason.HOST_REBOOTED if seen.rebooted else Reason.LOST,
@@ -193,6 +233,7 @@ def _gone(node: Node, seen: sight.Gone, now: datetime) -> Iterator[Action]:
         else UNKNOWN_END,
         stopped_at=now,
     )
+    yield _or_again(job, node, end)
 
 
 def _started(node: Node, seen: sight.Alive | sight.Exited, at: datetime) -> ev.Started:

@@ -78,6 +78,8 @@ def _rare(spec: JobSpec) -> dict[str, Any]:
         out["after"] = list(map(str, spec.after))
     if spec.on_end is not None:
         out["on_end"] = spec.on_end if isinstance(spec.on_end, str) else list(spec.on_end)
+    if spec.retries:
+        out |= _retries(spec)
     if spec.collect is not None:
         from .collect import collect_to_json
 
@@ -89,14 +91,25 @@ def _rare(spec: JobSpec) -> dict[str, Any]:
     return out
 
 
+def _retries(spec: JobSpec) -> dict[str, Any]:
+    names = ("retries", "retry_backoff", "retry_jitter", "if_lost")
+    out = {name: getattr(spec, name) for name in names}
+    out = {name: value for name, value in out.items() if value != getattr(_DEFAULT, name)}
+    if spec.retry_delay != _DEFAULT.retry_delay:
+        out["retry_delay_ms"] = to_ms(spec.retry_delay)
+    if spec.retry_on:
+        out["retry_on"] = list(spec.retry_on)
+    return out
+
+
 def spec_from_json(data: Mapping[str, Any]) -> JobSpec:
     """Return the spec that `spec_to_json` wrote. Trusts *data*: it was checked when it came in."""
     given: dict[str, Any] = dict(data)
-    for name in (*CLOCKS, "delay"):
+    for name in (*CLOCKS, "delay", "retry_delay"):
         if (milliseconds := given.pop(f"{name}_ms", None)) is not None:
             given[name] = from_ms(milliseconds)
     _read_rare(given)
-    for name in ("command", "on", "on_end"):
+    for name in ("command", "on", "on_end", "retry_on"):
         if isinstance(given.get(name), list):
             given[name] = tuple(given[name])
     if "hosts" in given:

@@ -18,7 +18,7 @@ from .hands import Hands
 from .ledger import Ledger
 from .needs import Needs
 from .pace import AHEAD, Pace
-from .turns import Place, Turns
+from .turns import Place, Turns, has_turn
 
 if TYPE_CHECKING:
     from ..ports.clock import Clock
@@ -72,6 +72,23 @@ class Claims:
         if is_blocked:
             self._blocked.setdefault(job.id, []).append(index)
         self._turns.wait(job, index, blocked=is_blocked)
+
+    def enter(self, job: Job, node: Node, never: str | None) -> None:
+        """Have a node that was read from the store wait, or end it where it is *never* to begin."""
+        if node.earlier:
+            self._turns.wait(job, node.index)  # what it had to wait for has come
+        elif never is None:
+            self.wait(job, node.index)
+        else:
+            self.give_up(job, node, never, self._clock.now())
+
+    def note_turn(self, job: Job, before: Node, node: Node) -> None:
+        """A node of *job* stands otherwise: its turn is given back, or waited for once more."""
+        waited = before.is_between and node.is_between
+        if not (waited or has_turn(job, node)) and self._turns.leave((job.id, node.index)):
+            self._pace.note_end(asyncio.get_running_loop().time())
+        if node.is_between and node.may_begin and not (waited and before.may_begin):
+            self._turns.wait(job, node.index)
 
     def note_end(self, job: Job) -> None:
         """*job* has ended: whoever waits for that is decided on with the next turn."""
@@ -134,6 +151,9 @@ class Claims:
         self._turns.ripen(now)
         while (place := self._turns.overdue(now)) is not None:
             job = self.fetch(place[0])
+            if job is not None and job.nodes[place[1]].earlier:
+                self._turns.pardon()  # it had its first turn in time
+                continue
             self._turns.leave(place)
             if job is not None:
                 node = job.nodes[place[1]]
@@ -217,8 +237,10 @@ class Claims:
         job = self.fetch(place[0])
         if job is None or (node := job.nodes[place[1]]).is_terminal:
             return None
-        if node.attempt == 0:
+        if not node.is_claimed:
             reach("supervisor.before_claim")
-            event = ev.Claimed(at=self._clock.now(), attempt=1, boot_id=self._boot_id)
+            event = ev.Claimed(
+                at=self._clock.now(), attempt=node.attempt + 1, boot_id=self._boot_id
+            )
             self._follow(job, node, (event,))
         return self._ledger.take(job)

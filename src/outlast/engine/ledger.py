@@ -112,7 +112,8 @@ class Ledger:
         ends = [job for before, job in changes if job.is_terminal and not before.is_terminal]
         due = [each for job in ends for each in self._announce(job)]
         begun = [_begun_by(job) for job in ends if job.spec.on_end is not None]
-        reach("supervisor.before_record_end" if ends else "supervisor.before_record_start")
+        what = "end" if ends else "retry" if any(map(_is_put_off, changes)) else "start"
+        reach(f"supervisor.before_record_{what}")
         stale = self._store.save(changes, due=due, begun=begun)
         self._changed.clear()
         for _, job in changes:
@@ -122,7 +123,7 @@ class Ledger:
                 self._stored[job.id] = replace(job, version=job.version + 1)
         for _, job in changes:
             self._on_change(job.id)
-        reach("supervisor.after_record_end" if ends else "supervisor.after_record_start")
+        reach(f"supervisor.after_record_{what}")
         return tuple(stale)
 
 
@@ -131,3 +132,12 @@ def _begun_by(job: Job) -> Job:
     from ..core.onend import on_end_job  # here, since most jobs begin none
 
     return on_end_job(job)
+
+
+def _is_put_off(change: tuple[Job, Job]) -> bool:
+    """Whether an attempt has ended that another one is to follow."""
+    before, after = change
+    return any(
+        len(new.earlier) > len(old.earlier)
+        for old, new in zip(before.nodes, after.nodes, strict=True)
+    )

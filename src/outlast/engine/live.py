@@ -49,7 +49,7 @@ def _has_ended(job_id: JobId, get: Get) -> bool:
 
 
 def _live(job: Job, node: Node, folder_of: FolderOf) -> Node:
-    if node.is_settled or not node.attempt:
+    if node.is_settled or not node.is_claimed:
         return node
     folder = folder_of(job, node)
     percent, message = spool.read_progress(folder)
@@ -74,7 +74,7 @@ def with_unstored_end(job: Job, folder_of: FolderOf) -> Job:
 
 
 def _unstored(job: Job, node: Node, folder_of: FolderOf) -> Node:
-    if node.is_terminal or not node.attempt:
+    if node.is_terminal or not node.is_claimed:
         return node
     record = spool.read_record(folder_of(job, node))
     is_over = record is not None and record.ended is not None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import SSH, Job, JobId, Node
 from ..core.limits import iso, poll_interval, to_ms
+
+if TYPE_CHECKING:
+    from ..core.attempt import Attempt
 
 PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./")
 """What no shell takes for anything but itself."""
@@ -135,12 +138,32 @@ def _public_node(job: Job, node: Node, now: datetime) -> dict[str, Any]:
         public["timeout_ms"] = to_ms(limit)
     if node.degraded:
         public["degraded"] = True
+    if node.earlier:
+        public["attempts"] = [_public_attempt(each) for each in node.earlier]
+    if node.retry_at is not None:
+        public["next_attempt_at"] = iso(node.retry_at)
     if node.executor == SSH:
         public["survives_disconnect"] = not job.spec.connection_bound
     return public
 
 
+def _public_attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "attempt": attempt.number,
+        "reason": attempt.reason,
+        "exit_code": attempt.exit_code,
+        "signal": attempt.signal,
+        "error": attempt.error,
+        "started_at": iso(attempt.started_at),
+        "completed_at": iso(attempt.completed_at),
+        "stopped_at": iso(attempt.stopped_at),
+        "output": {"stdout_bytes": attempt.stdout_bytes, "stderr_bytes": attempt.stderr_bytes},
+    }
+
+
 def _phase(job: Job, node: Node, now: datetime) -> str | None:
+    if node.is_between:
+        return "retrying"
     if node.is_terminal and not node.is_settled:
         return "stopping"
     if not node.is_terminal and job.held:

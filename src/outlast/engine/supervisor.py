@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from ..core import events as ev
 from ..core import plan as planning
 from ..core.job import LOCAL, Job, JobId, Node, attempt_key
+from ..core.retries import may_try_again
 from ..core.sight import Alive, Gone, Sight
 from ..core.state import NodeStatus, Reason
 from ..core.transition import settle, transition
@@ -245,16 +246,14 @@ class Supervisor:
         self._captures.hold_for_end(job)
         never = self._claims.never(job) if job.spec.after else None
         for node in job.nodes:
-            if node.status == NodeStatus.PENDING:
+            if node.status == NodeStatus.PENDING or may_try_again(job, node):
                 self._captures.hold((job.id, node.index), job.capture)
             if node.attempt:
                 self._ledger.take(job)
             if await self._has_not_begun(job, node):
-                if never is None:
-                    self._claims.wait(job, node.index)
-                else:
-                    self._claims.give_up(job, node, never, self._clock.now())
-                continue
+                self._claims.enter(job, node, never)
+                if not node.is_between or node.is_gone:
+                    continue
             if has_turn(job, node):
                 self._turns.run(job, node.index)
             if self._is_rebooted(node):
@@ -267,6 +266,8 @@ class Supervisor:
 
     async def _has_not_begun(self, job: Job, node: Node) -> bool:
         """Whether *node* still waits for its turn, claimed ahead of it or not."""
+        if node.is_between:
+            return node.may_begin
         if node.status != NodeStatus.PENDING or self._is_rebooted(node):
             return False
         return not node.attempt or await self._hands.look(job, node) is None
@@ -304,14 +305,14 @@ class Supervisor:
 
     def _note(self, job: Job, node: Node) -> None:
         """Take *node* as it now stands into its job, to be stored with the next turn."""
+        before = self._ledger.take(job).nodes[node.index]
         if not self._ledger.note(job, node):
             return
         if node.is_terminal and (whole := self._ledger.take(job)).is_terminal:
             self._claims.note_end(whole)
         place = (job.id, node.index)
-        if not has_turn(job, node) and self._turns.leave(place):
-            self._pace.note_end(asyncio.get_running_loop().time())
-        if node.started_at is not None or node.is_terminal:
+        self._claims.note_turn(self._ledger.take(job), before, node)
+        if node.is_terminal or (node.started_at is not None and not may_try_again(job, node)):
             self._captures.let_go(place, job.capture)
 
     # Storing and acting ---------------------------------------------------------------------
@@ -387,7 +388,7 @@ class Supervisor:
 
     async def _cancel_node(self, job: Job, index: int, grace: timedelta | None) -> None:
         node = job.nodes[index]
-        may_have_ended = node.attempt and not node.is_terminal
+        may_have_ended = node.is_claimed and not node.is_terminal
         if may_have_ended and (seen := await self._hands.look(job, node)) is not None:
             self._hear(attempt_key(job.id, index, node.attempt), seen)
             node = self._ledger.take(job).nodes[index]

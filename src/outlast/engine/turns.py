@@ -204,7 +204,8 @@ class Turns:
         """
         place = (job.id, index)
         lane = self._enter(job, place)
-        is_early = arrival is None and (start := job.begins_at) > job.created_at
+        start = job.nodes[index].retry_at or job.begins_at
+        is_early = arrival is None and start > job.created_at
         if blocked:
             self._blocked[place] = not is_early
         if is_early:
@@ -215,7 +216,7 @@ class Turns:
             lane.add(place, job.priority, next(self._arrivals) if arrival is None else arrival)
         if len(self._whole) < HELD_JOBS:
             self._whole[job.id] = job
-        if (deadline := queue_deadline(job)) is not None:
+        if (deadline := queue_deadline(job)) is not None and not job.nodes[index].earlier:
             heapq.heappush(self._deadlines, (deadline, place))
 
     def free(self, place: Place) -> None:
@@ -349,6 +350,10 @@ class Turns:
             heapq.heappop(self._deadlines)
         return None
 
+    def pardon(self) -> None:
+        """Take it that whom `overdue` returned has not waited too long."""
+        heapq.heappop(self._deadlines)
+
     def next_alarm(self) -> datetime | None:
         """Return when the next one may begin, or gives up."""
         firsts = [times[0][0] for times in (self._starts, self._deadlines) if times]
@@ -358,8 +363,11 @@ class Turns:
 def has_turn(job: Job, node: Node) -> bool:
     """
     Whether *node* has not given its turn to the next yet: it has when it has ended, save in a
-    session, where what was cancelled or given up is first to be gone from the host.
+    session, where what was cancelled or given up is first to be gone from the host. One that is to
+    be tried again gives it back meanwhile.
     """
+    if node.is_between:
+        return False
     may_live = node.status == NodeStatus.CANCELLED or node.reason == Reason.LOST
     if job.spec.session_id is not None and may_live:
         return not node.is_settled

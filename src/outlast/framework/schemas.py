@@ -47,6 +47,21 @@ CONTAINMENTS: Final = (
 )
 REASONS: Final = [*map(str, Reason), "mixed", None]
 
+ATTEMPT: Final = object_of(
+    {
+        "attempt": WHOLE,
+        "reason": {"enum": REASONS},
+        "exit_code": or_null("integer"),
+        "signal": or_null("integer"),
+        "error": or_null("string"),
+        "started_at": TIME,
+        "completed_at": TIME,
+        "stopped_at": TIME,
+        "output": object_of({"stdout_bytes": WHOLE, "stderr_bytes": WHOLE}),
+    }
+)
+"""One that failed, and was followed by another or is to be."""
+
 NODE: Final = object_of(
     {
         "node": TEXT,
@@ -71,6 +86,8 @@ NODE: Final = object_of(
         "degraded": YES_NO,
         "survives_disconnect": YES_NO,
         "image": object_of({"id": TEXT, "digest": or_null("string")}),
+        "attempts": list_of(ATTEMPT),
+        "next_attempt_at": TIME,
     },
 )
 

@@ -15,7 +15,7 @@ from ..core.state import JobStatus, Reason
 from .plain import plain
 
 if TYPE_CHECKING:
-    from ..core.job import Job, JobSpec
+    from ..core.job import Job, JobSpec, Node
 
 COLOURS: Final = {
     JobStatus.COMPLETE: "32",
@@ -28,6 +28,7 @@ COLOURS: Final = {
 ID_WIDTH: Final = 30
 WIDTHS: Final = (ID_WIDTH, 9, 8, 8)
 GAP: Final = 2
+TRIES_SHOWN: Final = 3
 
 
 def has_colour() -> bool:
@@ -70,6 +71,22 @@ def fate(job: Job) -> str:
     return ": ".join(part for part in parts if part)
 
 
+def _tries(spec: JobSpec, node: Node, now: datetime) -> str:
+    """Return how the earlier attempts of a node failed, the last few of them, and what is next."""
+    failed = [
+        f"exit code {each.exit_code}"
+        if each.reason == Reason.EXIT_NONZERO
+        else each.reason.replace("_", " ")
+        for each in node.earlier
+    ]
+    shown = ", ".join([*(["..."] if len(failed) > TRIES_SHOWN else []), *failed[-TRIES_SHOWN:]])
+    text = f"{len(failed)} failed ({shown})"
+    if node.retry_at is not None:
+        wait = format_duration(max(node.retry_at - now, now - now))
+        return f"{text}; at most {spec.retries + 1}, the next in {wait}"
+    return f"{text}; this is the {node.attempt}. of at most {spec.retries + 1}"
+
+
 def _name_of(number: int | None) -> str:
     import signal
 
@@ -93,6 +110,8 @@ def describe(job: Job) -> str:
     rows = [("name", plain(job.spec.name or "")), ("command", shorten(command_line(job.spec), 64))]
     if len(job.nodes) == 1 and node.executor != LOCAL:
         rows.append(("on", plain(node.name)))
+    if len(job.nodes) == 1 and node.earlier:
+        rows.append(("tries", _tries(job.spec, node, now)))
     if job.is_terminal or job.reason:
         rows.append(("ended", fate(job)))
     if node.progress_pct is not None or node.message:

@@ -7,6 +7,7 @@ from dataclasses import field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from ..core.attempt import Attempt
 from ..core.frozen import frozen
 from ..core.job import Job, JobId, JobSpec, Node, SessionId, nodes_of
 from ..core.limits import RETENTION, from_ms
@@ -180,6 +181,23 @@ def _node(job: Mapping[str, Any], index: int, executor: str) -> Node:
         progress_pct=told.get("progress_pct", progress),
         message=told.get("message"),
         phase=told["phase"],
+        earlier=tuple(map(_attempt, told.get("attempts", ()))),
+        retry_at=_time(told.get("next_attempt_at")),
+    )
+
+
+def _attempt(told: Mapping[str, Any]) -> Attempt:
+    return Attempt(
+        number=told["attempt"],
+        reason=told["reason"],
+        exit_code=told["exit_code"],
+        signal=told["signal"],
+        error=told["error"],
+        started_at=_time(told["started_at"]),
+        completed_at=_needed(told["completed_at"]),
+        stopped_at=_time(told["stopped_at"]),
+        stdout_bytes=told["output"]["stdout_bytes"],
+        stderr_bytes=told["output"]["stderr_bytes"],
     )
 
 

@@ -19,6 +19,8 @@ FAILPOINTS = (
     "supervisor.after_launch",
     "supervisor.before_record_start",
     "supervisor.after_record_start",
+    "supervisor.before_record_retry",
+    "supervisor.after_record_retry",
     "supervisor.before_record_end",
     "supervisor.after_record_end",
     "supervisor.before_cancel",

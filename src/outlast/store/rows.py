@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from json import JSONDecoder, JSONEncoder
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId, Node
 from ..core.limits import from_epoch_ms, to_epoch_ms
 from ..core.spec import spec_from_json, spec_to_json
 from ..core.state import JobStatus, NodeStatus
+
+if TYPE_CHECKING:
+    from ..core.attempt import Attempt
 
 Row = Sequence[Any]
 
@@ -112,6 +115,8 @@ def node_to_row(node: Node) -> tuple[Any, ...]:
         node.image_id,
         node.image_digest,
         _ms(node.claimed_at),
+        _earlier(node),
+        _ms(node.retry_at),
     )
 
 
@@ -143,7 +148,23 @@ def node_from_row(row: Row) -> Node:
         image_id=row[22],
         image_digest=row[23],
         claimed_at=_at(row[24]),
+        earlier=() if row[25] is None else _attempts(row[25]),
+        retry_at=_at(row[26]),
     )
+
+
+def _earlier(node: Node) -> str | None:
+    if not node.earlier:
+        return None
+    from ..core.attempt import attempts_to_json  # here and below: most nodes are tried once
+
+    return _encode(attempts_to_json(node.earlier))
+
+
+def _attempts(text: str) -> tuple[Attempt, ...]:
+    from ..core.attempt import attempts_from_json
+
+    return attempts_from_json(_decode(text))
 
 
 def _ms(at: datetime | None) -> int | None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from ..core import events as ev
+from ..core.attempt import Attempt
 from ..core.job import DEFAULT_QUEUE, Job, JobId, JobSpec, Limits, Node
 from ..core.state import NodeStatus, Reason
 from ..core.transition import settle, transition, with_node
@@ -55,6 +56,12 @@ def a_full_job(clock: FakeClock) -> Job:
         priority=-3,
         delay=7 * SECOND,
         start_at=at + SECOND,
+        retries=9,
+        retry_delay=3 * SECOND,
+        retry_backoff=1.5,
+        retry_jitter=0.25,
+        retry_on=("exit:75", "lost"),
+        if_lost="restart",
         session="web",
         retry_of=JobId("job_before"),
         on_end=("tell", "somebody"),
@@ -66,6 +73,23 @@ def a_full_job(clock: FakeClock) -> Job:
         status=NodeStatus.FAILED,
         reason=Reason.TIMEOUT,
         attempt=2,
+        earlier=(
+            Attempt(
+                number=1,
+                reason="lost",
+                exit_code=75,
+                signal=15,
+                error="nobody knows",
+                started_at=at + SECOND / 8,
+                completed_at=at + SECOND / 4,
+                stopped_at=at + SECOND / 2,
+                stop_error="slow",
+                may_run=True,
+                stdout_bytes=3,
+                stderr_bytes=4,
+            ),
+        ),
+        retry_at=at + SECOND,
         boot_id="boot",
         exit_code=-1,
         signal=9,

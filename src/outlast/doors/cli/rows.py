@@ -18,6 +18,7 @@ class Row(NamedTuple):
 
 YES_NO: Final = "yes|no"
 ON_HOSTS: Final = "On hosts"
+AGAIN: Final = "If it fails"
 AFTERWARDS: Final = "Once it has ended"
 FILES: Final = "Files from hosts"
 
@@ -102,6 +103,25 @@ SECTIONS: Final = {
         Row("--memory", "limits.memory_bytes", "SIZE", "At most so much memory."),
         Row("--cpus", "limits.cpus", "N", "At most so many processors, such as 1.5."),
         Row("--pids", "limits.pids", "N", "At most so many processes."),
+    ),
+    AGAIN: (
+        Row("--retries", "retries", "N", "Try it again, up to so often.  [default: 0]"),
+        Row("--retry-delay", "retry_delay", "D", "Between two tries.  [default: 1s]"),
+        Row("--retry-backoff", "retry_backoff", "X", "Each wait X times the one before."),
+        Row("--retry-jitter", "retry_jitter", "F", "Up to F of a wait more, by chance: 0 to 1."),
+        Row(
+            "--retry-on",
+            "retry_on",
+            "WHAT,..",
+            "Only after these: exit, exit:75, timeout, signal, ...; may be repeated.",
+            many=True,
+        ),
+        Row(
+            "--if-lost",
+            "if_lost",
+            "fail|restart",
+            "Whether what is lost, and may still run, is tried again.  [default: fail]",
+        ),
     ),
     AFTERWARDS: (
         Row("--on-end", "on_end", "LINE", "Run this here, by /bin/sh -c, as a job of its own."),

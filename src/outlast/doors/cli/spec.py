@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 WHOLE: Final = (
-    *("limits.pids", "queue_width", "priority", "max_parallel", "port"),
+    *("limits.pids", "queue_width", "priority", "max_parallel", "port", "retries"),
     "collect.max_files",
 )
 """Keys whose values are whole numbers."""
@@ -153,7 +153,7 @@ def _value(row: Row, value: Any, faults: list[str]) -> Any:
     """Return what an option says, as the spec takes it."""
     if row.key in LISTS:
         return list(value)
-    if row.key == "on":
+    if row.key in ("on", "retry_on"):
         return ",".join(value)
     if row.many:
         if row.key == "hosts":
@@ -209,7 +209,7 @@ def _number(key: str, value: str) -> Any:
     try:
         if key in WHOLE:
             return int(value)
-        if key == "limits.cpus":
+        if key in ("limits.cpus", "retry_backoff", "retry_jitter"):
             return float(value)
     except ValueError:
         pass

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
 
-from ...core.limits import LONGEST, to_ms
-from ...core.spec import CLOCKS
-from ...core.webhook import EVENTS, MOST
 from ...framework import schemas as of_jobs
 from ...framework.schemas import (
     TEXT,
@@ -24,6 +21,7 @@ from ...framework.schemas import (
     or_null,
 )
 from .problems import MEDIA_TYPE as PROBLEM_TYPE
+from .speckeys import COUNT, FREE, MILLISECONDS, SPEC_KEYS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -45,55 +43,6 @@ def _may_be_null(keys: Schema) -> Schema:
     return {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in keys.items()}
 
 
-MAPPING: Final[Schema] = {"type": "object", "additionalProperties": TEXT}
-COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
-MILLISECONDS: Final[Schema] = {**COUNT, "maximum": to_ms(LONGEST)}
-FREE: Final[Schema] = {"type": "object", "additionalProperties": True}
-
-_SPEC_KEYS: Final[Schema] = {
-    "command": {**list_of(TEXT), "description": "The program and its arguments."},
-    "shell": {**TEXT, "description": "A line for /bin/sh -c, in place of a command."},
-    "script": {**TEXT, "description": "A program's text, in place of a command."},
-    "runtime": {**TEXT, "description": "What runs the script, where it has no #! line."},
-    "on": {**list_of(TEXT), "description": "Hosts and groups of hosts; each host is a node."},
-    "hosts": {**FREE, "description": "What is known of hosts, by name."},
-    "container": {**FREE, "description": "The container to run it in: `image` and more."},
-    "name": {**TEXT, "maxLength": 255},
-    "labels": {**MAPPING, "maxProperties": 64},
-    "env": MAPPING,
-    "secret_env": {**MAPPING, "description": "Variable to reference, such as secret:NAME."},
-    "clean_env": YES_NO,
-    "cwd": TEXT,
-    "stdin": {**TEXT, "description": "A file of the server's to read from."},
-    **{f"{name}_ms": MILLISECONDS for name in CLOCKS},
-    **{name: {"type": ["string", "number"]} for name in CLOCKS},
-    "limits": FREE,
-    "on_output_limit": {"enum": ["stop", "discard"]},
-    "leftovers": {"enum": ["stop", "wait"]},
-    "collect": {"type": ["object", "array", "string"]},
-    "max_parallel": {"type": "integer", "minimum": 1},
-    "dialogue": list_of(FREE),
-    **dict.fromkeys(("connection_bound", "hold"), YES_NO),
-    "queue": TEXT,
-    "queue_width": {"type": "integer", "minimum": 1},
-    "priority": {"type": "integer", "minimum": -20, "maximum": 20},
-    "delay_ms": MILLISECONDS,
-    "delay": {"type": ["string", "number"]},
-    "start_at": {**TEXT, "format": "date-time"},
-    "after": {"anyOf": [TEXT, list_of(TEXT)], "description": "`ID`, `failed:ID`, `any:ID`."},
-    "session": TEXT,
-    "on_end": {"type": ["string", "array"], "items": TEXT},
-    "webhooks": list_of(
-        object_of(
-            {
-                "url": {**TEXT, "description": "Where to: https://..."},
-                "secret": {**TEXT, "description": "What it is signed with, such as secret:NAME."},
-            },
-            {"events": list_of({"enum": list(EVENTS)})},
-        )
-    )
-    | {"maxItems": MOST, "description": "Who is told that it has ended."},
-}
 _STDIN: Final[Schema] = {
     "stdin_text": {**TEXT, "description": "What the command reads."},
     "stdin_base64": {**TEXT, "description": "The same, for bytes that are no text."},
@@ -116,10 +65,10 @@ SCHEMAS: Final[Schema] = {
         _with(of_jobs.SCHEMAS["job"], {"spec": FREE, "version": COUNT})
     ),
     "node": _with(of_jobs.SCHEMAS["node"], {"attempt": COUNT, "progress_pct": or_null("number")}),
-    "spec": object_of({}, _may_be_null(_SPEC_KEYS)),
+    "spec": object_of({}, _may_be_null(SPEC_KEYS)),
     "submission": {
         "anyOf": [
-            object_of({}, _may_be_null(_SPEC_KEYS | _STDIN)),
+            object_of({}, _may_be_null(SPEC_KEYS | _STDIN)),
             object_of(
                 {"jobs": {**list_of(_ref("spec")), "minItems": 1}},
                 _may_be_null({"keys": list_of(or_null("string")), **_STDIN}),
@@ -144,7 +93,7 @@ SCHEMAS: Final[Schema] = {
     "schedule": of_jobs.SCHEDULE,
     "schedules": object_of({"items": list_of(_ref("schedule"))}),
     "add_schedule": object_of(
-        {"job": object_of({}, _may_be_null(_SPEC_KEYS | _STDIN))},
+        {"job": object_of({}, _may_be_null(SPEC_KEYS | _STDIN))},
         {
             "cron": {
                 **TEXT,
@@ -163,7 +112,7 @@ SCHEMAS: Final[Schema] = {
     "queue_limits": object_of({}, _QUEUE_LIMITS),
     "create_queue": object_of({"name": {**TEXT, "pattern": _QUEUE_NAME}}, _QUEUE_LIMITS),
     "queue_deleted": object_of({"deleted": TEXT}),
-    "move": object_of({}, _may_be_null({name: _SPEC_KEYS[name] for name in ("queue", "priority")})),
+    "move": object_of({}, _may_be_null({name: SPEC_KEYS[name] for name in ("queue", "priority")})),
     "open_session": object_of(
         {
             "name": {**TEXT, "pattern": "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"},

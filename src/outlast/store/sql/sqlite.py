@@ -12,7 +12,7 @@ from typing import Final
 APPLICATION_ID: Final = 0x4F75746C
 """`Outl`, in the header of every database of ours; file(1) and we know it by that."""
 
-SCHEMA: Final = 15
+SCHEMA: Final = 16
 """The number of the last migration, which is the `user_version` of a database that is up to date."""
 
 JOB_COLUMNS: Final = (
@@ -59,6 +59,8 @@ NODE_COLUMNS: Final = (
     "image_id",
     "image_digest",
     "claimed_ms",
+    "earlier",
+    "retry_ms",
 )
 """A node as it is read and written; `rows` has the same order."""
 
