@@ -63,7 +63,7 @@ def test_it_tells_every_command(cli: Cli) -> None:
             f"job {verb}"
             for verb in (
                 *("status", "wait", "result", "logs"),
-                *("cancel", "list", "completions"),
+                *("cancel", "list", "completions", "watch"),
                 *("artifacts list", "artifacts get", "artifacts zip"),
                 *("move", "delete", "hold", "release", "retry"),
             )

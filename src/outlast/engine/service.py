@@ -170,6 +170,19 @@ class Service(Desks):
 
         return changes(request, self._clock, self._stored, self._subscribe)
 
+    def hear(self, tick: timedelta | None) -> Iterator[frozenset[JobId] | None]:
+        """
+        Yield which jobs may have changed, of all there are and will be, without end: None at first
+        and where something may have been missed, none of them where nothing was heard for a *tick*.
+        """
+        news = self._supervision.news(None)
+        try:
+            yield None
+            while True:
+                yield news.changed(tick)
+        finally:
+            news.close()
+
     def read_output(self, request: verbs.ReadOutput) -> bytes:
         """
         Return a piece of a node's output: at most *limit* bytes from *offset*; b"" at the end

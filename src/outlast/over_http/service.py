@@ -13,6 +13,7 @@ from ..engine import verbs
 from ..engine.public import Address
 from ..errors import Expired, InvalidRequest, Unavailable
 from .arranging import Arranging
+from .hearing import Hearing
 from .jobs import WITH_SPEC, RemoteJob, read_job, read_session
 from .paths import path_of_job, path_of_session
 from .transport import Transport
@@ -36,7 +37,7 @@ FULL: Final = {"Prefer": WITH_SPEC}
 COMMANDS: Final = ("status", "cancel", "result", "logs")
 
 
-class HttpService(Arranging):
+class HttpService(Arranging, Hearing):
     """
     The verbs of one server. Synchronous; may be shared by threads.
 

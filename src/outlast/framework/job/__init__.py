@@ -19,6 +19,10 @@ TABLE: Final = {
         f"{__name__}.completions:completions",
         "Tell which jobs have ended, each once.",
     ),
+    "watch": (
+        f"{__name__}.watch:watch",
+        "Show what runs, waits and has ended, as it happens.",
+    ),
     "artifacts": (f"{__name__}.artifacts:artifacts", "Take what jobs have collected."),
     "move": (f"{__name__}.move:move", "Wait in another queue, or before others."),
     "delete": (f"{__name__}.delete:delete", "Remove ended jobs and their files."),
