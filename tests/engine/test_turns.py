@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
 
 import pytest
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from outlast.core.job import Job, JobId, JobSpec, Node, nodes_of, queue_of
+from outlast.core.job import Job, JobId, JobSpec, Limits, Node, nodes_of, queue_of
+from outlast.core.queue import Queue, QueueState
 from outlast.core.state import NodeStatus
 from outlast.engine.turns import FAIR, Place, Turns, has_turn
 
@@ -254,97 +252,93 @@ def test_who_waits_too_long_is_told(queue: str | None) -> None:
     assert turns.overdue(NOW + timedelta(seconds=2)) is None
 
 
-class AnyOrder(RuleBasedStateMachine):
-    """Whatever comes, ripens, begins and leaves, beside lists that are searched from their beginning."""
+def test_a_queue_is_as_it_was_created() -> None:
+    """Its width comes before what jobs say, at once and for as long as it is there."""
+    jobs = [job(name, queue="q", queue_width=1) for name in "abcd"]
+    turns = waiting(8, jobs)
+    assert ["a"] == begun(turns, jobs)
 
-    WIDTH = 3
-    WIDTHS: ClassVar[dict[str | None, int | None]] = {None: None, "one": 1, "two": 2}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.turns = Turns(self.WIDTH)
-        self.now = NOW
-        self.queues: list[str | None] = []
-        """Those that have anything, whose turn is next first."""
-
-        self.given: dict[str | None, int] = {}
-        self.line: list[Job] = []
-        self.later: list[Job] = []
-        self.running: list[Job] = []
-        self.count = 0
-
-    def expected(self) -> Place | None:
-        if len(self.running) >= self.WIDTH:
-            return None
-        for queue in self.queues:
-            width = self.WIDTHS[queue]
-            of_it = [each for each in self.line if each.spec.queue == queue]
-            beside = [each for each in self.running if each.spec.queue == queue]
-            if of_it and (width is None or len(beside) < width):
-                is_fair = (self.given[queue] + 1) % FAIR == 0
-                best = of_it[0].spec.priority if is_fair else max(e.spec.priority for e in of_it)
-                return next(each.id for each in of_it if each.spec.priority == best), 0
-        return None
-
-    def forget_empty(self) -> None:
-        left = {each.spec.queue for each in self.line + self.later + self.running}
-        self.queues = [queue for queue in self.queues if queue in left]
-
-    @rule(
-        queue=st.sampled_from(list(WIDTHS)),
-        priority=st.integers(-2, 2),
-        delay=st.sampled_from([None, 1, 2]),
-    )
-    def comes(self, queue: str | None, priority: int, delay: int | None) -> None:
-        self.count += 1
-        spec = {"queue": queue, "queue_width": self.WIDTHS[queue], "priority": priority}
-        new = job(f"{self.count:06}", delay=None if delay is None else delay * SECOND, **spec)
-        new = replace(new, created_at=self.now)
-        (self.line if delay is None else self.later).append(new)
-        if queue not in self.queues:
-            self.queues.append(queue)
-            self.given[queue] = 0
-        self.turns.wait(new, 0)
-
-    @rule()
-    def time_passes(self) -> None:
-        self.now += SECOND
-        due = sorted(
-            (each.begins_at, each.id, each) for each in self.later if each.begins_at <= self.now
-        )
-        for _, _, each in due:
-            self.later.remove(each)
-            self.line.append(each)
-        self.turns.ripen(self.now)
-
-    @precondition(lambda self: self.expected() is not None)
-    @rule()
-    def begins(self) -> None:
-        place = self.turns.first()
-        (found,) = [each for each in self.line if place == (each.id, 0)]
-        self.line.remove(found)
-        self.running.append(found)
-        queue = found.spec.queue
-        self.given[queue] += 1
-        self.queues.remove(queue)
-        self.queues.append(queue)
-        self.turns.run(replace(found), 0)
-
-    @precondition(lambda self: self.line or self.later or self.running)
-    @rule(data=st.data())
-    def leaves(self, data: st.DataObject) -> None:
-        found = data.draw(st.sampled_from(self.line + self.later + self.running))
-        assert (found in self.running) == self.turns.leave((found.id, 0))
-        for each in (self.line, self.later, self.running):
-            if found in each:
-                each.remove(found)
-        self.forget_empty()
-
-    @invariant()
-    def agrees(self) -> None:
-        assert self.expected() == self.turns.first()
-        waiting = len(self.line) + len(self.later)
-        assert (waiting, len(self.running)) == (self.turns.waiting, self.turns.running)
+    turns.follow({"q": Queue(name="q", width=3)})
+    assert ["b", "c"] == begun(turns, jobs)
+    turns.follow({"q": Queue(name="q", width=2)})
+    assert [] == begun(turns, jobs)
+    assert 3 == turns.running
+    turns.follow({})
+    turns.leave((JobId("a"), 0))
+    turns.leave((JobId("b"), 0))
+    assert [] == begun(turns, jobs)
+    turns.follow({"q": Queue(name="q")})
+    assert ["d"] == begun(turns, jobs)
 
 
-TestAnyOrder = AnyOrder.TestCase
+def test_a_queue_that_is_paused_gives_no_turn() -> None:
+    """`default` holds what names no queue, on hosts and in sessions as well; others go on."""
+    here, session = job("a"), job("b", session="s", session_id="ses_1")
+    there, other = on_hosts("c", 2), job("d", queue="q")
+    jobs = [here, session, there, other]
+    turns = all_waiting(waiting(8, [here, session, other]), there)
+
+    turns.follow({"default": Queue(name="default", state=QueueState.PAUSED, width=1)})
+    assert ["d"] == begun(turns, jobs)
+    turns.follow({"default": Queue(name="default", width=1)})
+    assert ["a", "b", "c", "c"] == begun(turns, jobs)
+
+
+def test_who_does_not_fit_is_waited_for() -> None:
+    """By all behind it in its queue, so that it has its turn; alone it fits whatever it needs."""
+    needs = {"a": 1.5, "b": 1.0, "c": 0.5, "d": 9.0}
+    jobs = [job(name, queue="q", limits=Limits(cpus=each)) for name, each in needs.items()]
+    jobs += [job("e", queue="q"), job("f")]
+    turns = waiting(8, jobs)
+    turns.follow({"q": Queue(name="q", max_cpus=2.0)})
+
+    assert ["a", "f"] == begun(turns, jobs)
+    turns.leave((JobId("a"), 0))
+    assert ["b", "c"] == begun(turns, jobs)
+    turns.leave((JobId("b"), 0))
+    assert [] == begun(turns, jobs)
+    turns.leave((JobId("c"), 0))
+    assert ["d", "e"] == begun(turns, jobs)
+
+
+def test_memory_is_added_up_as_well() -> None:
+    """What has ended is given back, to the last byte."""
+    jobs = [job(name, queue="q", limits=Limits(memory_bytes=600, cpus=0.1)) for name in "abc"]
+    turns = waiting(8, jobs)
+    turns.follow({"q": Queue(name="q", max_memory_bytes=1200, max_cpus=0.2)})
+
+    assert ["a", "b"] == begun(turns, jobs)
+    for name in "ab":
+        turns.leave((JobId(name), 0))
+    assert ["c"] == begun(turns, jobs)
+
+
+def test_who_is_moved_stands_where_it_would_have() -> None:
+    """By its submission, in the other queue and with the other priority; no width goes with it."""
+    jobs = {name: job(name, queue="q" if name in "ac" else "r") for name in "abcd"}
+    turns = waiting(0, [*jobs.values()])
+    jobs["c"] = replace(jobs["c"], queue="r")
+    turns.move(jobs["c"], 0)
+    assert ["a", "b", "c", "d"] == [str(name) for name, _ in turns.next_places(9)]
+
+    jobs["d"] = replace(jobs["d"], priority=1)
+    turns.move(jobs["d"], 0)
+    jobs["a"] = replace(jobs["a"], queue="r")
+    turns.move(jobs["a"], 0)
+    assert ["d", "a", "b", "c"] == [str(name) for name, _ in turns.next_places(9)]
+    assert 4 == turns.waiting
+
+
+def test_who_is_moved_before_its_time_still_waits_for_that() -> None:
+    """And once; one whose time has come keeps its place among those that came."""
+    late = job("late", queue="q", delay=SECOND)
+    turns = waiting(9, [late])
+    late = replace(late, queue=None)
+    turns.move(late, 0)
+    assert None is turns.first()
+    turns.ripen(NOW + SECOND)
+    turns.wait(job("after"), 0)
+    turns.move(replace(late, priority=0), 0)
+    turns.ripen(NOW + 2 * SECOND)
+
+    assert [("late", 0), ("after", 0)] == turns.next_places(9)

@@ -113,7 +113,7 @@ class Lane:
 
     def allowed(self) -> Iterator[Place]:
         """Yield those that may begin by what the queue allows, in their order."""
-        if self._is_paused:
+        if self._is_paused or not self._waiting:
             return iter(())
         width = self._width if self._is_ruled else self.said
         free = None if width is None else max(0, width - self.running)
@@ -309,10 +309,17 @@ class Turns:
         return list(itertools.islice(self._in_order(), count))
 
     def _in_order(self, *, is_full: bool = False) -> Iterator[Place]:
-        lanes = deque(lane.allowed() for lane in self._lanes.values() if lane)
-        if is_full:
-            # Whoever stands behind one that needs this machine waits with it.
-            lanes = deque(itertools.takewhile(self._is_elsewhere, lane) for lane in lanes)
+        if is_full and not self._elsewhere:
+            return
+        lanes: deque[Iterator[Place]] = deque()
+        for each in self._lanes.values():
+            lane = each.allowed()
+            if is_full:
+                # Whoever stands behind one that needs this machine waits with it.
+                lane = itertools.takewhile(self._is_elsewhere, lane)
+            if (place := next(lane, None)) is not None:
+                yield place  # before the next lane is looked at: most often nobody asks for more
+                lanes.append(lane)
         while lanes:
             lane = lanes.popleft()
             if (place := next(lane, None)) is not None:
