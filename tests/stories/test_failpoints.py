@@ -22,8 +22,10 @@ ONCE = f"echo started >> starts; exit {TRUE_CODE}"
 LONG = "echo started >> starts; exec sleep 1000"
 
 RUN = [name for name in FAILPOINTS if name.split(".")[0] not in ("cli", "bound", "ssh")]
-RUN = [name for name in RUN if not name.endswith(("cancel", "_move"))]
+RUN = [name for name in RUN if not name.endswith(("cancel", "_move", "_retry"))]
 MOVE = [name for name in FAILPOINTS if name.endswith("_move")]
+RETRY = [name for name in FAILPOINTS if "retry" in name]
+AGAIN = [*RETRY, "supervisor.after_claim", "supervisor.after_launch"]
 CANCEL = [name for name in FAILPOINTS if "cancel" in name]
 CLI = [name for name in FAILPOINTS if name.startswith("cli.")]
 HOSTS = [name for name in FAILPOINTS if name.startswith(("ssh.", "bound."))]
@@ -58,7 +60,7 @@ def ask(job_id: str) -> Job:
 
 def test_every_failpoint_has_its_story() -> None:
     """No place where we may be killed is left out of these stories."""
-    assert sorted(FAILPOINTS) == sorted(RUN + MOVE + CANCEL + CLI + HOSTS)
+    assert sorted(FAILPOINTS) == sorted(RUN + RETRY + MOVE + CANCEL + CLI + HOSTS)
 
 
 @pytest.mark.parametrize("name", RUN)
@@ -169,3 +171,22 @@ def test_a_command_line_that_dies_may_be_called_again(
     assert (("failed", "exit_nonzero", TRUE_CODE), 1) == (outcome(after), starts(tmp_path))
     with fresh_client() as client:
         assert [after.id] == [job.id for job in client.list().jobs]
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_whoever_dies_between_two_tries_each_is_made_once(
+    name: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed where a try is put off or begun, none is left out, and none is made twice."""
+    token = arm(name, tmp_path, monkeypatch)
+    with fresh_client() as client:
+        job = client.submit(shell=ONCE, cwd=str(tmp_path), retries=2, retry_delay="10ms")
+        eventually(lambda: not token.exists(), f"death at {name}")
+    monkeypatch.delenv(VARIABLE)
+
+    after = ask(job.id)
+
+    assert (("failed", "exit_nonzero", TRUE_CODE), 3) == (outcome(after), starts(tmp_path))
+    assert [(1, TRUE_CODE), (2, TRUE_CODE)] == [
+        (each.number, each.exit_code) for each in after.nodes[0].earlier
+    ]
