@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..core import events as ev
 from ..core import plan as planning
@@ -23,6 +24,9 @@ from .turns import Place, Turns, has_turn
 if TYPE_CHECKING:
     from ..ports.clock import Clock
     from ..ports.store import Store
+
+DECIDED_AT_ONCE: Final = 500
+"""So many that wait for others are decided on between two writes."""
 
 Follow = Callable[[Job, Node, tuple[planning.Action, ...]], None]
 
@@ -95,9 +99,12 @@ class Claims:
         self._unblock(job.id)
         self._needs.note_end(job)
 
-    def decide(self, now: datetime) -> None:
-        """Free those whose last need was met, and end those of whom one never will be."""
-        for job_id, why in self._needs.decided():
+    def decide(self, now: datetime) -> bool:
+        """
+        Free those whose last need was met, and end those of whom one never will be. Returns
+        whether more are left, so that others are served between those of many.
+        """
+        for job_id, why in itertools.islice(self._needs.decided(), DECIDED_AT_ONCE):
             if why is None:
                 if job_id not in self._held:
                     for index in self._unblock(job_id):
@@ -105,6 +112,7 @@ class Claims:
             elif (job := self.fetch(job_id)) is not None:
                 for node in job.nodes:
                     self.give_up(job, node, why, now)
+        return not self._needs.is_decided
 
     def give_up(self, job: Job, node: Node, why: str, now: datetime) -> None:
         """End a node whose job waited for what never comes."""

@@ -27,7 +27,8 @@ class Needs:
         self._open: dict[JobId, set[JobId]] = {}
         """What each of those who wait still waits for."""
 
-        self._ended: deque[tuple[JobId, JobStatus]] = deque()
+        self._undecided: deque[tuple[JobId, JobId, Condition, JobStatus]] = deque()
+        """Who waited, for whom, for what, and what came of it; in the order of their submission."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -64,26 +65,32 @@ class Needs:
     def note_end(self, job: Job) -> None:
         """*job* has ended: it waits no more, and those who wait for it are decided on."""
         self._forget(job.id)
-        if job.id in self._waiters:
-            self._ended.append((job.id, job.status))
+        for waiter, on in self._waiters.pop(job.id, {}).items():
+            self._undecided.append((waiter, job.id, on, job.status))
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether nobody is left to be decided on."""
+        return not self._undecided
 
     def decided(self) -> Iterator[tuple[JobId, str | None]]:
         """
         Yield those who wait no more, each once: with None if all that they waited for has
         happened, else with why it never will. An end that is noted meanwhile is gone into as well.
+        Whoever stops looking goes on with the next call.
         """
-        while self._ended:
-            job_id, status = self._ended.popleft()
-            for waiter, on in self._waiters.pop(job_id, {}).items():
-                if (waits_for := self._open.get(waiter)) is None:
-                    continue  # it has ended itself
-                waits_for.discard(job_id)
-                if judge(on, status) is Standing.UNMET:
-                    self._forget(waiter)
-                    yield waiter, unmet(job_id, on, status)
-                elif not waits_for:
-                    del self._open[waiter]
-                    yield waiter, None
+        while self._undecided:
+            waiter, job_id, on, status = self._undecided.popleft()
+            waits_for = self._open.get(waiter, set())
+            if job_id not in waits_for:
+                continue  # it has ended itself
+            waits_for.discard(job_id)
+            if judge(on, status) is Standing.UNMET:
+                self._forget(waiter)
+                yield waiter, unmet(job_id, on, status)
+            elif not waits_for:
+                del self._open[waiter]
+                yield waiter, None
 
     def _forget(self, waiter: JobId) -> None:
         for job_id in self._open.pop(waiter, ()):

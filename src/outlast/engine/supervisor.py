@@ -193,7 +193,8 @@ class Supervisor:
                 self._hear(*self._inbox.popleft())
             now = self._clock.now()
             self._claims.time_out(now)
-            self._claims.decide(now)
+            if self._claims.decide(now):  # more of them, once others were served
+                asyncio.get_running_loop().call_soon(self._work.set)
             self._alarm.set(self._turns.next_alarm(), now)
             self._claims.claim()
             await self._hands.act_on_stored()
