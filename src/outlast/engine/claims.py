@@ -64,10 +64,6 @@ class Claims:
         self._held: set[JobId] = set()
         """Those of these jobs that somebody has to release."""
 
-    def never(self, job: Job) -> str | None:
-        """Return why *job*, as it was read from the store, never begins; None if it may."""
-        return self._needs.take_up(job)
-
     def wait(self, job: Job, index: int) -> None:
         """Have a node of *job* wait for its turn, and before that for what its job waits for."""
         is_blocked = job.held or job.id in self._needs
@@ -77,14 +73,12 @@ class Claims:
             self._blocked.setdefault(job.id, []).append(index)
         self._turns.wait(job, index, blocked=is_blocked)
 
-    def enter(self, job: Job, node: Node, never: str | None) -> None:
-        """Have a node that was read from the store wait, or end it where it is *never* to begin."""
-        if node.earlier:
-            self._turns.wait(job, node.index)  # what it had to wait for has come
-        elif never is None:
-            self.wait(job, node.index)
+    def enter(self, job: Job, node: Node) -> None:
+        """Have a node that was read from the store wait, or end it where it is never to begin."""
+        if job.spec.after and (why := self._needs.take_up(job)) is not None:
+            self.give_up(job, node, why, self._clock.now())
         else:
-            self.give_up(job, node, never, self._clock.now())
+            self.wait(job, node.index)
 
     def note_turn(self, job: Job, before: Node, node: Node) -> None:
         """A node of *job* stands otherwise: its turn is given back, or waited for once more."""

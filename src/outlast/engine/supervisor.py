@@ -245,14 +245,13 @@ class Supervisor:
 
     async def _take_up(self, job: Job) -> None:
         self._captures.hold_for_end(job)
-        never = self._claims.never(job) if job.spec.after else None
         for node in job.nodes:
             if node.status == NodeStatus.PENDING or may_try_again(job, node):
                 self._captures.hold((job.id, node.index), job.capture)
             if node.attempt:
                 self._ledger.take(job)
             if await self._has_not_begun(job, node):
-                self._claims.enter(job, node, never)
+                self._claims.enter(job, node)
                 if not node.is_between or node.is_gone:
                     continue
             if has_turn(job, node):

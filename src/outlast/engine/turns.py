@@ -16,11 +16,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from ..core.job import DEFAULT_QUEUE, SSH, Job, JobId, Node, queue_of
-from ..core.limits import LARGEST, MAX_PARALLEL
+from ..core.job import SSH, Job, JobId, Node, queue_of
+from ..core.limits import LARGEST
 from ..core.plan import queue_deadline
 from ..core.queue import Queue, QueueState
 from ..core.state import NodeStatus, Reason
+from .lanes import is_aside, lane_of, queue_of_lane, width_of
 from .shares import NOTHING, Share, share_in, share_of
 
 Place = tuple[JobId, int]
@@ -191,7 +192,7 @@ class Turns:
         if rules != self.rules:
             self.rules = rules
             for name, lane in self._lanes.items():
-                lane.follow(rules.get(_queue_of(name)))
+                lane.follow(rules.get(queue_of_lane(name)))
 
     # Coming and going -----------------------------------------------------------------------
 
@@ -227,7 +228,7 @@ class Turns:
     def run(self, job: Job, index: int) -> None:
         """Count a node of *job* as running: it has its turn."""
         place = (job.id, index)
-        name = _lane_of(job)
+        name = lane_of(job)
         lane = self._lanes.get(name)
         if lane is not None and place in lane:
             lane.remove(place)
@@ -283,15 +284,15 @@ class Turns:
             self.leave(place)
 
     def _enter(self, job: Job, place: Place) -> Lane:
-        name = _lane_of(job)
+        name = lane_of(job)
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = Lane(self._shares, aside=_is_aside(name))
-            lane.follow(self.rules.get(_queue_of(name)))
+            lane = self._lanes[name] = Lane(self._shares, aside=is_aside(name))
+            lane.follow(self.rules.get(queue_of_lane(name)))
         if name is not None:
             self._queue[place] = name
-            if _is_aside(name) or job.queue == queue_of(job.spec):
-                lane.said = _width_of(job)  # who was moved here said it of another
+            if is_aside(name) or job.queue == queue_of(job.spec):
+                lane.said = width_of(job)  # who was moved here said it of another
         if share := share_of(job):
             self._shares[place] = share
         if job.nodes[place[1]].executor == SSH:
@@ -379,29 +380,3 @@ def has_turn(job: Job, node: Node) -> bool:
     if job.spec.session_id is not None and may_live:
         return not node.is_settled
     return not node.is_terminal
-
-
-def _lane_of(job: Job) -> str | None:
-    """
-    Return the lane in which a job's nodes wait: its session's, or its own, where it is for hosts
-    and names no queue. These no queue can be, since a queue's name has no control characters.
-    """
-    if job.spec.session_id is not None:
-        return f"\0{job.spec.session_id}"
-    return f"\0{job.id}" if job.queue is None and job.spec.on else job.queue
-
-
-def _queue_of(lane: str | None) -> str:
-    """Return the name of the queue that a lane is, or is aside of."""
-    return DEFAULT_QUEUE if lane is None or _is_aside(lane) else lane
-
-
-def _is_aside(lane: str | None) -> bool:
-    return lane is not None and lane.startswith("\0")
-
-
-def _width_of(job: Job) -> int | None:
-    spec = job.spec
-    if spec.session_id is not None:
-        return 1
-    return spec.queue_width if job.queue else spec.max_parallel or MAX_PARALLEL
