@@ -62,6 +62,15 @@ def test_it_runs_once_the_job_has_ended(
     assert [last.id, first.id] == [job.id for job in client.list().jobs]
 
 
+def test_a_second_try_is_no_end(client: Client, tmp_path: Path) -> None:
+    """It runs once the last attempt has ended, and with what came of that."""
+    line = "[ -e tried ] && exit 4; touch tried; exit 3"
+    job = client.submit(shell=line, retries=1, retry_delay="50ms", on_end=TOLD, cwd=str(tmp_path))
+    then(client, job.id)
+
+    assert "failed/exit_nonzero/4\n" == (tmp_path / "told").read_text()
+
+
 def test_a_cancelled_job_has_ended_too(client: Client, tmp_path: Path) -> None:
     """Also one that had not begun; and before its end nobody is promised anything."""
     job = client.submit(["true"], delay="1h", on_end=TOLD, cwd=str(tmp_path))

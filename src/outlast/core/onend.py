@@ -78,9 +78,9 @@ def on_end_job(job: Job) -> Job:
     }
     outcome = {f"{ENDED}{name}": "" if it is None else str(it) for name, it in told.items()}
     spec = on_end_spec(job.spec)
-    name = f"{job.spec.name or job.id}: on end"
-    if len(name.encode()) > MAX_LABEL_BYTES:
-        name = f"{job.id}: on end"
+    name = f"{job.spec.name}: on end"
+    if job.spec.name is None or len(name.encode()) > MAX_LABEL_BYTES:
+        name = f"on end of {job.id}"
     spec = replace(spec, name=name, env={**spec.env, **outcome}, on_end_of=job.id)
     return Job(
         id=on_end_id(job.id),
