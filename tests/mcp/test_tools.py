@@ -277,8 +277,27 @@ def test_a_job_waits_for_another_ones_end(host: Host) -> None:
             told = await agent("job_run", command="true", after=[first])
             assert ("failed", "dependency_failed") == (told["status"], told["reason"])
             assert first in told["error"]
-            told = await agent.refused("job_run", command="true", after=["job_none", "on:it"])
-            assert "after" in told["error"]["message"]
+            told = await agent.refused("job_run", command="true", after=["on:it"], retries=101)
+            assert ["after", "retries"] == sorted(
+                fault.partition(":")[0].split()[0] for fault in told["error"]["faults"]
+            )
+
+    go(story)
+
+
+def test_what_fails_is_tried_again(host: Host) -> None:
+    """As often as the call says; the answer is that of the last attempt, and says which it was."""
+    mark = host.folder / "tried"
+
+    async def story() -> None:
+        async with host.agent() as agent:
+            told = await agent(
+                "job_run", command=f"[ -e {mark} ] && echo now || {{ touch {mark}; exit 75; }}",
+                retries=2, retry_delay_ms=1, wait_seconds=50,
+            )  # fmt: skip
+            assert ("complete", "now\n", 2) == tuple(
+                told[key] for key in ("status", "stdout", "attempt")
+            )
 
     go(story)
 

@@ -118,6 +118,9 @@ def test_it_is_shown_who_waits_for_what(visitor: Visitor, caller: Caller) -> Non
             re.compile("after it.*waits for first.*to complete"),
         ]
     )
+    line.get_by_role("button", name="Hold urgent").press("Enter")
+    expect(line.filter(has_text="urgent")).to_contain_text("held, until it is released")
+    expect(line.first).to_contain_text(re.compile("plain.*its turn comes next"))
     page.get_by_role("button", name="Move plain").click()
     dialog = page.get_by_role("dialog", name="Where does it wait?")
     dialog.get_by_label("Queue").select_option("tape")
@@ -127,6 +130,12 @@ def test_it_is_shown_who_waits_for_what(visitor: Visitor, caller: Caller) -> Non
     expect(waiting(page, "tape")).to_contain_text(re.compile("plain.*priority -3"))
     expect(line).to_have_count(3)
 
+    line.get_by_role("link", name="urgent").click()
+    page.get_by_role("button", name="Release").click()
+    expect(page.get_by_role("button", name="Hold")).to_be_visible()
+    expect(page.locator(".standing")).to_contain_text("queued")
+    page.keyboard.press("q")
+    expect(line.first).to_contain_text(re.compile("urgent.*its turn comes next"))
     line.get_by_role("link", name="first").click()
     facts = page.get_by_role("region", name="The job")
     expect(facts.get_by_role("link", name="disk")).to_be_visible()
@@ -134,6 +143,23 @@ def test_it_is_shown_who_waits_for_what(visitor: Visitor, caller: Caller) -> Non
     expect(page.get_by_role("heading", name="after it")).to_be_visible()
     expect(page.locator(".standing")).to_contain_text("waiting for another job")
     expect(page.get_by_role("region", name="The job")).to_contain_text("first, running to complete")
+
+
+def test_earlier_attempts_are_told(visitor: Visitor, caller: Caller) -> None:
+    """Each with its own outcome, and when it is tried again: in the job's view, and in its queue's."""
+    create(caller, "disk")
+    job = caller.submit(
+        name="flaky", shell="exit 75", queue="disk", retries=1, retry_delay_ms=3_600_000
+    )
+    page = visitor.open(f"#/jobs/{job['job_id']}")
+    expect(page.locator(".standing")).to_contain_text("waiting to be tried again")
+    facts = page.get_by_role("region", name="Node local")
+    expect(facts.get_by_role("listitem")).to_have_text(re.compile("^failed, exit 75 after"))
+    expect(facts).to_contain_text(re.compile("next attempt.*in "))
+    page.get_by_role("region", name="The job").get_by_role("link", name="disk").click()
+    expect(card(page, "disk").get_by_role("list", name="Running in disk")).to_contain_text(
+        re.compile("flaky.*tries again.*in ")
+    )
 
 
 def test_who_only_reads_sees_queues_and_changes_none(
@@ -152,7 +178,7 @@ def test_who_only_reads_sees_queues_and_changes_none(
     expect(page.get_by_role("slider")).to_have_count(0)
 
     enter(page, service, "run")
-    expect(page.get_by_role("main").get_by_role("button")).to_have_text(["Move"])
+    expect(page.get_by_role("main").get_by_role("button")).to_have_text(["Hold", "Move"])
     visitor.said.clear()  # that nobody was let in is in the browser's own log
 
 

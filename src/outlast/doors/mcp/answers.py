@@ -113,6 +113,8 @@ async def job_answer(there: Served, job: Job) -> dict[str, Any]:
 def _job_answer(there: Served, job: Job) -> dict[str, Any]:
     public = there.service.public(job, with_result=False)
     told = brief(public)
+    if public["attempt"] > 1:
+        told["attempt"] = public["attempt"]
     if job.started_at is not None:
         until = job.completed_at or there.now()
         told["elapsed_ms"] = max(0, round((until - job.started_at).total_seconds() * 1000))

@@ -58,9 +58,10 @@ def _queues(there: Served) -> list[dict[str, Any]]:
     told = []
     for standing in there.service.queues.list():
         name = standing.queue.name
-        running = _first(there, name, JobStatus.RUNNING) if standing.running else []
+        running = _first(there, name, JobStatus.RUNNING)  # also between two attempts
         waiting = _first(there, name, JobStatus.QUEUED) if standing.waiting else []
-        told.append({**public_queue(standing), "runs": running, "waits": waiting})
+        first = {"most": MAX_SHOWN, "runs": running, "waits": waiting}
+        told.append({**public_queue(standing), **first})
     return told
 
 

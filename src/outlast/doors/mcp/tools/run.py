@@ -81,6 +81,12 @@ TAKES: Final[Mapping[str, Mapping[str, Any]]] = {
         "maximum": 20,
         "description": "Before those of a lower one in its queue",
     },
+    "retries": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 100,
+        "description": "Run it again if it fails, so often",
+    },
     "after": {**_TEXTS, "description": "Ids of jobs that must complete first; failed:ID, any:ID"},
     "name": _TEXT,
     "labels": _NAMES,

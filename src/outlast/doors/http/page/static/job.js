@@ -21,6 +21,7 @@ export function JobView({ id, query, me, announce }) {
   const [index, setIndex] = useState(Number(query.get("node") ?? 0) || 0);
   const [asking, setAsking] = useState(null);
   const [needs, setNeeds] = useState(null);
+  const [refusal, setRefusal] = useState(null);
   const heardAt = useRef(now());
   const feed = useRef(() => {});
   const last = useRef(null);
@@ -73,6 +74,16 @@ export function JobView({ id, query, me, announce }) {
     setIndex(next);
     history.replaceState(null, "", `#/jobs/${encodeURIComponent(id)}?node=${next}`);
   };
+  const hold = async (verb) => {
+    try {
+      await send("POST", `${path}/${verb}`, {});
+      setRefusal(null);
+      announce(verb === "hold" ? "Held" : "Released");
+    } catch (error) {
+      setRefusal(error); // it has begun meanwhile, say
+    }
+    get(path).then(take, () => {});
+  };
   const isOver = job.terminal && job.nodes.every((each) => each.stopped_at || each.stop_error);
 
   return html`<article class=${`job s-${job.status}`}>
@@ -83,12 +94,15 @@ export function JobView({ id, query, me, announce }) {
         <p class="fine mono">${job.job_id} <${Copy} text=${job.job_id} label="Copy the job’s id" /></p>
       </div>
       <div class="actions">
+        ${live && mayRun && !job.started_at && (job.held || node.status === "pending") && html`<button class="button" onClick=${() => hold(job.held ? "release" : "hold")}
+          title=${job.held ? "Let it begin in its turn" : "Have it wait until it is released"}><${Icon} name=${job.held ? "play" : "pause"} />${job.held ? "Release" : "Hold"}</button>`}
         ${live && mayRun && html`<button class="button danger" onClick=${() => setAsking("cancel")} title="Cancel (x)"><${Icon} name="stop" />Cancel</button>`}
         ${!live && mayRun && html`<button class="button" onClick=${() => setAsking("retry")}><${Icon} name="retry" />Retry</button>`}
         ${!live && mayRun && html`<button class="button" onClick=${() => setAsking("delete")}><${Icon} name="trash" />Delete</button>`}
         ${job.result?.artifacts?.length > 0 && html`<a class="button" href=${`${path}/artifacts/download`} download=${`${id}.zip`}><${Icon} name="down" />Artifacts</a>`}
       </div>
     </header>
+    <${Trouble} problem=${refusal} />
     <div class="columns">
       <div class="side">
         <${Standing} job=${job} />

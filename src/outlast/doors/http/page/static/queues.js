@@ -23,6 +23,7 @@ export function Queues({ jobs, me, chosen, announce }) {
   const [problem, setProblem] = useState(null);
   const [asking, setAsking] = useState(null);
   const look = useRef(null);
+  const changes = useRef(0);
   const heading = useRef(null);
 
   useEffect(() => {
@@ -31,9 +32,10 @@ export function Queues({ jobs, me, chosen, announce }) {
     const ask = async () => {
       timer = setTimeout(ask, LOOK_MS);
       if (document.hidden) return;
+      const before = changes.current;
       try {
         const { items } = await get("page/queues");
-        if (isGone) return;
+        if (isGone || before !== changes.current) return; // what was changed meanwhile is asked for again
         setQueues(items);
         setProblem(null);
       } catch (error) {
@@ -70,6 +72,7 @@ export function Queues({ jobs, me, chosen, announce }) {
 
   const mayChange = me.scopes.includes("admin");
   const change = (queue) => {
+    changes.current += 1;
     setQueues((all) => all.map((each) => (each.queue === queue.queue ? { ...each, ...queue } : each)));
     look.current();
   };
@@ -116,7 +119,7 @@ function Queue({ queue, me, mayChange, onChange, onAsk, onLook, announce }) {
   const isDraining = queue.state === "draining";
   const limits = [queue.max_cpus !== null && many(queue.max_cpus, "processor"), queue.max_memory_bytes !== null && size(queue.max_memory_bytes)].filter(Boolean);
   const waits = inOrder(queue.waits);
-  const left = { running: queue.running - queue.runs.length, waiting: queue.waiting - waits.length };
+  const left = queue.waiting - waits.length;
   let ahead = 0;
   return html`<section class=${`queue is-${queue.state}`} id=${`queue-${name}`} aria-label=${`Queue ${name}`}>
     <div class="head">
@@ -130,7 +133,7 @@ function Queue({ queue, me, mayChange, onChange, onAsk, onLook, announce }) {
         ${name !== "default" && html`<button class="button small" onClick=${() => (isDraining ? become("resume", "takes jobs again") : become("drain", "takes no more jobs"))}
           aria-label=${isDraining ? `Stop draining ${name}` : `Drain ${name}`} title=${isDraining ? "Take jobs again" : "Take no more jobs; what is in it runs"}>
           ${isDraining ? "Stop draining" : "Drain"}</button>
-        ${queue.running + queue.waiting === 0 && html`<button class="button small bare" onClick=${() => onAsk({ what: "delete", name })}
+        ${queue.running + queue.waiting + queue.runs.length === 0 && html`<button class="button small bare" onClick=${() => onAsk({ what: "delete", name })}
           aria-label=${`Delete ${name}`} title="Forget this queue"><${Icon} name="trash" /></button>`}`}
       </div>`}
       ${mayChange && !isMade && html`<button class="button small" onClick=${() => onAsk({ what: "create", name })}>Keep it</button>`}
@@ -142,13 +145,14 @@ function Queue({ queue, me, mayChange, onChange, onAsk, onLook, announce }) {
     ${limits.length > 0 && html`<p class="fine">What runs in it has ${limits.join(" and ")} together.</p>`}
     <${Trouble} problem=${problem} />
     ${queue.runs.length > 0 && html`<ul class=${mayRun ? "turns may" : "turns"} aria-label=${`Running in ${name}`}>
-      ${queue.runs.map((job) => html`<${Turn} key=${job.job_id} job=${job}>${brief({ ...job, phase: job.nodes === 1 ? job.phase : null })}</${Turn}>`)}</ul>`}
-    ${left.running > 0 && queue.runs.length > 0 && queue.runs.length >= 50 && html`<p class="fine more">More run besides.</p>`}
+      ${queue.runs.map((job) => html`<${Turn} key=${job.job_id} job=${job}>
+        ${job.next_attempt_at && !job.counts.running ? html`<${Why} it=${job} />` : brief({ ...job, phase: job.nodes === 1 ? job.phase : null })}</${Turn}>`)}</ul>`}
+    ${queue.runs.length >= queue.most && html`<p class="fine more">These were submitted first; others may run besides.</p>`}
     ${waits.length > 0 && html`<ol class=${mayRun ? "turns may" : "turns"} aria-label=${`Waiting in ${name}, in order`}>
       ${waits.map((job) => html`<${Turn} key=${job.job_id} job=${job} place=${isInLine(job) ? (ahead += 1) : null} mayRun=${mayRun}
         onMove=${() => onAsk({ what: "move", job, queue: name })} act=${act} onLook=${onLook}>
         <${Why} it=${job} ahead=${ahead - 1} isPaused=${isPaused} /></${Turn}>`)}</ol>`}
-    ${left.waiting > 0 && waits.length > 0 && html`<p class="fine more">And ${many(left.waiting, "more job")}, submitted later.</p>`}
+    ${left > 0 && waits.length >= queue.most && html`<p class="fine more">And ${many(left, "more job")}, submitted later.</p>`}
   </section>`;
 }
 
@@ -165,6 +169,8 @@ function Turn({ job, place, mayRun, onMove, act, onLook, children }) {
     <span class="why">${children}${job.priority ? html` <span class="chip">priority ${job.priority}</span>` : ""}</span>
     <span class="clock">${isWaiting ? ticking(now() - at(job.created_at)) : ran !== null ? ticking(ran) : ""}</span>
     ${isWaiting && mayMove && html`<span class="does">
+      <button class="button small" onClick=${() => (job.held ? set("release", "is released") : set("hold", "is held"))}
+        aria-label=${`${job.held ? "Release" : "Hold"} ${words}`} title=${job.held ? "Let it begin in its turn" : "Have it wait until it is released"}>${job.held ? "Release" : "Hold"}</button>
       <button class="button small" onClick=${onMove} aria-label=${`Move ${words}`}>Move</button></span>`}
   </li>`;
 }
@@ -172,7 +178,9 @@ function Turn({ job, place, mayRun, onMove, act, onLook, children }) {
 /** How many run at once: drawn, or typed. The last step of the bar, and an empty field, are no limit. */
 function Width({ name, width, onSet }) {
   const [draft, setDraft] = useState(undefined); // what is not sent yet, or not answered
+  const [typed, setTyped] = useState(null); // what stands in the field and is not done yet
   const timer = useRef(null);
+  const sent = useRef(Promise.resolve()); // one after another: the last one is to hold
   const most = useRef(16);
   if (draft === undefined) while (width !== null && width > most.current) most.current *= 2;
   const shown = draft === undefined ? width : draft;
@@ -182,22 +190,22 @@ function Width({ name, width, onSet }) {
   function choose(next) {
     setDraft(next);
     clearTimeout(timer.current);
-    timer.current = setTimeout(async () => {
-      if (next !== width) await onSet(next);
-      setDraft((now_) => (now_ === next ? undefined : now_));
+    timer.current = setTimeout(() => {
+      sent.current = sent.current.then(() => onSet(next)).then(() => setDraft((drawn) => (drawn === next ? undefined : drawn)));
     }, SETTLE_MS);
+  }
+  function take(text) {
+    setTyped(null);
+    const next = text === "" ? null : Math.round(Number(text));
+    if (next === null || next >= 1) choose(next);
   }
   const words = shown === null ? "no limit" : `${shown} at once`;
   return html`<div class="width" role="group" aria-label=${`Width of ${name}`}>
     <label for=${`width-${name}`}>At most</label>
     <input type="range" min="1" max=${end} step="1" value=${shown === null ? end : Math.min(shown, most.current)} aria-label=${`Width of ${name}, drawn`}
       aria-valuetext=${words} onInput=${(event) => choose(Number(event.target.value) === end ? null : Number(event.target.value))} />
-    <input type="number" id=${`width-${name}`} min="1" max="1000000" step="1" inputmode="numeric" placeholder="no limit" value=${shown ?? ""}
-      onChange=${(event) => {
-        const value = event.target.value === "" ? null : Math.round(Number(event.target.value));
-        if (value === null || value >= 1) choose(value);
-        else event.target.value = shown ?? "";
-      }} />
+    <input type="number" id=${`width-${name}`} min="1" max="1000000" step="1" inputmode="numeric" placeholder="no limit" value=${typed ?? shown ?? ""}
+      onInput=${(event) => setTyped(event.target.value)} onChange=${(event) => take(event.target.value)} onBlur=${() => setTyped(null)} />
     <span aria-hidden="true">at once</span>
   </div>`;
 }

@@ -61,6 +61,7 @@ const PHASES = {
   held: "held back",
   delayed: "waiting for its time",
   waiting: "waiting for another job",
+  retrying: "waiting to be tried again",
   starting: "starting",
   stopping: "stopping",
   connecting: "connecting",
