@@ -53,7 +53,7 @@ class World:
             self.clock,
             lambda: self.job,
             lambda: self,
-            lambda _, __: str(self.folder),
+            lambda *_: str(self.folder),
         )
         events: list[Piece | Job] = []
         for event in following.events(job):
@@ -238,7 +238,7 @@ def test_what_cannot_be_watched_is_looked_at(folder: Path, monkeypatch: pytest.M
     world = World(folder)
     world.job = RUNNING
     following = Following(
-        Follow(RUNNING.id), world.clock, lambda: world.job, lambda: world, lambda _, __: str(folder)
+        Follow(RUNNING.id), world.clock, lambda: world.job, lambda: world, lambda *_: str(folder)
     )
     events: list[Piece | Job] = []
     for event in following.events(RUNNING):

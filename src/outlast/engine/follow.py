@@ -66,6 +66,7 @@ class Piece(NamedTuple):
     offset: int
     data: bytes
     node: int = 0
+    attempt: int = 1
 
 
 class Following:
@@ -77,7 +78,7 @@ class Following:
         clock: Clock,
         read: Callable[[], Job],
         subscribe: Callable[[], News],
-        folder_of: Callable[[Job, int], str],
+        folder_of: Callable[[Job, int, int], str],
     ) -> None:
         self._request = request
         self._clock = clock
@@ -95,7 +96,7 @@ class Following:
         begun = self._clock.monotonic()
         is_sparse = job.spec.on_output_limit == "discard"
         self._streams = [
-            _Stream(*each, is_sparse, node)
+            _Stream(*each, is_sparse, node, job.nodes[node].attempt)
             for node in self._request.followed
             for each in self._request.offsets.items()
         ]
@@ -135,8 +136,14 @@ class Following:
                 raise InvalidRequest("offset is not negative")
 
     def _pieces(self, job: Job) -> Iterator[Piece]:
+        for stream in self._streams:
+            while stream.attempt < job.nodes[stream.node].attempt:
+                if stream.attempt:  # of which there is no more to come than is there
+                    folder = self._folder_of(job, stream.node, stream.attempt)
+                    yield from stream.all_of(folder)
+                stream.go_on()
         begun = [
-            (self._folder_of(job, stream.node), stream)
+            (self._folder_of(job, stream.node, stream.attempt), stream)
             for stream in self._streams
             if job.nodes[stream.node].attempt
         ]
@@ -193,9 +200,10 @@ class Following:
 class _Stream:
     """One output stream's file, read from an offset on."""
 
-    def __init__(self, name: str, offset: int, is_sparse: bool, node: int) -> None:
+    def __init__(self, name: str, offset: int, is_sparse: bool, node: int, attempt: int) -> None:
         self.name = name
         self.node = node
+        self.attempt = attempt
         self._offset = offset
         self._is_sparse = is_sparse
         self._fd: int | None = None
@@ -215,6 +223,18 @@ class _Stream:
             yield piece
         self.has_more = True
 
+    def all_of(self, folder: str) -> Iterator[Piece]:
+        """Yield all that is left of an attempt that is over."""
+        self.has_more = True
+        while self.has_more:
+            yield from self.read(folder)
+
+    def go_on(self) -> None:
+        """Begin at the next attempt's first byte; of the first one, where it was asked for."""
+        self.close()
+        self._offset = 0 if self.attempt else self._offset
+        self.attempt += 1
+
     def rest(self) -> Iterator[Piece]:
         """Yield all that is there at this moment, and not what comes meanwhile."""
         size = 0 if self._fd is None else os.fstat(self._fd).st_size
@@ -227,7 +247,7 @@ class _Stream:
         if self._is_sparse:
             self._skip_discarded(fd)
         data = os.pread(fd, PIECE_BYTES, self._offset)
-        piece = Piece(self.name, self._offset, data, self.node)
+        piece = Piece(self.name, self._offset, data, self.node, self.attempt)
         self._offset += len(data)
         return piece if data else None
 

@@ -19,7 +19,7 @@ def read_piece(job: Job, request: ReadOutput, folder: Callable[[Job, Node], str]
     node's output is.
 
     Raises:
-        InvalidRequest: There is no such node or stream.
+        InvalidRequest: There is no such node, attempt or stream.
     """
     if request.stream not in (spool.STDOUT, spool.STDERR):
         raise InvalidRequest(f"there is no stream {request.stream!r}: stdout or stderr")
@@ -27,5 +27,25 @@ def read_piece(job: Job, request: ReadOutput, folder: Callable[[Job, Node], str]
         raise InvalidRequest("offset and limit are not negative")
     if not 0 <= request.node < len(job.nodes):
         raise InvalidRequest(f"{job.id} has no node {request.node}: 0 to {len(job.nodes) - 1}")
-    where = folder(job, job.nodes[request.node])
+    where = folder(job, at_attempt(job, request.node, request.attempt))
     return spool.read_output(where, request.stream, request.offset, request.limit)
+
+
+def at_attempt(job: Job, index: int, attempt: int | None) -> Node:
+    """
+    Return a node as far as its files and sizes are those of *attempt*; None: the current one.
+
+    Raises:
+        InvalidRequest: There was no such attempt.
+    """
+    node = job.nodes[index]
+    if attempt is None or attempt == node.attempt:
+        return node
+    from dataclasses import replace
+
+    for each in node.earlier:
+        if each.number == attempt:
+            out, err = each.stdout_bytes, each.stderr_bytes
+            return replace(node, attempt=attempt, stdout_bytes=out, stderr_bytes=err)
+    has = f"1 to {node.attempt}" if node.attempt else "none so far"
+    raise InvalidRequest(f"{job.id} has no attempt {attempt}: it has {has}")

@@ -325,7 +325,7 @@ class Service(Desks):
             self._clock,
             lambda: self._with_live_facts(self._store.get(job.id)),
             lambda: self._supervision.news(frozenset({job.id})),
-            lambda read, node: self.output_folder(read, read.nodes[node]),
+            lambda job, node, attempt: self._home.attempt(attempt_key(job.id, node, attempt or 1)),
         )
         return following.events(job)
 

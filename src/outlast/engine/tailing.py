@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..core.job import Job, JobId
@@ -40,6 +41,9 @@ class Tailing:
         self._job_id = job_id
         self.marks = dict(marks)
         """Where each stream goes on: behind what was given."""
+
+        self._attempts: dict[tuple[int, str], int] = {}
+        """Of which attempt that is."""
 
     async def events(self, quiet_s: float) -> AsyncIterator[Piece | Job | Quiet]:
         """
@@ -97,18 +101,27 @@ class Tailing:
     def _pieces(self, job: Job, *, is_over: bool) -> Iterator[Piece]:
         """Yield the next piece of each stream that has one: half a character waits for the rest."""
         is_sparse = job.spec.on_output_limit == "discard"
-        for (index, stream), offset in self.marks.items():
+        for index, stream in self.marks:
             node = job.nodes[index]
             if not node.attempt:
                 continue
-            folder = self._service.output_folder(job, node)
-            begin = _behind_hole(f"{folder}/{stream}", offset) if is_sparse else offset
-            data = spool.read_output(folder, stream, begin, PIECE_BYTES)
-            if not is_over:
+            attempt = self._attempts.setdefault((index, stream), node.attempt)
+            while True:
+                folder = self._service.output_folder(job, replace(node, attempt=attempt))
+                begin = self.marks[index, stream]
+                begin = _behind_hole(f"{folder}/{stream}", begin) if is_sparse else begin
+                data = spool.read_output(folder, stream, begin, PIECE_BYTES)
+                if data or attempt >= node.attempt:
+                    break
+                # It has printed all that it will: what comes next is the next attempt's.
+                attempt += 1
+                self.marks[index, stream] = 0
+            self._attempts[index, stream] = attempt
+            if not (is_over or attempt < node.attempt):
                 data = _whole_characters(data)
             if data:
                 self.marks[index, stream] = begin + len(data)
-                yield Piece(stream, begin, data, index)
+                yield Piece(stream, begin, data, index, attempt)
 
 
 def _whole_characters(data: bytes) -> bytes:

@@ -122,6 +122,8 @@ class ReadOutput(NamedTuple):
     stream: str = "stdout"
     offset: int = 0
     limit: int = 1 << 20
+    attempt: int | None = None
+    """Of this attempt; None: of the current one."""
 
 
 class ListArtifacts(NamedTuple):

@@ -184,6 +184,8 @@ class HttpService(Arranging, Hearing):
             raise InvalidRequest("offset and limit are not negative")
         names = ("node", "stream", "offset", "limit")
         query = [(name, str(getattr(request, name))) for name in names]
+        if request.attempt is not None:
+            query.append(("attempt", str(request.attempt)))
         path = path_of_job(request.job_id, "output")
         return self._transport.ask("GET", path, query=query, job_id=request.job_id).body
 

@@ -166,6 +166,9 @@ class Following:
         self._marks: dict[tuple[int, str], int] = {}
         """Node and stream, and the first byte that is still to come."""
 
+        self._attempts: dict[tuple[int, str], int] = {}
+        """Of which attempt that is, where it is not the first."""
+
     def events(self, job: RemoteJob) -> Iterator[Piece | Job]:
         """Yield what happens to *job*, just read."""
         self._check(job)
@@ -236,6 +239,9 @@ class Following:
             node, stream, offset = int(told["node"]), str(told["stream"]), int(told["offset"])
             text = told.get("text")
             data = base64.b64decode(told["base64"]) if text is None else str.encode(text)
+            attempt = int(told.get("attempt", 1))
+            if attempt > self._attempts.get((node, stream), 1):
+                self._attempts[node, stream], self._marks[node, stream] = attempt, 0
             known = self._marks[node, stream]
         except (KeyError, TypeError, ValueError) as error:
             raise BadAnswer(f"an event of output is not understood: {error!s:.80}") from None
@@ -244,7 +250,7 @@ class Following:
             return None
         offset, data = max(offset, known), data[max(0, known - offset) :]
         self._marks[node, stream] = end
-        return Piece(stream, offset, data, node)
+        return Piece(stream, offset, data, node, attempt)
 
     def _what_is_there(self, job: RemoteJob) -> Iterator[Piece]:
         """Yield all that was printed by now, and not what comes meanwhile."""

@@ -203,6 +203,8 @@ def _output(piece: Piece) -> dict[str, Any]:
         "offset": piece.offset,
         "next_offset": piece.offset + len(piece.data),
     }
+    if piece.attempt > 1:
+        told["attempt"] = piece.attempt
     try:
         told["text"] = piece.data.decode()
     except UnicodeDecodeError:

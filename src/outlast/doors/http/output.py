@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from ...core.job import JobId
 from ...core.principal import Scope
 from ...engine import verbs
+from ...engine.output import at_attempt
 from ...errors import InvalidRequest
 from . import models
 from .conditional import read_range
@@ -43,6 +44,9 @@ async def output(
     *,
     node: Annotated[int, Query(ge=0, description="The node's index.")] = 0,
     stream: Annotated[str, Query(pattern="^(stdout|stderr)$")] = "stdout",
+    attempt: Annotated[
+        int | None, Query(ge=1, description="Of this attempt; the current one, where not given.")
+    ] = None,
     offset: Annotated[int, Query(ge=0, le=1 << 62)] = 0,
     limit: Annotated[
         int | None, Query(ge=0, le=1 << 62, description="At most so many bytes.")
@@ -62,7 +66,7 @@ async def output(
     job = await there.get(JobId(job_id))
     if node >= len(job.nodes):
         raise InvalidRequest(f"node: {job.id} has no node {node}: 0 to {len(job.nodes) - 1}")
-    seen = job.nodes[node]
+    seen = at_attempt(job, node, attempt)
     size = seen.stdout_bytes if stream == "stdout" else seen.stderr_bytes
     headers = {**PLAIN, "Accept-Ranges": "bytes"}
     first, end, status = offset, size, 200
@@ -79,7 +83,7 @@ async def output(
         headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
     end = max(first, end)
     headers |= {"X-Next-Offset": str(end), "Content-Length": str(end - first)}
-    verb = verbs.ReadOutput(job.id, node=node, stream=stream)
+    verb = verbs.ReadOutput(job.id, node=node, stream=stream, attempt=attempt)
     return StreamingResponse(
         _pieces(there, verb, first, end), status, headers, "application/octet-stream"
     )

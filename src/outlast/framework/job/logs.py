@@ -33,6 +33,7 @@ BLOCK: Final = 1 << 16
 @click.option("--since-byte", type=int, metavar="N", help="From this byte of the stream on.")
 @click.option("--tail", type=int, metavar="N", help="The last N lines of each stream.")
 @click.option("--stream", type=click.Choice(STREAMS), help="Only this one.")
+@click.option("--attempt", type=int, metavar="N", help="Which attempt's.  [default: the last]")
 @click.option("--node", metavar="N", help="Which node's, by index or name.  [default: all]")
 def logs(
     caller: Caller,
@@ -42,6 +43,7 @@ def logs(
     since_byte: int | None,
     tail: int | None,
     stream: str | None,
+    attempt: int | None,
     node: str | None,
 ) -> int:
     """
@@ -57,6 +59,9 @@ def logs(
     _refuse_nonsense(caller, wanted, follow, since_byte, tail)
     job = caller.service.get(Get(wanted[0]))
     index = node_of(job, node)
+    if attempt is not None:
+        job = _at(job, index, attempt, follow=follow)
+        node = str(index)
     is_one = node is not None or len(job.nodes) == 1
     if not is_one and not caller.is_json and (since_byte is not None or tail is not None):
         raise _needs_a_node(job)
@@ -67,11 +72,29 @@ def logs(
     offsets = dict.fromkeys(chosen, since_byte or 0)
     if tail is not None:
         offsets = {name: _line_from_end(caller, job, index, name, tail) for name in chosen}
+    if attempt is not None and not caller.is_json:
+        _copy_attempt(caller, job, index, attempt, offsets)
+        return 0
     if caller.is_json:
         caller.answer(lambda: _piece(caller, job, index, *next(iter(offsets.items()))), str)
         return 0
     _copy(caller, job, index if is_one else None, offsets, follow)
     return 0
+
+
+def _at(job: Job, index: int, attempt: int, *, follow: bool) -> Job:
+    """Return *job* with the sizes that a node's output had in *attempt*."""
+    from dataclasses import replace
+
+    from ...engine.output import at_attempt
+    from ...errors import InvalidRequest
+
+    if follow:
+        raise InvalidRequest(
+            "--follow goes on to the next attempt, and --attempt is of one: choose"
+        )
+    node = at_attempt(job, index, attempt)
+    return replace(job, nodes=tuple(node if each.index == index else each for each in job.nodes))
 
 
 def node_of(job: Job, given: str | None) -> int:
@@ -136,10 +159,28 @@ def _copy(
         copy(caller.service.follow(request), offsets)
 
 
+def _copy_attempt(
+    caller: Caller, job: Job, index: int, attempt: int, offsets: dict[str, int]
+) -> None:
+    """Print what a node has printed in one attempt."""
+    from ...engine.follow import Piece
+    from ...engine.verbs import ReadOutput
+    from ..output import write
+
+    for stream, start in offsets.items():
+        offset = start
+        while data := caller.service.read_output(
+            ReadOutput(job.id, index, stream, offset, attempt=attempt)
+        ):
+            write(Piece(stream, offset, data, index))
+            offset += len(data)
+
+
 def _piece(caller: Caller, job: Job, index: int, stream: str, offset: int) -> dict[str, Any]:
     from ...engine.verbs import ReadOutput
 
-    data = caller.service.read_output(ReadOutput(job.id, node=index, stream=stream, offset=offset))
+    request = ReadOutput(job.id, index, stream, offset, attempt=job.nodes[index].attempt or None)
+    data = caller.service.read_output(request)
     return {
         "job_id": job.id,
         "node": index,
@@ -160,7 +201,8 @@ def _line_from_end(caller: Caller, job: Job, index: int, stream: str, lines: int
     found, start = 0, end
     while start > 0 and lines > 0:
         begin = max(0, start - BLOCK)
-        request = ReadOutput(job.id, index, stream, begin, start - begin)
+        attempt = node.attempt or None
+        request = ReadOutput(job.id, index, stream, begin, start - begin, attempt)
         data = caller.service.read_output(request)
         # The break that ends the last line separates nothing.
         at = len(data) - 1 if start == end and data.endswith(b"\n") else len(data)
