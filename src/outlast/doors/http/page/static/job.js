@@ -124,7 +124,8 @@ function Standing({ job }) {
   const node = job.nodes.length === 1 ? job.nodes[0] : null;
   const stopping = isStopping(job) || job.nodes.some((each) => each.phase === "stopping");
   const stopError = job.nodes.find((each) => each.stop_error)?.stop_error;
-  const facts = node ? { ...job, phase: node.phase, signal: node.signal } : job;
+  const status = node?.phase === "retrying" ? "queued" : job.status; // between two attempts nothing of it runs
+  const facts = node ? { ...job, status, phase: node.phase, signal: node.signal } : job;
   return html`<div class="standing">
     <p class="big"><${Status} it=${facts} />${job.started_at && !isLive(job) && html` <span class="fine">after ${duration(Date.parse(job.completed_at) - Date.parse(job.started_at))}</span>`}</p>
     ${sentence && html`<p>${sentence[0].toUpperCase() + sentence.slice(1)}.</p>`}

@@ -164,7 +164,7 @@ function Turn({ job, place, mayRun, onMove, act, onLook, children }) {
   const mayMove = mayRun && job.started_at === null && !job.session;
   const set = (verb, told) => act(async () => { await send("POST", `jobs/${job.job_id}/${verb}`, {}); onLook(); }, `${words} ${told}`);
   return html`<li class=${`turn s-${job.status}`}>
-    <span class="place">${place ? html`<span class="unseen">Number </span>${place}` : html`<${Glyph} status=${job.status} />`}</span>
+    <span class="place">${place ? html`<span class="unseen">Number </span>${place}` : html`<${Glyph} status=${job.phase === "retrying" ? "queued" : job.status} />`}</span>
     <a href=${`#/jobs/${job.job_id}`}>${job.name && html`<b>${visible(job.name)}</b> `}<code>${title}</code></a>
     <span class="why">${children}${job.priority ? html` <span class="chip">priority ${job.priority}</span>` : ""}</span>
     <span class="clock">${isWaiting ? ticking(now() - at(job.created_at)) : ran !== null ? ticking(ran) : ""}</span>
