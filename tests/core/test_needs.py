@@ -64,9 +64,9 @@ def test_who_never_begins_is_told_which_need_it_was() -> None:
     job_id = JobId("job_1")
 
     assert [
-        "DependencyError: job_1 is cancelled, and had to complete",
-        "DependencyError: job_1 is complete, and had to fail",
-        "DependencyError: job_1 is not there any more",
+        "job_1 is cancelled, and had to complete",
+        "job_1 is complete, and had to fail",
+        "job_1 is not there any more",
     ] == [
         unmet(job_id, Condition.COMPLETE, JobStatus.CANCELLED),
         unmet(job_id, Condition.FAILED, JobStatus.COMPLETE),

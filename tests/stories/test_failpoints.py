@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from outlast.core.job import Job
-from outlast.shim.failpoint import FAILPOINTS, VARIABLE
+from outlast.shim.failpoint import FAILPOINTS, OF_MOVES, OF_RETRIES, VARIABLE
 
 from ..world import PATIENCE_S, eventually, fresh_client, kill, supervisor_of
 
@@ -22,10 +22,8 @@ ONCE = f"echo started >> starts; exit {TRUE_CODE}"
 LONG = "echo started >> starts; exec sleep 1000"
 
 RUN = [name for name in FAILPOINTS if name.split(".")[0] not in ("cli", "bound", "ssh")]
-RUN = [name for name in RUN if not name.endswith(("cancel", "_move", "_retry"))]
-MOVE = [name for name in FAILPOINTS if name.endswith("_move")]
-RETRY = [name for name in FAILPOINTS if "retry" in name]
-AGAIN = [*RETRY, "supervisor.after_claim", "supervisor.after_launch"]
+RUN = [name for name in RUN if not name.endswith("cancel")]
+AGAIN = [*OF_RETRIES, "supervisor.after_claim", "supervisor.after_launch"]
 CANCEL = [name for name in FAILPOINTS if "cancel" in name]
 CLI = [name for name in FAILPOINTS if name.startswith("cli.")]
 HOSTS = [name for name in FAILPOINTS if name.startswith(("ssh.", "bound."))]
@@ -60,7 +58,7 @@ def ask(job_id: str) -> Job:
 
 def test_every_failpoint_has_its_story() -> None:
     """No place where we may be killed is left out of these stories."""
-    assert sorted(FAILPOINTS) == sorted(RUN + RETRY + MOVE + CANCEL + CLI + HOSTS)
+    assert sorted(FAILPOINTS) == sorted(RUN + CANCEL + CLI + HOSTS)
 
 
 @pytest.mark.parametrize("name", RUN)
@@ -99,7 +97,7 @@ def test_whoever_dies_while_many_run_each_runs_once(
     assert ({("failed", "exit_nonzero", TRUE_CODE)}, {"started\n"}) == (told, started)
 
 
-@pytest.mark.parametrize("name", MOVE)
+@pytest.mark.parametrize("name", OF_MOVES)
 def test_whoever_dies_in_a_move_it_is_done_all_the_same(
     name: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

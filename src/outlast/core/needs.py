@@ -65,13 +65,13 @@ def judge(on: Condition, status: JobStatus | None) -> Standing:
 def unmet(job_id: JobId, on: Condition, status: JobStatus | None) -> str:
     """Say why whoever waited for that job never begins."""
     if status is None:
-        return f"DependencyError: {job_id} is not there any more"
+        return f"{job_id} is not there any more"
     wanted = {
         Condition.COMPLETE: "had to complete",
         Condition.FAILED: "had to fail",
         Condition.ANY: "had to end",
     }
-    return f"DependencyError: {job_id} is {status}, and {wanted[on]}"
+    return f"{job_id} is {status}, and {wanted[on]}"
 
 
 def read_needs(value: object, faults: list[str]) -> tuple[Need, ...]:

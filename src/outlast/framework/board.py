@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.state import JobStatus
 from .plain import plain
-from .text import ID_WIDTH, columns, command_line, duration_of, fate, shorten
+from .text import ID_WIDTH, columns, command_line, duration_of, fate, shorten, why_not
 
 if TYPE_CHECKING:
     from ..core.job import Job
@@ -46,7 +46,7 @@ def board(view: View, now: datetime, width: int, height: int | None) -> list[str
     more = view.has_more or len(queued) < len(view.queued) or len(running) < len(view.running)
     lines = list(view.queues)
     lines += _section("RUNNING", running, now, width, _progress)
-    lines += _section("WAITING" + (", AND MORE" if more else ""), queued, now, width, _why_not)
+    lines += _section("WAITING" + (", AND MORE" if more else ""), queued, now, width, why_not)
     lines += _section("ENDED", ended, now, width, fate)
     lines = lines or ["no job runs, waits, or has ended lately"]
     return [shorten(line, width).rstrip() for line in lines][:height]
@@ -54,7 +54,7 @@ def board(view: View, now: datetime, width: int, height: int | None) -> list[str
 
 def line_of(job: Job, now: datetime) -> str:
     """Return how a job stands, for one line of a log."""
-    says = {JobStatus.RUNNING: _progress, JobStatus.QUEUED: _why_not}.get(job.status, fate)(job)
+    says = {JobStatus.RUNNING: _progress, JobStatus.QUEUED: why_not}.get(job.status, fate)(job)
     status = "" if says.startswith(str(job.status)) else f"{job.status} "
     return " ".join(f"{job.id} {status}{says} {duration_of(job, now)} {what(job)}".split())
 
@@ -88,21 +88,6 @@ def _progress(job: Job) -> str:
     parts += [] if node.progress_pct is None else [f"{node.progress_pct:.0f} %"]
     parts += [plain(each) for each in (node.message or node.phase,) if each]
     return " ".join(parts)
-
-
-def _why_not(job: Job) -> str:
-    """Return what a job waits for, as far as its record says."""
-    if job.held:
-        return "held"
-    if job.spec.after:
-        return "after " + ", ".join(plain(str(each.job_id)) for each in job.spec.after)
-    if job.begins_at > job.created_at:
-        at, since = job.begins_at.astimezone(), job.created_at.astimezone()
-        return f"until {at:%H:%M:%S}" if at.date() == since.date() else f"until {at:%Y-%m-%d %H:%M}"
-    node = job.nodes[0]
-    place = f"in {plain(job.queue)}" if job.queue else ""
-    urgent = f"priority {job.priority}" if job.priority else ""
-    return " ".join(each for each in (place, urgent, plain(node.phase or "")) if each)
 
 
 def queue_line(name: str, state: str, width: int | None, running: int, waiting: int) -> str:

@@ -84,7 +84,22 @@ def _tries(spec: JobSpec, node: Node, now: datetime) -> str:
     if node.retry_at is not None:
         wait = format_duration(max(node.retry_at - now, now - now))
         return f"{text}; at most {spec.retries + 1}, the next in {wait}"
-    return f"{text}; this is the {node.attempt}. of at most {spec.retries + 1}"
+    return f"{text}; now {node.attempt} of at most {spec.retries + 1}"
+
+
+def why_not(job: Job) -> str:
+    """Return what a job waits for, as far as its record says."""
+    if job.held:
+        return "held"
+    if job.spec.after:
+        return "after " + ", ".join(plain(str(each.job_id)) for each in job.spec.after)
+    if job.begins_at > job.created_at:
+        at, since = job.begins_at.astimezone(), job.created_at.astimezone()
+        return f"until {at:%H:%M:%S}" if at.date() == since.date() else f"until {at:%Y-%m-%d %H:%M}"
+    node = job.nodes[0]
+    place = f"in {plain(job.queue)}" if job.queue else ""
+    urgent = f"priority {job.priority}" if job.priority else ""
+    return " ".join(each for each in (place, urgent, plain(node.phase or "")) if each)
 
 
 def _name_of(number: int | None) -> str:
@@ -114,7 +129,9 @@ def describe(job: Job) -> str:
         rows.append(("tries", _tries(job.spec, node, now)))
     if job.is_terminal or job.reason:
         rows.append(("ended", fate(job)))
-    if node.progress_pct is not None or node.message:
+    if job.status == JobStatus.QUEUED:
+        rows.append(("waits", why_not(job)))
+    elif node.progress_pct is not None or node.message:
         percent = "" if node.progress_pct is None else f"{node.progress_pct:.0f} % "
         rows.append(("progress", percent + plain(node.message or "")))
     started = (

@@ -19,14 +19,10 @@ FAILPOINTS = (
     "supervisor.after_launch",
     "supervisor.before_record_start",
     "supervisor.after_record_start",
-    "supervisor.before_record_retry",
-    "supervisor.after_record_retry",
     "supervisor.before_record_end",
     "supervisor.after_record_end",
     "supervisor.before_cancel",
     "supervisor.after_cancel",
-    "supervisor.before_move",
-    "supervisor.after_move",
     "launcher.before_fork",
     "launcher.after_fork",
     "shim.after_take",
@@ -51,7 +47,7 @@ FAILPOINTS = (
     "bound.after_request",
     "bound.before_end",
 )
-"""Every failpoint there is, but for those of a container's shim. A test kills at each."""
+"""Those that any job may pass on its way. A test kills at each."""
 
 OF_CONTAINERS = (
     "forkserver.before_fork",
@@ -70,6 +66,12 @@ OF_OUTBOXES = ("outbox.after_volume", "outbox.after_helper")
 
 OF_COLLECTING = ("outbox.before_fetch", "outbox.after_fetch")
 """Those of a supervisor that collects out of a container."""
+
+OF_RETRIES = ("supervisor.before_record_retry", "supervisor.after_record_retry")
+"""Those of a supervisor that stores that a failed attempt is not the last."""
+
+OF_MOVES = ("supervisor.before_move", "supervisor.after_move")
+"""Those of a supervisor that moves what has not begun."""
 
 OF_HOLDING = ("supervisor.before_hold", "supervisor.after_hold")
 """Those of a supervisor that holds what has not begun, or releases it."""
