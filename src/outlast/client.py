@@ -225,22 +225,26 @@ class Client(Ends):
             )
         return self._service.result(job)
 
-    def output(self, job_id: str, *, stream: str = "stdout", node: int = 0) -> bytes:
-        """Return what a node has printed so far."""
-        return b"".join(self.read_output(job_id, stream=stream, node=node))
+    def output(
+        self, job_id: str, *, stream: str = "stdout", node: int = 0, attempt: int | None = None
+    ) -> bytes:
+        """Return what a node has printed so far, in its current attempt or in an earlier one."""
+        return b"".join(self.read_output(job_id, stream=stream, node=node, attempt=attempt))
 
     def read_output(
-        self, job_id: str, *, stream: str = "stdout", node: int = 0, offset: int = 0
+        self,
+        job_id: str,
+        *,
+        stream: str = "stdout",
+        node: int = 0,
+        offset: int = 0,
+        attempt: int | None = None,
     ) -> Iterator[bytes]:
-        """Yield what a node has printed so far, from byte *offset* on, in pieces."""
-        while True:
-            piece = self._service.read_output(
-                verbs.ReadOutput(job_id=JobId(job_id), node=node, stream=stream, offset=offset)
-            )
-            if not piece:
-                return
+        """Yield what a node has printed so far, from byte *offset* on, in pieces. See `output`."""
+        wanted = verbs.ReadOutput(JobId(job_id), node, stream, offset=offset, attempt=attempt)
+        while piece := self._service.read_output(wanted):
             yield piece
-            offset += len(piece)
+            wanted = wanted._replace(offset=wanted.offset + len(piece))
 
     def list_artifacts(self, job_id: str, *, node: int | None = None) -> dict[str, Any]:
         """

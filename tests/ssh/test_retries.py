@@ -37,3 +37,4 @@ def test_each_host_is_tried_again_by_itself(client: Client, farm: Farm, tmp_path
     ]
     assert ["t\nt\n", "t\n"] == [(tmp_path / host).read_text() for host in (one, two)]
     assert [b"try 2\n", b"try 1\n"] == [client.output(job.id, node=index) for index in (0, 1)]
+    assert b"try 1\n" == client.output(job.id, attempt=1)
