@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -31,13 +32,16 @@ class SqliteQueues:
 
     def standings(self) -> tuple[QueueStanding, ...]:
         rows: list[Any] = []
-        waiting: dict[str, int] = {}
-        running: dict[str, int] = {}
+        waiting: Counter[str] = Counter()
+        running: Counter[str] = Counter()
         with self._database.read() as database:
             if database is not None:
                 rows = database.execute(sql.ALL).fetchall()
-                waiting = _counts(database.execute(sql.WAITING))
-                running = _counts(database.execute(sql.RUNNING))
+                for name, jobs in database.execute(sql.WAITING):
+                    waiting[name or DEFAULT_QUEUE] += jobs
+                for name, nodes, again in database.execute(sql.RUNNING):
+                    running[name or DEFAULT_QUEUE] += nodes
+                    waiting[name or DEFAULT_QUEUE] += again
         queues = {row[0]: _queue(row) for row in rows}
         names = sorted(
             {DEFAULT_QUEUE, *queues, *waiting, *running},
@@ -46,8 +50,8 @@ class SqliteQueues:
         return tuple(
             QueueStanding(
                 queue=queues.get(name) or Queue(name=name),
-                running=running.get(name, 0),
-                waiting=waiting.get(name, 0),
+                running=running[name],
+                waiting=waiting[name],
             )
             for name in names
         )
@@ -77,7 +81,7 @@ class SqliteQueues:
                 raise not_there(name)
             if left:
                 raise NotTerminal(
-                    f"{left} jobs of the queue {name} have not ended",
+                    f"what is in the queue {name} has not ended: {left:,} of its jobs",
                     suggestion=f"Let it run empty first, outlast queue drain {name}, or move them:"
                     " outlast job move --queue OTHER ID",
                 )
@@ -108,10 +112,6 @@ def not_there(name: str) -> NotFound:
         f"Nobody has created a queue {name!r:.80}",
         suggestion="See those there are: outlast queue list. To make it: outlast queue create NAME",
     )
-
-
-def _counts(rows: Iterable[tuple[str | None, int]]) -> dict[str, int]:
-    return {queue or DEFAULT_QUEUE: count for queue, count in rows if count}
 
 
 def _queue(row: Any) -> Queue:

@@ -19,11 +19,13 @@ WAITING: Final = """
 """How many jobs of each queue have not begun."""
 
 RUNNING: Final = """
-    SELECT j.queue, sum(n.status = 'running')
-    FROM jobs AS j INDEXED BY jobs_in_queue JOIN nodes AS n ON n.job_seq = j.seq
-    WHERE j.completed_ms IS NULL AND j.status = 'running' GROUP BY j.queue
+    SELECT queue, sum(running), sum(running = 0) FROM (
+        SELECT j.queue AS queue, sum(n.status = 'running') AS running
+        FROM jobs AS j INDEXED BY jobs_in_queue JOIN nodes AS n ON n.job_seq = j.seq
+        WHERE j.completed_ms IS NULL AND j.status = 'running' GROUP BY j.seq
+    ) GROUP BY queue
 """
-"""How many nodes of each queue run."""
+"""How many nodes of each queue run, and how many of its jobs have begun and wait to be tried again."""
 
 UNFINISHED: Final = """
     SELECT count(*) FROM jobs INDEXED BY jobs_in_queue
