@@ -175,20 +175,24 @@ AGAIN = ("--retries", "2", "--retry-delay", "1ms")
 
 def test_each_attempt_has_what_it_printed(cli: Cli) -> None:
     """The last one's where nobody asks; of an attempt that there is not, nothing."""
-    job_id = cli.ended(*AGAIN, "--shell", TRIES + "[ $n = 3 ]")
+    job_id = cli.ended(*AGAIN, "--cwd", str(cli.folder), "--shell", TRIES + "[ $n = 3 ]")
 
     assert b"try 3\n" == cli("job", "logs", job_id).out
     assert b"try 1\n" == cli("job", "logs", "--attempt", "1", job_id).out
     assert b"try 2\n" == cli("job", "logs", "--attempt", "2", "--tail", "1", job_id).out
     assert "try 1\n" == cli("job", "logs", "--attempt", "1", "--json", job_id).data["text"]
     assert "has no attempt 4: it has 1 to 3" in cli("job", "logs", "--attempt", "4", job_id).talk
-    assert 2 == cli("job", "logs", "--attempt", "1", "--follow", job_id).code
+    assert 2 == cli("job", "logs", "--attempt", "4", "--follow", job_id).code
 
 
 def test_following_goes_on_to_the_next_attempt(cli: Cli) -> None:
-    """All of each, one after the other."""
+    """All of each, one after the other; from the first on, however late one comes."""
     job_id = cli.submit(
-        *AGAIN, "--shell", TRIES + "until [ -e go ]; do sleep 0.02; done; [ $n = 3 ]"
+        *AGAIN,
+        "--cwd",
+        str(cli.folder),
+        "--shell",
+        TRIES + "until [ -e go ]; do sleep 0.02; done; [ $n = 3 ]",
     )
     process = cli.start("job", "logs", "--follow", job_id)
     assert process.stdout is not None
@@ -197,3 +201,9 @@ def test_following_goes_on_to_the_next_attempt(cli: Cli) -> None:
     out, _ = process.communicate(timeout=60)
 
     assert (0, b"try 2\ntry 3\n") == (process.returncode, out)
+    assert b"try 1\ntry 2\ntry 3\n" == cli("job", "logs", "--follow", job_id).out
+    assert (
+        b"2\ntry 3\n"
+        == cli("job", "logs", "--follow", "--attempt", "2", "--since-byte", "4", job_id).out
+    )
+    assert b"try 3\n" == cli("job", "logs", "--follow", "--tail", "1", job_id).out

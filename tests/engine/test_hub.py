@@ -13,6 +13,7 @@ import pytest
 
 from outlast import Client
 from outlast.core.job import JobId
+from outlast.engine.follow import Mark
 from outlast.engine.hub import Hub
 from outlast.engine.listener import Heard, Listener
 from outlast.engine.public import Address
@@ -127,7 +128,7 @@ def test_a_process_that_leaves_wakes_all_who_listen(jobs: Client) -> None:
                 told = [await each.heard(None) for each in (one, every)]
             with made.listen([job.id]) as late:
                 told.append(await late.heard(None))
-            marks = {(0, "stdout"): 0}
+            marks = {(0, "stdout"): Mark(0)}
             *_, last = [each async for each in Tailing(service, made, job.id, marks).events(60)]
             assert last == (True,)
             return [each is not None and each.is_leaving for each in told]

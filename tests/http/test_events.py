@@ -67,6 +67,49 @@ def test_a_stream_is_resumed_byte_for_byte(caller: Caller) -> None:
     assert OUT[-10:].decode(errors="replace") == again[-1]["data"]["result"]["stdout"][-9:]
 
 
+def test_a_stream_is_resumed_in_a_later_attempt(service: Service, caller: Caller) -> None:
+    """Wherever a reader is cut off, and whatever is tried meanwhile: all of each attempt comes once."""
+    (service.folder / "tries").touch()
+    job_id = caller.submit(
+        shell="n=$(wc -l < tries); echo x >> tries; echo begin $n; echo oops $n >&2;"
+        " until [ -e go$n ]; do sleep 0.02; done; echo end $n; [ $n = 2 ]",
+        cwd=str(service.folder),
+        retries=2,
+        retry_delay_ms=1,
+    )["job_id"]
+    told: dict[tuple[str, int], str] = {}
+    last: dict[str, str] = {}
+
+    def read_one() -> dict[str, Any]:
+        """Connect, and hang up after what comes first that has an id."""
+        for event in caller.events(f"/jobs/{job_id}/events", **last):
+            if "id" in event:
+                last["Last-Event-ID"] = event["id"]
+                break
+        data: dict[str, Any] = event["data"]
+        if event["event"] == "output":
+            key = data["stream"], data.get("attempt", 1)
+            assert data["offset"] == len(told.setdefault(key, ""))
+            told[key] += data["text"]
+        return event
+
+    read_one()
+    for gate in ("go0", "go1"):  # and nobody looks while the second attempt comes and goes
+        (service.folder / gate).touch()
+    assert eventually(lambda: caller.client.get(f"/jobs/{job_id}").json()["attempt"] == 3)
+    (service.folder / "go2").touch()
+    while read_one()["event"] != "end":
+        pass
+
+    out = {("stdout", n + 1): f"begin {n}\nend {n}\n" for n in range(3)}
+    assert out | {("stderr", n + 1): f"oops {n}\n" for n in range(3)} == told
+    one = f"/jobs/{job_id}/events?node=0&stream=stdout"
+    assert 422 == caller.client.get(f"{one}&after=4.0").status_code
+    for more, expected in (("&tail=6", ("3.14", "end 2\n")), ("&after=2.8", ("2.14", "end 1\n"))):
+        event = next(each for each in caller.events(one + more) if each["event"] == "output")
+        assert expected == (event["id"], event["data"]["text"])
+
+
 def test_one_stream_of_a_node_is_numbered_by_its_bytes(caller: Caller) -> None:
     """Its `id` is the offset of the next byte; `tail` begins before the end."""
     job_id = caller.submit(shell="printf 'one two three'; echo no >&2")["job_id"]

@@ -115,6 +115,43 @@ def test_a_server_that_starts_again_is_waited_for(service: Service, tmp_path: Pa
     assert {"stdout": f"begun\n{numbers}".encode(), "stderr": b"err\n"} == told["output"]
 
 
+@pytest.mark.slow
+def test_attempts_that_pass_while_a_server_is_away_are_given(
+    service: Service, client: Client, tmp_path: Path
+) -> None:
+    """Whoever followed the first one when the server went has the rest of it, and all of the others."""
+    service.stop()
+    service.start("--unix", str(tmp_path / "s"))
+    (tmp_path / "tries").touch()
+    line = (
+        "n=$(wc -l < tries); echo x >> tries; echo begin $n; until [ -e go ]; do sleep 0.02; done;"
+        " echo end $n; [ $n = 2 ]"
+    )
+    with Client(service.url, token=token_of(service)) as there:
+        job = there.submit(shell=line, cwd=tmp_path, retries=2, retry_delay=0.01)
+        told: list[Piece] = []
+        begun = threading.Event()
+
+        def hear() -> None:
+            for event in there._service.follow(Follow(job.id, attempt=1)):
+                if isinstance(event, Piece):
+                    told.append(event)
+                    begun.set()
+
+        thread = threading.Thread(target=hear)
+        thread.start()
+        assert begun.wait(PATIENCE_S)
+        service.kill()
+        (tmp_path / "go").touch()
+        assert "complete" == client.wait(job.id, timeout=PATIENCE_S).status
+        service.start()
+        thread.join(PATIENCE_S)
+
+    output = {n: b"".join(each.data for each in told if each.attempt == n) for n in (1, 2, 3)}
+    assert {n + 1: f"begin {n}\nend {n}\n".encode() for n in range(3)} == output
+    assert [each.attempt for each in told] == sorted(each.attempt for each in told)
+
+
 def test_who_may_not_is_told_how(service: Service) -> None:
     """A wrong token, none, one that is no header, one for nobody, and one in clear."""
     with Client(service.url, token="wr0ng") as there, pytest.raises(Unauthorized) as caught:

@@ -162,6 +162,32 @@ def test_earlier_attempts_are_told(visitor: Visitor, caller: Caller) -> None:
     )
 
 
+def test_what_each_attempt_printed_is_shown(
+    service: Service, visitor: Visitor, caller: Caller
+) -> None:
+    """That of the current one as it comes, and that of an earlier one for whoever chooses it."""
+    (service.folder / "tries").touch()
+    job = caller.submit(
+        shell="n=$(wc -l < tries); echo x >> tries; echo begin $n; until [ -e go$n ]; do"
+        " sleep 0.02; done; echo end $n; [ $n = 1 ]",
+        cwd=str(service.folder),
+        retries=1,
+        retry_delay_ms=1,
+    )
+    page = visitor.open(f"#/jobs/{job['job_id']}")
+    lines = page.locator(".lines")
+    expect(lines).to_have_text("begin 0")
+    (service.folder / "go0").touch()
+    expect(lines).to_have_text("begin 1")
+    page.get_by_label("Attempt").select_option("1")
+    expect(lines).to_have_text("begin 0end 0")
+    (service.folder / "go1").touch()
+    expect(page.locator(".standing")).to_contain_text("complete")
+    expect(lines).to_have_text("begin 0end 0")
+    page.get_by_label("Attempt").select_option("2")
+    expect(lines).to_have_text("begin 1end 1")
+
+
 def test_who_only_reads_sees_queues_and_changes_none(
     service: Service, visitor: Visitor, caller: Caller
 ) -> None:

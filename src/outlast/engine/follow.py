@@ -43,6 +43,9 @@ class Follow(NamedTuple):
     offsets: Mapping[str, int] = {spool.STDOUT: 0, spool.STDERR: 0}
     """The streams to give, and from which byte on."""
 
+    attempt: int | None = None
+    """Of which attempt, and then of those after it; None: of the current one."""
+
     timeout: timedelta | None = None
     tick: timedelta | None = None
     """Give the job so often, too, for those who show its progress."""
@@ -59,6 +62,13 @@ class Follow(NamedTuple):
         return self.nodes or (self.node,)
 
 
+class Mark(NamedTuple):
+    """Where a stream goes on: at this byte of what was printed in this attempt."""
+
+    offset: int
+    attempt: int = 1
+
+
 class Piece(NamedTuple):
     """Some bytes of a stream, and where they begin."""
 
@@ -67,6 +77,26 @@ class Piece(NamedTuple):
     data: bytes
     node: int = 0
     attempt: int = 1
+
+    @property
+    def end(self) -> Mark:
+        """Where the stream goes on."""
+        return Mark(self.offset + len(self.data), self.attempt)
+
+
+def first_attempt(request: Follow, job: Job, index: int) -> int:
+    """
+    Return the attempt with which a node's output begins; 1 before there is any.
+
+    Raises:
+        InvalidRequest: There is no such attempt.
+    """
+    current = max(1, job.nodes[index].attempt)
+    if request.attempt is None:
+        return current
+    if not 1 <= request.attempt <= current:
+        raise InvalidRequest(f"{job.id} has no attempt {request.attempt}: it has 1 to {current}")
+    return request.attempt
 
 
 class Following:
@@ -96,7 +126,7 @@ class Following:
         begun = self._clock.monotonic()
         is_sparse = job.spec.on_output_limit == "discard"
         self._streams = [
-            _Stream(*each, is_sparse, node, job.nodes[node].attempt)
+            _Stream(*each, is_sparse, node, first_attempt(self._request, job, node))
             for node in self._request.followed
             for each in self._request.offsets.items()
         ]
@@ -138,9 +168,9 @@ class Following:
     def _pieces(self, job: Job) -> Iterator[Piece]:
         for stream in self._streams:
             while stream.attempt < job.nodes[stream.node].attempt:
-                if stream.attempt:  # of which there is no more to come than is there
-                    folder = self._folder_of(job, stream.node, stream.attempt)
-                    yield from stream.all_of(folder)
+                # Of which there is no more to come than is there.
+                folder = self._folder_of(job, stream.node, stream.attempt)
+                yield from stream.all_of(folder)
                 stream.go_on()
         begun = [
             (self._folder_of(job, stream.node, stream.attempt), stream)
@@ -230,9 +260,9 @@ class _Stream:
             yield from self.read(folder)
 
     def go_on(self) -> None:
-        """Begin at the next attempt's first byte; of the first one, where it was asked for."""
+        """Begin at the next attempt's first byte."""
         self.close()
-        self._offset = 0 if self.attempt else self._offset
+        self._offset = 0
         self.attempt += 1
 
     def rest(self) -> Iterator[Piece]:

@@ -49,19 +49,21 @@ def _has_ended(job_id: JobId, get: Get) -> bool:
 
 
 def _live(job: Job, node: Node, folder_of: FolderOf) -> Node:
-    if node.is_settled or not node.is_claimed:
+    if node.is_settled or not node.attempt:
         return node
     folder = folder_of(job, node)
+    if node.is_between:
+        return _with_sizes(node, folder)
     percent, message = spool.read_progress(folder)
     phase, words = spool.read_phase(folder)
     return replace(
-        node,
-        stdout_bytes=spool.output_size(folder, spool.STDOUT),
-        stderr_bytes=spool.output_size(folder, spool.STDERR),
-        progress_pct=percent,
-        message=message or words,
-        phase=phase,
+        _with_sizes(node, folder), progress_pct=percent, message=message or words, phase=phase
     )
+
+
+def _with_sizes(node: Node, folder: str) -> Node:
+    out, err = (spool.output_size(folder, stream) for stream in (spool.STDOUT, spool.STDERR))
+    return replace(node, stdout_bytes=out, stderr_bytes=err)
 
 
 def with_unstored_end(job: Job, folder_of: FolderOf) -> Job:

@@ -33,13 +33,14 @@ def read_piece(job: Job, request: ReadOutput, folder: Callable[[Job, Node], str]
 
 def at_attempt(job: Job, index: int, attempt: int | None) -> Node:
     """
-    Return a node as far as its files and sizes are those of *attempt*; None: the current one.
+    Return a node as far as its files and sizes are those of *attempt*; None: the current one. The
+    first one is there, and has printed nothing, before it has begun.
 
     Raises:
         InvalidRequest: There was no such attempt.
     """
     node = job.nodes[index]
-    if attempt is None or attempt == node.attempt:
+    if attempt is None or attempt == max(1, node.attempt):
         return node
     from dataclasses import replace
 
@@ -47,5 +48,4 @@ def at_attempt(job: Job, index: int, attempt: int | None) -> Node:
         if each.number == attempt:
             out, err = each.stdout_bytes, each.stderr_bytes
             return replace(node, attempt=attempt, stdout_bytes=out, stderr_bytes=err)
-    has = f"1 to {node.attempt}" if node.attempt else "none so far"
-    raise InvalidRequest(f"{job.id} has no attempt {attempt}: it has {has}")
+    raise InvalidRequest(f"{job.id} has no attempt {attempt}: it has 1 to {max(1, node.attempt)}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..core.job import Job, JobId
 from ..shim import spool
-from .follow import COALESCE_S, Piece
+from .follow import COALESCE_S, Mark, Piece
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PIECE_BYTES: Final = 1 << 16
 
-Marks = Mapping[tuple[int, str], int]
+Marks = Mapping[tuple[int, str], Mark]
 """Node and stream to the first byte that is still to be given."""
 
 
@@ -41,9 +41,6 @@ class Tailing:
         self._job_id = job_id
         self.marks = dict(marks)
         """Where each stream goes on: behind what was given."""
-
-        self._attempts: dict[tuple[int, str], int] = {}
-        """Of which attempt that is."""
 
     async def events(self, quiet_s: float) -> AsyncIterator[Piece | Job | Quiet]:
         """
@@ -105,23 +102,21 @@ class Tailing:
             node = job.nodes[index]
             if not node.attempt:
                 continue
-            attempt = self._attempts.setdefault((index, stream), node.attempt)
+            begin, attempt = self.marks[index, stream]
             while True:
                 folder = self._service.output_folder(job, replace(node, attempt=attempt))
-                begin = self.marks[index, stream]
                 begin = _behind_hole(f"{folder}/{stream}", begin) if is_sparse else begin
                 data = spool.read_output(folder, stream, begin, PIECE_BYTES)
                 if data or attempt >= node.attempt:
                     break
                 # It has printed all that it will: what comes next is the next attempt's.
-                attempt += 1
-                self.marks[index, stream] = 0
-            self._attempts[index, stream] = attempt
+                begin, attempt = 0, attempt + 1
             if not (is_over or attempt < node.attempt):
                 data = _whole_characters(data)
+            piece = Piece(stream, begin, data, index, attempt)
+            self.marks[index, stream] = piece.end
             if data:
-                self.marks[index, stream] = begin + len(data)
-                yield Piece(stream, begin, data, index, attempt)
+                yield piece
 
 
 def _whole_characters(data: bytes) -> bytes:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Final
 from ..core.job import Job
 
 if TYPE_CHECKING:
-    from ..engine.follow import Piece
+    from ..engine.follow import Mark, Piece
 
 
 MAX_LINE_BYTES: Final = 1 << 20
 """A line of several nodes' output that is longer is broken."""
 
 
-def copy(events: Iterable[Piece | Job], offsets: dict[str, int]) -> Job | None:
+def copy(events: Iterable[Piece | Job], marks: dict[str, Mark]) -> Job | None:
     """
     Write what is printed until there is no more. Returns the job as last seen.
 
-    *offsets* is kept up to date: where the next byte of each stream is.
+    *marks* is kept up to date: where the next byte of each stream is.
     """
     job: Job | None = None
     for event in events:
@@ -30,7 +30,7 @@ def copy(events: Iterable[Piece | Job], offsets: dict[str, int]) -> Job | None:
             job = event
         else:
             write(event)
-            offsets[event.stream] = event.offset + len(event.data)
+            marks[event.stream] = event.end
     return job
 
 

@@ -156,13 +156,14 @@ def _node(job: Mapping[str, Any], index: int, executor: str) -> Node:
     told = job["nodes"][index]
     image = told.get("image") or {}
     progress = job["progress_pct"] if len(job["nodes"]) == 1 else None
+    earlier = tuple(map(_attempt, told.get("attempts", ())))
     return Node(
         index=index,
         name=told["node"],
         executor=executor,
         status=NodeStatus(told["status"]),
         reason=told["reason"],
-        attempt=told.get("attempt", 0 if told["started_at"] is None else job["attempt"]),
+        attempt=told.get("attempt", len(earlier) + (told["started_at"] is not None)),
         exit_code=told["exit_code"],
         signal=told["signal"],
         error=told["error"],
@@ -181,7 +182,7 @@ def _node(job: Mapping[str, Any], index: int, executor: str) -> Node:
         progress_pct=told.get("progress_pct", progress),
         message=told.get("message"),
         phase=told["phase"],
-        earlier=tuple(map(_attempt, told.get("attempts", ()))),
+        earlier=earlier,
         retry_at=_time(told.get("next_attempt_at")),
     )
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId
-from ..engine.follow import Follow, Piece
+from ..engine.follow import Follow, Mark, Piece, first_attempt
 from ..errors import BadAnswer, InvalidRequest, Unavailable
 from .attempts import OUTAGE_S
 from .events import MEDIA_TYPE, Event, Events
@@ -163,17 +163,14 @@ class Following:
         self._told = told
         self._ended: float | None = None
         self._job: RemoteJob | None = None
-        self._marks: dict[tuple[int, str], int] = {}
+        self._marks: dict[tuple[int, str], Mark] = {}
         """Node and stream, and the first byte that is still to come."""
-
-        self._attempts: dict[tuple[int, str], int] = {}
-        """Of which attempt that is, where it is not the first."""
 
     def events(self, job: RemoteJob) -> Iterator[Piece | Job]:
         """Yield what happens to *job*, just read."""
         self._check(job)
         self._marks = {
-            (node, stream): offset
+            (node, stream): Mark(offset, first_attempt(self._request, job, node))
             for node in self._request.followed
             for stream, offset in self._request.offsets.items()
         }
@@ -222,14 +219,12 @@ class Following:
         if len(streams) == 1:
             query.append(("stream", next(iter(streams))))
         if len(self._marks) == 1:
-            return [*query, ("after", str(next(iter(self._marks.values()))))]
+            return [*query, ("after", _written(next(iter(self._marks.values()))))]
         at = (
-            ":".join(
-                str(each) for each in (node, *(self._marks.get((node, of), 0) for of in STREAMS))
-            )
+            [str(node), *(_written(self._marks.get((node, of), Mark(0))) for of in STREAMS)]
             for node in nodes
         )
-        return [*query, ("after", ",".join(at))]
+        return [*query, ("after", ",".join(map(":".join, at)))]
 
     def _piece(self, told: Mapping[str, Any]) -> Piece | None:
         """Return what an event brings and nothing had brought before."""
@@ -240,13 +235,12 @@ class Following:
             text = told.get("text")
             data = base64.b64decode(told["base64"]) if text is None else str.encode(text)
             attempt = int(told.get("attempt", 1))
-            if attempt > self._attempts.get((node, stream), 1):
-                self._attempts[node, stream], self._marks[node, stream] = attempt, 0
-            known = self._marks[node, stream]
+            mark = self._marks[node, stream]
         except (KeyError, TypeError, ValueError) as error:
             raise BadAnswer(f"an event of output is not understood: {error!s:.80}") from None
-        end = offset + len(data)
-        if end <= known:
+        end = Mark(offset + len(data), attempt)
+        known = mark.offset if attempt == mark.attempt else 0
+        if attempt < mark.attempt or end.offset <= known:
             return None
         offset, data = max(offset, known), data[max(0, known - offset) :]
         self._marks[node, stream] = end
@@ -257,35 +251,44 @@ class Following:
         if job.spec.on_output_limit == "discard":
             yield from self._what_was_kept(job)
             return
-        for (node, stream), offset in self._marks.items():
-            path = ["jobs", job.id, "output"]
-            at = offset
+        for (node, stream), mark in self._marks.items():
+            at = mark
             while True:
-                query = [("node", str(node)), ("stream", stream), ("offset", str(at))]
-                answer = self._transport.ask(
-                    "GET", path, query=[*query, ("limit", str(1 << 20))], job_id=job.id
-                )
-                if not answer.body:
+                if data := self._read(job, node, stream, at):
+                    piece = Piece(stream, at.offset, data, node, at.attempt)
+                    yield piece
+                    at = piece.end
+                elif at.attempt < job.nodes[node].attempt:
+                    at = Mark(0, at.attempt + 1)
+                else:
                     break
-                yield Piece(stream, at, answer.body, node)
-                at += len(answer.body)
             self._marks[node, stream] = at
+
+    def _read(self, job: RemoteJob, node: int, stream: str, at: Mark) -> bytes:
+        query = [("node", str(node)), ("stream", stream), ("offset", str(at.offset))]
+        query += [("attempt", str(at.attempt)), ("limit", str(1 << 20))]
+        path = ["jobs", job.id, "output"]
+        return self._transport.ask("GET", path, query=query, job_id=job.id).body
 
     def _what_was_kept(self, job: RemoteJob) -> Iterator[Piece]:
         """As events tell it: they leave the hole out that was discarded, which bytes do not."""
         stay = Stay(self._transport, ["jobs", job.id, "events"], Deadline(self._clock, None))
         sizes = {
-            (node.index, stream): size
+            (node.index, stream): (max(1, node.attempt), size)
             for node in job.nodes
             for stream, size in zip(STREAMS, (node.stdout_bytes, node.stderr_bytes), strict=True)
         }
-        if all(at >= sizes[place] for place, at in self._marks.items()):
+
+        def has_all() -> bool:
+            return all((at.attempt, at.offset) >= sizes[it] for it, at in self._marks.items())
+
+        if has_all():
             return
         for event in stay.events(self._query, lambda: None):
             if event is not None and event.name == "output":
                 if (piece := self._piece(event.data)) is not None:
                     yield piece
-                if all(at >= sizes[place] for place, at in self._marks.items()):
+                if has_all():
                     return
             elif event is not None and event.name == "end":
                 return
@@ -310,3 +313,8 @@ class Following:
         if not job.is_terminal or self._request.drain is None:
             return False
         return self._clock.monotonic() >= self._drained_at()
+
+
+def _written(mark: Mark) -> str:
+    """Return *mark* as a part of an event's id; one of the first attempt as ever."""
+    return str(mark.offset) if mark.attempt == 1 else f"{mark.attempt}.{mark.offset}"

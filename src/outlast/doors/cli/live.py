@@ -20,13 +20,13 @@ from ...framework.plain import plain
 from ...framework.text import has_colour
 
 if TYPE_CHECKING:
-    from ...engine.follow import Piece
+    from ...engine.follow import Mark, Piece
 
 CLEAR_LINE: Final = "\r\x1b[2K"
 BAR_WIDTH: Final = 24
 
 
-def show_live(events: Iterable[Piece | Job], job: Job, offsets: dict[str, int]) -> Job:
+def show_live(events: Iterable[Piece | Job], job: Job, marks: dict[str, Mark]) -> Job:
     """Write what is printed, and draw the state below it. Returns the job as last seen."""
     line = StatusLine()
     try:
@@ -38,7 +38,7 @@ def show_live(events: Iterable[Piece | Job], job: Job, offsets: dict[str, int]) 
                 line.clear()
                 write(event)
                 line.at_start = event.data.endswith(b"\n")
-                offsets[event.stream] = event.offset + len(event.data)
+                marks[event.stream] = event.end
     finally:
         line.clear()
     return job

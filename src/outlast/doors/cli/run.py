@@ -17,6 +17,7 @@ from .strangers import of_queue
 
 if TYPE_CHECKING:
     from ...core.job import Job
+    from ...engine.follow import Mark
     from ...framework.caller import Caller
 
 PATIENCE: Final = timedelta(seconds=30)
@@ -58,7 +59,7 @@ def run(caller: Caller, wait: str | None, **given: Any) -> int:
     """
     stay = patience("--wait", wait, None if sys.stdout.isatty() else PATIENCE)
     job = submit(caller, given)
-    offsets = {"stdout": 0, "stderr": 0}
+    marks: dict[str, Mark] = {}
     try:
         status_command = caller.service.public(job, with_result=False)["status_command"]
         caller.say(f"{job.id} is yours to ask for at any time: {status_command}")
@@ -71,18 +72,18 @@ def run(caller: Caller, wait: str | None, **given: Any) -> int:
             return code_of(caller, [job])
         for warning in warnings:
             caller.say(warning)
-        job = _watch(caller, job, stay, offsets)
+        job = _watch(caller, job, stay, marks)
     except KeyboardInterrupt:
-        return _detach(caller, job, offsets)
+        return _detach(caller, job, marks)
     if job.is_terminal:
         _tell_end(caller, job)
     else:
         caller.say(f"{job.id} is {job.status}, and goes on; the wait of {wait or '30s'} is over")
-        _tell_way_back(caller, job, offsets)
+        _tell_way_back(caller, job, marks)
     return code_of(caller, [job])
 
 
-def _watch(caller: Caller, job: Job, stay: timedelta | None, offsets: dict[str, int]) -> Job:
+def _watch(caller: Caller, job: Job, stay: timedelta | None, marks: dict[str, Mark]) -> Job:
     """Show what the job prints until there is no more, or for *stay*. Returns it as last seen."""
     from ...engine.follow import Follow
 
@@ -92,6 +93,7 @@ def _watch(caller: Caller, job: Job, stay: timedelta | None, offsets: dict[str, 
     request = Follow(
         job.id,
         timeout=stay,
+        attempt=1,
         drain=drain,
         tick=timedelta(milliseconds=200) if is_live else None,
         nodes=tuple(range(len(job.nodes))),
@@ -100,10 +102,10 @@ def _watch(caller: Caller, job: Job, stay: timedelta | None, offsets: dict[str, 
     if is_live:
         from .live import show_live
 
-        return show_live(events, job, offsets)
+        return show_live(events, job, marks)
     from ...framework.output import copy, copy_lines
 
-    return copy(events, offsets) or job if is_one else copy_lines(events, job)
+    return copy(events, marks) or job if is_one else copy_lines(events, job)
 
 
 def _tell_end(caller: Caller, job: Job) -> None:
@@ -139,23 +141,26 @@ def _outlived(job: Job) -> str | None:
     return message if OUTLIVED in message else None
 
 
-def _tell_way_back(caller: Caller, job: Job, offsets: dict[str, int]) -> None:
+def _tell_way_back(caller: Caller, job: Job, marks: dict[str, Mark]) -> None:
     public = caller.service.public(job, with_result=False)
     logs = public["logs_command"]
-    if offsets["stdout"]:
-        logs = logs.replace(" job logs ", f" job logs --since-byte {offsets['stdout']} ", 1)
+    if (mark := marks.get("stdout")) is not None:
+        begin = f" job logs --since-byte {mark.offset} "
+        if mark.attempt > 1 or job.spec.retries:
+            begin += f"--attempt {mark.attempt} "
+        logs = logs.replace(" job logs ", begin, 1)
     caller.say(f"how it stands: {public['status_command']}")
     caller.say(f"what it prints next: {logs.replace(' job logs ', ' job logs --follow ', 1)}")
 
 
-def _detach(caller: Caller, job: Job, offsets: dict[str, int]) -> int:
+def _detach(caller: Caller, job: Job, marks: dict[str, Mark]) -> int:
     """Leave the job alone; end it if Ctrl-C comes again at once."""
     from ...engine.verbs import Cancel
 
     sys.stderr.write("\n")
     try:
         caller.say(f"detached: {job.id} goes on")
-        _tell_way_back(caller, job, offsets)
+        _tell_way_back(caller, job, marks)
         if sys.stderr.isatty():
             import select
 

@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from ...core.job import Job, JobId
 from ...core.principal import Scope
-from ...engine.follow import Piece
+from ...engine.follow import Mark, Piece
 from ...engine.tailing import Quiet, Tailing
 from ...errors import InvalidRequest, NotFound
 from . import models
@@ -38,7 +38,9 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 RECONNECT_MS: Final = 1000
-_ID: Final = re.compile(r"(?:\d{1,6}:\d{1,18}:\d{1,18})(?:,\d{1,6}:\d{1,18}:\d{1,18})*", re.ASCII)
+_AT: Final = r"(?:[1-9]\d{0,2}\.)?\d{1,18}"
+_ONE: Final = re.compile(_AT, re.ASCII)
+_SEVERAL: Final = re.compile(rf"(?:\d{{1,6}}:{_AT}:{_AT})(?:,\d{{1,6}}:{_AT}:{_AT})*", re.ASCII)
 
 
 @router.get("/jobs/{job_id}/events", operation_id="follow", **models.events)
@@ -62,7 +64,9 @@ async def events(
     Follow a job: `output` as it is printed, `status` as it changes, `end` with its result.
 
     An event's `id` is the offset of the next byte; of several streams, `NODE:STDOUT:STDERR` for
-    each node. Whoever comes back with it as `Last-Event-ID` misses nothing and gets nothing twice.
+    each node. An offset in an attempt after the first is `ATTEMPT.OFFSET`. Whoever comes back with
+    an id as `Last-Event-ID` misses nothing and gets nothing twice. Without one it begins with the
+    first attempt's first byte; with *tail*, with the current attempt.
     """
     there = served(request)
     needs(request, Scope.READ)
@@ -70,7 +74,7 @@ async def events(
     streams = STREAMS if stream is None else (stream,)
     marks = _marks(job, node, streams, tail)
     if last := request.headers.get("last-event-id") or after:
-        _resume(marks, last)
+        _resume(marks, last, job)
     tailing = Tailing(there.service, there.hub, job.id, marks)
     return _stream(_job_events(there, tailing))
 
@@ -217,7 +221,7 @@ def _output(piece: Piece) -> dict[str, Any]:
 
 def _marks(
     job: Job, nodes: list[int] | None, streams: tuple[str, ...], tail: int | None
-) -> dict[tuple[int, str], int]:
+) -> dict[tuple[int, str], Mark]:
     """Return where each stream that is followed begins."""
     marks = {}
     for index in range(len(job.nodes)) if nodes is None else nodes:
@@ -226,29 +230,46 @@ def _marks(
         for stream in streams:
             node = job.nodes[index]
             size = node.stdout_bytes if stream == "stdout" else node.stderr_bytes
-            marks[index, stream] = 0 if tail is None else max(0, size - tail)
+            marks[index, stream] = (
+                Mark(0) if tail is None else Mark(max(0, size - tail), max(1, node.attempt))
+            )
     return marks
 
 
 def _id_of(tailing: Tailing) -> str:
     marks = tailing.marks
     if len(marks) == 1:
-        return str(next(iter(marks.values())))
+        return _written(next(iter(marks.values())))
     nodes = dict.fromkeys(index for index, _ in marks)
-    at = ((index, *(marks.get((index, stream), 0) for stream in STREAMS)) for index in nodes)
-    return ",".join(f"{index}:{out}:{err}" for index, out, err in at if out or err) or "0"
+    at = {index: [marks.get((index, of), Mark(0)) for of in STREAMS] for index in nodes}
+    begun = {index: both for index, both in at.items() if any(each != Mark(0) for each in both)}
+    return ",".join(":".join([str(index), *map(_written, begun[index])]) for index in begun) or "0"
 
 
-def _resume(marks: dict[tuple[int, str], int], last: str) -> None:
+def _written(mark: Mark) -> str:
+    return str(mark.offset) if mark.attempt == 1 else f"{mark.attempt}.{mark.offset}"
+
+
+def _read(written: str) -> Mark:
+    attempt, _, offset = written.rpartition(".")
+    return Mark(int(offset), int(attempt or 1))
+
+
+def _resume(marks: dict[tuple[int, str], Mark], last: str, job: Job) -> None:
     """Have *marks* go on from an event's id."""
-    if last.isascii() and last.isdecimal() and len(last) <= 18 and (len(marks) == 1 or last == "0"):
-        marks.update(dict.fromkeys(marks, int(last)))
-        return
-    if not _ID.fullmatch(last):
+    if last == "0" or (len(marks) == 1 and _ONE.fullmatch(last)):
+        marks.update(dict.fromkeys(marks, _read(last)))
+    elif not _SEVERAL.fullmatch(last):
         raise InvalidRequest(f"{last!r:.80} is no id of an event of this stream")
-    marks.update(dict.fromkeys(marks, 0))
-    for each in last.split(","):
-        index, *offsets = map(int, each.split(":"))
-        for stream, offset in zip(STREAMS, offsets, strict=True):
-            if (index, stream) in marks:
-                marks[index, stream] = offset
+    else:
+        marks.update(dict.fromkeys(marks, Mark(0)))
+        for each in last.split(","):
+            node, *written = each.split(":")
+            for stream, at in zip(STREAMS, map(_read, written), strict=True):
+                if (int(node), stream) in marks:
+                    marks[int(node), stream] = at
+    for (index, _), mark in marks.items():
+        if mark.attempt > (has := max(1, job.nodes[index].attempt)):
+            raise InvalidRequest(
+                f"{last!r:.80} names attempt {mark.attempt}, and {job.id} has 1 to {has}"
+            )

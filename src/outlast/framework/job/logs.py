@@ -33,7 +33,12 @@ BLOCK: Final = 1 << 16
 @click.option("--since-byte", type=int, metavar="N", help="From this byte of the stream on.")
 @click.option("--tail", type=int, metavar="N", help="The last N lines of each stream.")
 @click.option("--stream", type=click.Choice(STREAMS), help="Only this one.")
-@click.option("--attempt", type=int, metavar="N", help="Which attempt's.  [default: the last]")
+@click.option(
+    "--attempt",
+    type=int,
+    metavar="N",
+    help="Which attempt's, with --follow from it on.  [default: the last; the first]",
+)
 @click.option("--node", metavar="N", help="Which node's, by index or name.  [default: all]")
 def logs(
     caller: Caller,
@@ -60,7 +65,7 @@ def logs(
     job = caller.service.get(Get(wanted[0]))
     index = node_of(job, node)
     if attempt is not None:
-        job = _at(job, index, attempt, follow=follow)
+        job = _at(job, index, attempt)
         node = str(index)
     is_one = node is not None or len(job.nodes) == 1
     if not is_one and not caller.is_json and (since_byte is not None or tail is not None):
@@ -72,27 +77,26 @@ def logs(
     offsets = dict.fromkeys(chosen, since_byte or 0)
     if tail is not None:
         offsets = {name: _line_from_end(caller, job, index, name, tail) for name in chosen}
-    if attempt is not None and not caller.is_json:
+    if attempt is not None and not follow and not caller.is_json:
         _copy_attempt(caller, job, index, attempt, offsets)
         return 0
     if caller.is_json:
         caller.answer(lambda: _piece(caller, job, index, *next(iter(offsets.items()))), str)
         return 0
-    _copy(caller, job, index if is_one else None, offsets, follow)
+    if attempt is None and follow:
+        # A place in a stream is one of the attempt that was just looked at.
+        has_place = since_byte is not None or tail is not None
+        attempt = max(1, job.nodes[index].attempt) if has_place else 1
+    _copy(caller, job, index if is_one else None, offsets, attempt, follow=follow)
     return 0
 
 
-def _at(job: Job, index: int, attempt: int, *, follow: bool) -> Job:
+def _at(job: Job, index: int, attempt: int) -> Job:
     """Return *job* with the sizes that a node's output had in *attempt*."""
     from dataclasses import replace
 
     from ...engine.output import at_attempt
-    from ...errors import InvalidRequest
 
-    if follow:
-        raise InvalidRequest(
-            "--follow goes on to the next attempt, and --attempt is of one: choose"
-        )
     node = at_attempt(job, index, attempt)
     return replace(job, nodes=tuple(node if each.index == index else each for each in job.nodes))
 
@@ -143,7 +147,13 @@ def _needs_a_node(job: Job) -> Exception:
 
 
 def _copy(
-    caller: Caller, job: Job, index: int | None, offsets: dict[str, int], follow: bool
+    caller: Caller,
+    job: Job,
+    index: int | None,
+    offsets: dict[str, int],
+    attempt: int | None,
+    *,
+    follow: bool,
 ) -> None:
     """Print one node's output as it is; with None that of all, line by line."""
     from ...engine.follow import Follow
@@ -151,12 +161,16 @@ def _copy(
 
     chosen = tuple(range(len(job.nodes))) if index is None else (index,)
     request = Follow(
-        job.id, nodes=chosen, offsets=dict(offsets), timeout=None if follow else timedelta(0)
+        job.id,
+        nodes=chosen,
+        offsets=offsets,
+        attempt=attempt,
+        timeout=None if follow else timedelta(0),
     )
     if index is None:
         copy_lines(caller.service.follow(request), job)
     else:
-        copy(caller.service.follow(request), offsets)
+        copy(caller.service.follow(request), {})
 
 
 def _copy_attempt(

@@ -12,7 +12,10 @@ const STREAMS = ["stdout", "stderr"];
 const LARGE = 1 << 20; // from this size on there is a slider over the whole
 const encoder = new TextEncoder();
 
-export const outputPath = (id, node, stream) => `jobs/${encodeURIComponent(id)}/output?node=${node}&stream=${stream}`;
+export const outputPath = (id, node, stream, attempt) => `jobs/${encodeURIComponent(id)}/output?node=${node}&stream=${stream}&attempt=${attempt}`;
+
+/** Which attempt a node is at, or was at last; 1 before there is any. */
+export const attemptOf = (node) => Math.max(1, (node.attempts?.length ?? 0) + (node.started_at ? 1 : 0));
 
 /** The bytes of an `output` event. */
 export function bytesOf(data) {
@@ -23,22 +26,32 @@ export function bytesOf(data) {
 /** `feed` is a ref: whoever hears of output calls `feed.current(data)`. */
 export function Output({ job, node, index, feed, isLive }) {
   const [stream, setStream] = useState(null);
-  const sizes = { stdout: node.output.stdout_bytes, stderr: node.output.stderr_bytes };
+  const [chosen, setChosen] = useState(null); // null: the current attempt, and then the next one
+  const ahead = useRef({}); // how much was told of an attempt before it is shown
+  const current = attemptOf(node);
+  const attempt = Math.min(chosen ?? current, current);
+  const printed = attempt < current ? node.attempts[attempt - 1].output : node.output;
+  const sizes = { stdout: printed.stdout_bytes, stderr: printed.stderr_bytes };
   // Where only errors were printed, they are what one wants to see.
-  const shown = stream ?? (!sizes.stdout && sizes.stderr && !isLive ? "stderr" : "stdout");
+  const grows = isLive && attempt === current;
+  const shown = stream ?? (!sizes.stdout && sizes.stderr && !grows ? "stderr" : "stdout");
   return html`<section class="output" aria-label="Output">
-    <${Pane} key=${`${index} ${shown}`} id=${job.job_id} index=${index} stream=${shown} sizes=${sizes} feed=${feed} isLive=${isLive}
-      choose=${setStream} name=${job.name || job.job_id} />
+    ${current > 1 && html`<label class="bar fine">Attempt
+      <select value=${attempt} onChange=${(event) => setChosen(Number(event.target.value) === current ? null : Number(event.target.value))}>
+        ${Array.from({ length: current }, (_, i) => html`<option value=${i + 1}>${i + 1}${i + 1 === current ? ", the last" : ""}</option>`)}
+      </select></label>`}
+    <${Pane} key=${`${index} ${attempt} ${shown}`} id=${job.job_id} index=${index} attempt=${attempt} stream=${shown} sizes=${sizes}
+      ahead=${ahead} feed=${feed} isLive=${grows} choose=${setStream} name=${job.name || job.job_id} />
   </section>`;
 }
 
-function Pane({ id, index, stream, sizes, feed, isLive, choose, name }) {
+function Pane({ id, index, attempt, stream, sizes, ahead, feed, isLive, choose, name }) {
   const scroller = useRef(null);
   const viewer = useRef(null);
   const seen = useRef({ ...sizes });
   const [, redraw] = useState(0);
   const [isWrapped, setWrapped] = useState(true);
-  const path = outputPath(id, index, stream);
+  const path = outputPath(id, index, stream, attempt);
 
   useLayoutEffect(() => {
     const leaving = new AbortController();
@@ -49,11 +62,16 @@ function Pane({ id, index, stream, sizes, feed, isLive, choose, name }) {
     );
     viewer.current = view;
     feed.current = (data) => {
+      if ((data.attempt ?? 1) !== attempt) {
+        ahead.current[`${data.attempt} ${data.stream}`] = data.next_offset;
+        return;
+      }
       seen.current[data.stream] = Math.max(seen.current[data.stream], data.next_offset);
       if (data.stream === stream) view.printed(bytesOf(data), data.offset);
       else redraw((count) => count + 1);
     };
-    view.grew(sizes[stream]);
+    for (const each of STREAMS) seen.current[each] = Math.max(sizes[each], ahead.current[`${attempt} ${each}`] ?? 0);
+    view.grew(seen.current[stream]);
     return () => {
       leaving.abort();
       view.close();
