@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .core.job import Job
+from .core.job import Job, named_queue
 from .core.parse import read_spec
 from .core.principal import Principal
 from .engine import verbs
@@ -131,6 +131,22 @@ def repetition(there: Host, asker: Principal, old: Job, key: str | None) -> verb
         principal=asker.name,
         key=key,
     )
+
+
+def movement(there: Host, asker: Principal, old: Job, queue: Any, priority: Any) -> verbs.Move:
+    """
+    Return the verb that has *old* wait elsewhere: what may not be asked for at first may not be
+    asked for later. Raises `Forbidden`; what is no queue, or no priority, the verb refuses.
+    """
+    to: dict[str, Any] = {"queue": old.queue, "priority": old.priority}
+    if isinstance(queue, str):
+        to["queue"] = named_queue(queue)
+    if isinstance(priority, int):
+        to["priority"] = priority
+    if there.access is not None:
+        asked = replace(old, spec=replace(old.spec, **to))
+        there.access.admit_again(asker, asked, cwd=there.inherited.for_jobs([]).cwd)
+    return verbs.Move(old.id, queue=queue, priority=priority)
 
 
 def began(jobs: Sequence[Job]) -> dict[str, Any]:

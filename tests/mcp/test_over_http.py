@@ -123,9 +123,14 @@ def test_a_token_that_reads_changes_nothing(served: Served) -> None:
                 for tool, arguments in (
                     ("job_run", {"command": "id"}),
                     ("job_cancel", {"job_id": task.task_id}),
+                    ("job_move", {"job_id": task.task_id, "held": True}),
+                    ("queue_set", {"name": "disk"}),
                 ):
                     told = (await agent.refused(tool, **arguments))["error"]
                     assert "forbidden" == told["code"]
+                (queue,) = (await agent("queue_list"))["queues"]
+                assert "default" == queue["queue"]
+                assert [] == (await agent("job_completions", wait_seconds=0))["completions"]
             async with served.agent(token=reader, extensions=(Knows(),)) as agent:
                 with pytest.raises(MCPError) as caught:
                     await cancel(agent, task.task_id)
@@ -135,7 +140,8 @@ def test_a_token_that_reads_changes_nothing(served: Served) -> None:
 
     go(story)
     refused = [line for line in served.audited() if line["principal"] == "reader"]
-    assert ["job_run", "job_cancel"] == [line["tool"] for line in refused]
+    changing = ["job_run", "job_cancel", "job_move", "queue_set"]
+    assert changing == [line["tool"] for line in refused]
     assert {"forbidden"} == {line["refused"] for line in refused}
 
 
@@ -156,6 +162,41 @@ def test_a_policy_holds_for_agents(served: Served) -> None:
 
     go(story)
     assert [None, "forbidden", "forbidden"] == [line.get("refused") for line in served.audited()]
+
+
+def test_jobs_are_moved_within_a_policy_and_queues_changed_by_administrators(
+    served: Served,
+) -> None:
+    """What may not be asked for at first may not be asked for later; each change is written down."""
+    (served.home / "policy.toml").write_text(POLICY)
+    ci = served.token("ci", "--policy", "ci")
+    served.service.stop()
+    served.service.start()
+
+    async def story() -> None:
+        async with served.agent(token=ci) as agent, served.agent() as owner:
+            job = await agent("job_run", command=["echo", "x"], hold=True, wait_seconds=0)
+            assert (True, "queued") == (job["held"], job["status"])
+            job_id = job["job_id"]
+            for tool, arguments in (
+                ("job_move", {"job_id": job_id, "priority": 5, "held": False}),
+                ("job_move", {"job_id": job_id, "queue": "disk"}),
+                ("queue_set", {"name": "disk", "width": 2}),
+            ):
+                told = (await agent.refused(tool, **arguments))["error"]
+                assert "forbidden" == told["code"]
+            assert (await agent("job_get", job_id=job_id))["held"]
+            await agent("job_move", job_id=job_id, priority=-5, held=False)
+            (job,) = (await agent("job_wait", job_ids=[job_id], wait_seconds=50))["jobs"]
+            assert ("complete", -5) == (job["status"], job["priority"])
+            assert "open" == (await owner("queue_set", name="disk", width=2))["state"]
+
+    go(story)
+    lines = map(json.loads, (served.home / "audit.log").read_text().splitlines())
+    changed = [line for line in lines if line["event"] in ("job.move", "queue.set")]
+    assert [("ci", "forbidden")] * 2 + [("ci", None), ("local", None)] == [
+        (line["principal"], line.get("refused")) for line in changed
+    ]
 
 
 def test_strangers_are_refused_before_anything_is_read(served: Served) -> None:

@@ -39,10 +39,13 @@ def test_tools_cost_little_and_come_in_one_order(host: Host) -> None:
         assert lists[0] == lists[1]
         assert tokens(lists[0]) < 4000
         names = [each["name"] for each in lists[0]]
-        general = ["job_run", "job_wait", "job_get", "job_output", "job_cancel", "job_list"]
+        general = [
+            *("job_run", "job_wait", "job_get", "job_output", "job_cancel", "job_list"),
+            *("job_completions", "job_move", "queue_list", "queue_set"),
+        ]
         assert general == names[: len(general)]
         changing = {each["name"] for each in lists[0] if not each["annotations"]["read_only_hint"]}
-        assert {"job_run", "job_cancel"} == changing & set(general)
+        assert {"job_run", "job_cancel", "job_move", "queue_set"} == changing & set(general)
 
     go(story)
 

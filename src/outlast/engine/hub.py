@@ -21,11 +21,12 @@ from . import wire
 from .link import START_PATIENCE, Link
 from .listener import Listener, SharedGrowth
 from .live import UNSTORED_END
-from .verbs import Get
+from .verbs import Completions, Get
 
 if TYPE_CHECKING:
     import socket
 
+    from ..core.completion import CompletionPage
     from .link import Subscription
     from .service import Service
 
@@ -183,6 +184,27 @@ class Hub:
                 if heard is None or heard.is_leaving:
                     return jobs
                 changed = heard.jobs
+
+    async def stay_for_ends(
+        self, service: Service, request: Completions, timeout_s: float
+    ) -> CompletionPage:
+        """Return the ends behind the request's cursor; where there is none, stay for the first."""
+        page = await asyncio.to_thread(service.completions, request)
+        if page.completions or timeout_s <= 0:
+            return page
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        with self.listen(None) as listener:
+            while True:
+                # Read after listening: what ended before it is seen, what comes is told.
+                request = request._replace(since=page.next_cursor)
+                page = await asyncio.to_thread(service.completions, request)
+                left = deadline - loop.time()
+                if page.completions or left <= 0:
+                    return page
+                heard = await listener.heard(left)
+                if heard is None or heard.is_leaving:
+                    return page
 
     # The connection -------------------------------------------------------------------------
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 from fastapi.requests import Request
@@ -18,11 +17,8 @@ from ...errors import InvalidRequest
 from . import models
 from .answers import json_answer
 from .conditional import MAX_WAIT_S
-from .served import Served, needs, served
+from .served import needs, served
 from .view import told
-
-if TYPE_CHECKING:
-    from ...core.completion import CompletionPage
 
 router: Final = APIRouter(tags=["jobs"])
 
@@ -50,27 +46,9 @@ async def completions(
     there = served(request)
     needs(request, Scope.READ)
     verb = verbs.Completions(since=since, limit=limit)
-    page = await _stay(there, verb, 0.0 if wait is None else _seconds(wait))
+    seconds = 0.0 if wait is None else _seconds(wait)
+    page = await there.hub.stay_for_ends(there.service, verb, seconds)
     return json_answer(public_page(page, lambda job: told(there, request, job, with_result=False)))
-
-
-async def _stay(there: Served, verb: verbs.Completions, seconds: float) -> CompletionPage:
-    page = await asyncio.to_thread(there.service.completions, verb)
-    if page.completions or seconds <= 0:
-        return page
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    with there.hub.listen(None) as listener:
-        while True:
-            # Read after listening: what ended before it is seen, what comes is told.
-            verb = verb._replace(since=page.next_cursor)
-            page = await asyncio.to_thread(there.service.completions, verb)
-            left = deadline - loop.time()
-            if page.completions or left <= 0:
-                return page
-            heard = await listener.heard(left)
-            if heard is None or heard.is_leaving:
-                return page
 
 
 def _seconds(said: str) -> float:

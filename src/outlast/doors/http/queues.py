@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter
 from fastapi.requests import Request
 from starlette.responses import Response
 
-from ...core.job import JobId, named_queue
+from ...core.job import JobId
 from ...core.principal import Scope
 from ...engine import verbs
 from ...engine.queuedesk import public_queue
 from ...errors import InvalidRequest
+from ...reception import movement
 from . import models
 from .answers import job_answer, json_answer
 from .body import left_over, read_object
@@ -97,15 +97,7 @@ async def move(request: Request, job_id: str) -> Response:
 
     def move_it() -> Job:
         old = there.service.get(verbs.Get(JobId(job_id)))
-        # What may not be asked for at first may not be asked for later.
-        to: dict[str, Any] = {"queue": old.queue, "priority": old.priority}
-        if isinstance(queue, str):
-            to["queue"] = named_queue(queue)
-        if isinstance(priority, int):
-            to["priority"] = priority
-        asked = replace(old, spec=replace(old.spec, **to))
-        there.access.admit_again(asker, asked, cwd=there.inherited.for_jobs([]).cwd)
-        return there.service.move(verbs.Move(old.id, queue=queue, priority=priority))
+        return there.service.move(movement(there, asker, old, queue, priority))
 
     job = await asyncio.to_thread(move_it)
     note(request, job_id=job.id, queue=job.queue, priority=job.priority)

@@ -15,10 +15,19 @@ if TYPE_CHECKING:
 
 _WHAT: Final = (
     (re.compile(r"POST /jobs"), "job.submit"),
-    (re.compile(r"POST /jobs/(?P<job_id>[^/]+)/(?P<verb>cancel|hold|release|retry)"), "job.{verb}"),
+    (
+        re.compile(r"POST /jobs/(?P<job_id>[^/]+)/(?P<verb>cancel|hold|move|release|retry)"),
+        "job.{verb}",
+    ),
     (re.compile(r"DELETE /jobs/(?P<job_id>[^/]+)"), "job.delete"),
     (re.compile(r"POST /sessions"), "session.open"),
     (re.compile(r"DELETE /sessions/.*|POST /sessions/[^/]+/close"), "session.close"),
+    (re.compile(r"POST /queues"), "queue.create"),
+    (re.compile(r"DELETE /queues/(?P<queue>[^/]+)"), "queue.delete"),
+    (
+        re.compile(r"POST /queues/(?P<queue>[^/]+)/(?P<verb>set|pause|resume|drain)"),
+        "queue.{verb}",
+    ),
     (re.compile(r"PUT /schedules/(?P<schedule>[^/]+)"), "schedule.add"),
     (re.compile(r"DELETE /schedules/(?P<schedule>[^/]+)"), "schedule.remove"),
     (

@@ -31,20 +31,18 @@ MOST_NODES: Final = 20
 STREAMS: Final = ("stdout", "stderr")
 KEPT: Final = (
     *("name", "reason", "exit_code", "progress_pct", "message", "error", "session"),
-    *("queue", "priority"),
+    *("queue", "priority", "held"),
 )
 NODES: Final = ("reason", "exit_code", "signal", "error")
 
-AS_TOOLS: Final = {
-    "cancel": "job_cancel",
-    "list": "job_list",
-    "logs": "job_output",
-    "status": "job_get",
-    "wait": "job_wait",
-}
+AS_TOOLS: Final = (
+    (re.compile(r"outlast job (cancel|completions|list|move|wait)\b"), r"job_\1"),
+    (re.compile(r"outlast job logs\b"), "job_output"),
+    (re.compile(r"outlast job status\b"), "job_get"),
+    (re.compile(r"outlast queue list\b"), "queue_list"),
+    (re.compile(r"outlast queue pause (\S+)"), r'queue_set(name="\1", state="paused")'),
+)
 """What an agent has for the commands that are suggested to people."""
-
-_COMMAND: Final = re.compile(rf"outlast job ({'|'.join(AS_TOOLS)})\b")
 
 JOB: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -90,12 +88,18 @@ def error_data(error: ClientError) -> dict[str, Any]:
         "retryable": error.retryable,
     }
     if error.suggestion:
-        told["suggestion"] = _COMMAND.sub(lambda found: AS_TOOLS[found[1]], error.suggestion)
+        told["suggestion"] = _for_agents(error.suggestion)
     if len(faults) > 1:
         told["faults"] = faults
     if error.job_id is not None:
         told["job_id"] = error.job_id
     return {"error": told}
+
+
+def _for_agents(suggestion: str) -> str:
+    for command, tool in AS_TOOLS:
+        suggestion = command.sub(tool, suggestion)
+    return suggestion
 
 
 def broken() -> dict[str, Any]:

@@ -128,7 +128,8 @@ def _listed(tool: Tool) -> types.Tool:
         annotations=types.ToolAnnotations(
             read_only_hint=reads,
             destructive_hint=tool.destructive,
-            idempotent_hint=tool.idempotent or reads,
+            # Where it reads, or is not, the hint says nothing that is not known without it.
+            idempotent_hint=(tool.idempotent and not reads) or None,
             open_world_hint=tool.open_world,
         ),
     )

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 from ...core.limits import format_duration, from_ms
 
 if TYPE_CHECKING:
+    from ...core.completion import CompletionPage
     from ...core.job import Job, JobId
+    from ...engine import verbs
     from .tool import Call
 
 DEFAULT_S: Final = 30.0
@@ -60,6 +62,20 @@ async def wait(
     return tuple(held[job.id] for job in jobs)
 
 
+async def wait_for_ends(call: Call, request: verbs.Completions, seconds: float) -> CompletionPage:
+    """Return the ends behind the request's cursor; where there is none, the first within *seconds*."""
+    hub = call.there.hub
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while True:
+        left = began + seconds - loop.time()
+        page = await hub.stay_for_ends(call.there.service, request, min(left, TELL_S))
+        if page.completions or left <= TELL_S or hub.is_leaving:
+            return page
+        request = request._replace(since=page.next_cursor)
+        await call.tell(f"no job has ended{_since(loop.time() - began)}")
+
+
 def _is_over(jobs: Mapping[JobId, Job], any_of_them: bool) -> bool:
     over = (job.is_terminal for job in jobs.values())
     return any(over) if any_of_them else all(over)
@@ -69,8 +85,11 @@ def _line(jobs: Mapping[JobId, Job], waited_s: float) -> str:
     """Return a line about who is waited for, and for how long by now."""
     told = [_one(job) for job in jobs.values() if not job.is_terminal]
     more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
-    since = f", waited {format_duration(from_ms(round(waited_s) * 1000))}" if waited_s else ""
-    return ", ".join(told[:NAMED]) + more + since
+    return ", ".join(told[:NAMED]) + more + _since(waited_s)
+
+
+def _since(waited_s: float) -> str:
+    return f", waited {format_duration(from_ms(round(waited_s) * 1000))}" if waited_s else ""
 
 
 def _one(job: Job) -> str:

@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from ..tool import Tool
-from . import jobs, run, ssh
+from . import jobs, queues, run, ssh
 
-TOOLS: Final[tuple[Tool, ...]] = (*run.TOOLS, *jobs.TOOLS, *ssh.TOOLS)
+TOOLS: Final[tuple[Tool, ...]] = (*run.TOOLS, *jobs.TOOLS, *queues.TOOLS, *ssh.TOOLS)

@@ -13,7 +13,7 @@ from ....engine import verbs
 from ..answers import JOB, brief, job_answer
 from ..output import OUTPUT, read_output
 from ..tool import Arguments, Call, Tool
-from ..waits import DEFAULT_S, MOST_S, WAIT_SECONDS, wait
+from ..waits import DEFAULT_S, MOST_S, WAIT_SECONDS, wait, wait_for_ends
 
 MOST_JOBS: Final = 100
 """How many jobs one call is about."""
@@ -100,6 +100,17 @@ async def list_jobs(call: Call) -> dict[str, Any]:
     if page.next_cursor is not None:
         told["next_cursor"] = page.next_cursor
     return told
+
+
+async def completions(call: Call) -> dict[str, Any]:
+    """Tell the ends behind a cursor; stay for the first, where there is none yet."""
+    arguments = Arguments(call.arguments)
+    since = arguments.text("since")
+    seconds = arguments.seconds("wait_seconds", DEFAULT_S, MOST_S)
+    arguments.check()
+    page = await wait_for_ends(call, verbs.Completions(since=since, limit=LISTED), seconds)
+    ended = tuple(each.job for each in page)
+    return {"completions": _briefs(call, ended), "next_cursor": page.next_cursor}
 
 
 async def output(call: Call) -> dict[str, Any]:
@@ -224,6 +235,22 @@ TOOLS: Final = (
             "required": ["jobs"],
         },
         do=list_jobs,
+        scope=Scope.READ,
+    ),
+    Tool(
+        name="job_completions",
+        title="List ends of jobs",
+        description=(
+            "Each end once, in order, from the cursor since on (none: from the first); waits where"
+            " there is none. Keep next_cursor."
+        ),
+        takes={"since": {"type": "string"}, "wait_seconds": WAIT_SECONDS},
+        answers={
+            "type": "object",
+            "properties": {"completions": _JOBS, "next_cursor": {"type": "string"}},
+            "required": ["completions", "next_cursor"],
+        },
+        do=completions,
         scope=Scope.READ,
     ),
 )

@@ -1,0 +1,217 @@
+"""`queue_*` and `job_move`: how many run at once, and what waits where."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from ....core.job import DEFAULT_QUEUE, Job, JobId
+from ....core.order import read_priority
+from ....core.principal import Scope
+from ....core.queue import QueueState, check_name, read_limits
+from ....engine import verbs
+from ....engine.queuedesk import public_queue
+from ....errors import ClientError, InvalidRequest
+from ....reception import movement
+from ..tool import Arguments, Call, Tool
+
+if TYPE_CHECKING:
+    from ....core.queue import QueueStanding
+    from ....engine.queuedesk import QueueDesk
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+MOST_QUEUES: Final = 100
+"""Of how many queues an answer tells."""
+
+STATES: Final = tuple(str(state) for state in QueueState)
+
+
+async def move(call: Call) -> dict[str, Any]:
+    """Have a job that has not begun wait elsewhere, or until it is released. All of it, or nothing."""
+    arguments = Arguments(call.arguments)
+    job_id = arguments.needed("job_id")
+    queue, priority = arguments.text("queue"), arguments.take("priority")
+    if priority is not None:
+        priority = arguments.read("priority: ", read_priority, priority)
+    held = arguments.flag("held")
+    if queue is priority is held is None and not arguments.faults:
+        arguments.faults.append("there is nothing to change: give queue, priority or held")
+    if queue == "":
+        arguments.faults.append("queue is a name, and this one is empty")
+    arguments.check()
+    call.facts.update(event="job.move", job_id=job_id, queue=queue, priority=priority, held=held)
+    return await asyncio.to_thread(_moved, call, JobId(job_id), queue, priority, held)
+
+
+def _moved(
+    call: Call, job_id: JobId, queue: str | None, priority: int | None, held: bool | None
+) -> dict[str, Any]:
+    service = call.there.service
+    job = before = service.get(verbs.Get(job_id))
+    elsewhere = None
+    if queue is not None or priority is not None:
+        elsewhere = movement(call.there, call.asker, job, queue, priority)
+    if held:
+        job = service.hold(verbs.Hold(job_id))  # first: it does not begin on the way
+    if elsewhere is not None:
+        try:
+            job = service.move(elsewhere)
+        except ClientError:
+            if held and not before.held:
+                service.release(verbs.Release(job_id))
+            raise
+    if held is False:
+        job = service.release(verbs.Release(job_id))
+    call.there.hub.need()
+    return _place(job)
+
+
+def _place(job: Job) -> dict[str, Any]:
+    return {
+        "job_id": job.id,
+        "status": str(job.status),
+        "queue": job.queue or DEFAULT_QUEUE,
+        "priority": job.priority,
+        "held": job.held,
+    }
+
+
+async def list_queues(call: Call) -> dict[str, Any]:
+    """Tell how the queues stand."""
+    Arguments(call.arguments).check()
+    found = await asyncio.to_thread(call.there.service.queues.list)
+    told: dict[str, Any] = {"queues": [_brief(each) for each in found[:MOST_QUEUES]]}
+    if len(found) > MOST_QUEUES:
+        told["queues_left_out"] = len(found) - MOST_QUEUES
+    return told
+
+
+async def set_queue(call: Call) -> dict[str, Any]:
+    """Have a queue be as it is said; made, where nobody has."""
+    arguments = Arguments(call.arguments)
+    name = arguments.needed("name")
+    arguments.take("width")  # of which null says something, too
+    width = {key: value for key, value in call.arguments.items() if key == "width"}
+    state = arguments.choice("state", STATES)
+    limits: Mapping[str, Any] = _checked(arguments, read_limits, width) or {}
+    if name or not arguments.faults:
+        _checked(arguments, check_name, name)
+    arguments.check()
+    call.facts.update(event="queue.set", queue=name)
+    to = None if state is None else QueueState(state)
+    standing = await asyncio.to_thread(_set, call.there.service.queues, name, limits, to)
+    call.there.hub.need()
+    return _brief(standing)
+
+
+def _checked(arguments: Arguments, check: Callable[[T], U], value: T) -> U | None:
+    try:
+        return check(value)
+    except InvalidRequest as error:
+        arguments.faults += error.faults
+        return None
+
+
+def _set(
+    queues: QueueDesk, name: str, limits: Mapping[str, Any], state: QueueState | None
+) -> QueueStanding:
+    standing = next((each for each in queues.list() if each.queue.name == name), None)
+    is_made = standing is not None and standing.queue.created_at is not None
+    if standing is None or not (is_made or name == DEFAULT_QUEUE):
+        standing, limits = queues.create(name, **limits), {}
+    # What is to begin no more does not while its width changes; what is to begin does after that.
+    if state is QueueState.PAUSED:
+        standing = queues.pause(name)
+    if state is QueueState.DRAINING:
+        standing = queues.drain(name)
+    if limits:
+        standing = queues.set(name, **limits)
+    if state is QueueState.OPEN:
+        standing = queues.resume(name)
+    return standing
+
+
+def _brief(standing: QueueStanding) -> dict[str, Any]:
+    public = public_queue(standing)
+    return {
+        key: value for key, value in public.items() if value is not None and key != "created_at"
+    }
+
+
+_TEXT: Final = {"type": "string"}
+_WHOLE: Final = {"type": "integer"}
+_YES_NO: Final = {"type": "boolean"}
+_STATE: Final = {"type": "string", "enum": [*STATES]}
+
+TOOLS: Final = (
+    Tool(
+        name="job_move",
+        title="Move a job",
+        description=(
+            "Have a job that has not begun wait in another queue, with another priority, or held"
+            " until held is false."
+        ),
+        takes={
+            "job_id": _TEXT,
+            "queue": _TEXT,
+            "priority": {"type": "integer", "minimum": -20, "maximum": 20},
+            "held": _YES_NO,
+        },
+        required=("job_id",),
+        answers={
+            "type": "object",
+            "properties": {
+                "job_id": _TEXT,
+                "queue": _TEXT,
+                "priority": _WHOLE,
+                "held": _YES_NO,
+            },
+            "required": ["job_id", "queue", "priority", "held"],
+        },
+        do=move,
+        idempotent=True,
+    ),
+    Tool(
+        name="queue_list",
+        title="List queues",
+        description="Tell of each queue how wide it is, and how much runs and waits in it.",
+        answers={
+            "type": "object",
+            "properties": {"queues": {"type": "array", "items": {"type": "object"}}},
+            "required": ["queues"],
+        },
+        do=list_queues,
+        scope=Scope.READ,
+    ),
+    Tool(
+        name="queue_set",
+        title="Change a queue",
+        description=(
+            "Say how many run at once in a queue (width; null: no limit), which is made where it is"
+            " not there. Paused, it begins no job; draining, it takes none."
+        ),
+        takes={
+            "name": _TEXT,
+            "width": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
+            "state": _STATE,
+        },
+        required=("name",),
+        answers={
+            "type": "object",
+            "properties": {
+                "queue": _TEXT,
+                "state": _TEXT,
+                "width": _WHOLE,
+                "running": _WHOLE,
+                "waiting": _WHOLE,
+            },
+            "required": ["queue", "state"],
+        },
+        do=set_queue,
+        scope=Scope.ADMIN,
+        idempotent=True,
+    ),
+)
