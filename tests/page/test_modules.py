@@ -192,13 +192,17 @@ def test_a_command_line_is_taken_apart_as_a_shell_does(page: Page, text: str) ->
 def test_a_quote_that_is_never_closed_is_a_fault(page: Page) -> None:
     """Told beside the field, before anything is sent."""
     form = dict.fromkeys(
-        ("on", "image", "name", "labels", "env", "cwd", "idle_timeout", "queue_timeout", "grace"),
+        (
+            *("on", "image", "name", "labels", "env", "cwd", "idle_timeout", "queue_timeout"),
+            *("grace", "queue", "after"),
+        ),
         "",
     )
     form |= {"kind": "command", "place": "here", "text": "echo 'a", "timeout": "later"}
+    form |= {"priority": "21", "retries": "1.5"}
     faults = module(page, "request.js", "it.readForm(arg).faults.map(f => f[0])", form)
 
-    assert ["text", "timeout"] == faults
+    assert ["text", "timeout", "priority", "retries"] == faults
 
 
 def test_what_looks_like_more_certainty_is_not_shown(page: Page) -> None:

@@ -145,6 +145,30 @@ def test_it_is_shown_who_waits_for_what(visitor: Visitor, caller: Caller) -> Non
     expect(page.get_by_role("region", name="The job")).to_contain_text("first, running to complete")
 
 
+def test_a_new_job_says_where_it_waits_and_for_what(visitor: Visitor, caller: Caller) -> None:
+    """Its queue, priority, needs and second tries; what is wrong with them is told beside them."""
+    first = caller.submit(shell="exit 3")["job_id"]
+    page = visitor.open("#/new")
+    page.get_by_label("Shell line").last.fill("exit 4")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Queue", exact=True).fill("disk")
+    page.get_by_label("Priority").fill("-21")
+    page.get_by_label("After").fill(f"failed:{first}")
+    page.get_by_label("Retries").fill("1")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_label("Priority")).to_be_focused()
+    page.get_by_label("Priority").fill("-2")
+    expect(page.get_by_label("Command", exact=True).last).to_have_text(
+        f"outlast submit --queue disk --priority -2 --after failed:{first} --retries 1 --shell 'exit 4'"
+    )
+    page.get_by_role("button", name="Submit").click()
+    expect(page.locator(".standing")).to_contain_text("failed")
+    job = caller.ended(page.url.rpartition("/")[2])
+    assert ("disk", -2, 4, 2) == tuple(
+        job[key] for key in ("queue", "priority", "exit_code", "attempt")
+    )
+
+
 def test_earlier_attempts_are_told(visitor: Visitor, caller: Caller) -> None:
     """Each with its own outcome, and when it is tried again: in the job's view, and in its queue's."""
     create(caller, "disk")

@@ -48,6 +48,8 @@ function pairs(text, separator, name, faults) {
 }
 
 export const CLOCKS = ["timeout", "idle_timeout", "queue_timeout", "grace"];
+export const TURN = ["queue", "priority", "after", "retries"];
+const WHOLE = { priority: [-20, 20], retries: [0, 100] };
 
 /** Read the form. Returns `{spec, faults}`; a fault is `[field, sentence]`. */
 export function readForm(form) {
@@ -82,6 +84,15 @@ export function readForm(form) {
     if (ms === null) faults.push([clock, `${form[clock]}: write seconds, or 90s, 5m, 1h30m`]);
     else spec[`${clock}_ms`] = ms;
   }
+  if (form.queue.trim()) spec.queue = form.queue.trim();
+  const after = listOf(form.after);
+  if (after.length) spec.after = after;
+  for (const [name, [least, most]] of Object.entries(WHOLE)) {
+    const typed = form[name].trim();
+    if (!typed) continue;
+    if (/^[+-]?\d+$/.test(typed) && Number(typed) >= least && Number(typed) <= most) spec[name] = Number(typed);
+    else faults.push([name, `${typed}: write a whole number from ${least} to ${most}`]);
+  }
   return { spec, faults };
 }
 
@@ -98,6 +109,7 @@ export function asOutlast(spec) {
   for (const clock of CLOCKS) {
     if (spec[`${clock}_ms`] !== undefined) option(clock.replace("_", "-"), milliseconds(spec[`${clock}_ms`]));
   }
+  for (const name of TURN) if (spec[name] !== undefined) option(name, spec[name]);
   if (spec.shell) return shellJoin([...words, "--shell", spec.shell]);
   if (spec.script) return `${shellJoin([...words, "--script", "-"])} <<'SCRIPT'\n${spec.script}SCRIPT`;
   return shellJoin([...words, "--", ...(spec.command ?? [])]);
@@ -115,5 +127,5 @@ export function fieldOf(fault) {
   const name = found?.[1].replace(/_ms$/, "");
   const same = { command: "text", shell: "text", script: "text", runtime: "text", host: "on", hosts: "on", group: "on", image: "container", label: "labels" };
   const field = same[name] ?? name;
-  return ["text", "on", "container", "name", "labels", "env", "cwd", ...CLOCKS].includes(field) ? field : null;
+  return ["text", "on", "container", "name", "labels", "env", "cwd", ...CLOCKS, ...TURN].includes(field) ? field : null;
 }

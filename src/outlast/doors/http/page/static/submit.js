@@ -4,11 +4,11 @@ import { html, useRef, useState } from "./vendor/preact.js";
 import { send } from "./api.js";
 import { useKeys } from "./keys.js";
 import { Copy, Icon } from "./parts.js";
-import { asCurl, asOutlast, fieldOf, readForm } from "./request.js";
+import { asCurl, asOutlast, fieldOf, readForm, TURN } from "./request.js";
 
 const EMPTY = {
   kind: "shell", text: "", place: "here", on: "", image: "", name: "", labels: "", env: "", cwd: "",
-  timeout: "", idle_timeout: "", queue_timeout: "", grace: "",
+  timeout: "", idle_timeout: "", queue_timeout: "", grace: "", queue: "", priority: "", after: "", retries: "",
 };
 const KINDS = [["shell", "Shell line"], ["command", "Command"], ["script", "Script"]];
 const PLACES = [["here", "This machine"], ["hosts", "Hosts"], ["container", "A container"]];
@@ -81,7 +81,9 @@ export function Submit({ me }) {
         ${form.place === "container" && field("container", "Image", { value: form.image, onInput: (value) => change("image", value, "container"), placeholder: "python:3.13-slim" })}
         <div class="row2">${field("name", "Name", { placeholder: "nightly backup" })}${field("timeout", "Run limit", { placeholder: DEFAULT_TIMEOUT[form.place], hint: "90, 90s, 5m, 1h30m" })}</div>
         ${field("labels", "Labels", { placeholder: "env=prod team=data" })}
-        <details open=${["idle_timeout", "queue_timeout", "grace", "cwd", "env"].some((name) => form[name] || wrong(name))}><summary>More</summary>
+        <details open=${["idle_timeout", "queue_timeout", "grace", "cwd", "env", ...TURN].some((name) => form[name] || wrong(name))}><summary>More</summary>
+          <div class="row2">${field("queue", "Queue", { placeholder: "default" })}${field("priority", "Priority", { placeholder: "0", hint: "-20 to 20, the highest first" })}</div>
+          <div class="row2">${field("after", "After", { placeholder: "job_…, failed:job_…", hint: "Ids of jobs that must complete first; failed:ID, any:ID" })}${field("retries", "Retries", { placeholder: "0", inputmode: "numeric", hint: "More tries, if it fails" })}</div>
           <div class="row2">${field("idle_timeout", "Idle limit", { placeholder: "none", hint: "Without output" })}${field("queue_timeout", "Queue limit", { placeholder: "none", hint: "Until it begins" })}</div>
           <div class="row2">${field("grace", "Grace", { placeholder: form.place === "container" ? "0s" : "10s", hint: "From SIGTERM to SIGKILL" })}${field("cwd", "Directory", { placeholder: "/srv/app" })}</div>
           ${field("env", "Environment", { isLong: true, rows: 3, placeholder: "NAME=value", hint: "A line each. Stored and shown: not for secrets." })}
