@@ -126,6 +126,8 @@ def test_it_is_shown_who_waits_for_what(visitor: Visitor, caller: Caller) -> Non
     dialog.get_by_label("Queue").select_option("tape")
     dialog.get_by_label("Priority").fill("-3")
     assert 200 == caller.client.post("/queues/tape/pause", json={}).status_code
+    # What is drawn anew beside it leaves what was typed as it is.
+    expect(card(page, "tape")).to_contain_text("Paused")
     dialog.get_by_role("button", name="Move it").click()
     expect(waiting(page, "tape")).to_contain_text(re.compile("plain.*priority -3"))
     expect(line).to_have_count(3)

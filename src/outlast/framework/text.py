@@ -131,7 +131,7 @@ def describe(job: Job) -> str:
         rows.append(("ended", fate(job)))
     if job.status == JobStatus.QUEUED:
         rows.append(("waits", why_not(job)))
-    elif node.progress_pct is not None or node.message:
+    if node.progress_pct is not None or (node.message and not job.spec.after):
         percent = "" if node.progress_pct is None else f"{node.progress_pct:.0f} % "
         rows.append(("progress", percent + plain(node.message or "")))
     started = (

@@ -234,6 +234,6 @@ function Move({ job, queue, queues, onClose, onDone }) {
     <label class="field"><span>Queue</span><select name="queue">${queues.map((each) => html`
       <option value=${each.queue} selected=${each.queue === queue}>${each.queue}</option>`)}</select></label>
     <label class="field"><span>Priority, from -20 to 20: the highest first</span>
-      <input type="number" name="priority" min="-20" max="20" step="1" required value=${job.priority} /></label>
+      <input type="number" name="priority" min="-20" max="20" step="1" required defaultValue=${job.priority} /></label>
   </${Confirm}>`;
 }
