@@ -16,6 +16,7 @@ from outlast.core.container import Container
 from outlast.doors.cli.app import cli
 from outlast.doors.cli.manifest import commands
 from outlast.doors.cli.rows import ROWS
+from outlast.doors.http.speckeys import SPEC_KEYS
 from outlast.engine import verbs
 from outlast.engine.queuedesk import QueueDesk
 from outlast.engine.service import Service
@@ -125,6 +126,18 @@ def test_every_key_of_the_spec_is_an_option() -> None:
     for name in ("run", "submit"):
         taken = {param.name for param in tree()[name].params}
         assert {option.replace(".", "_") for option in options} | {"command"} <= taken
+
+
+def test_an_option_is_called_as_its_key_is() -> None:
+    """A list's in the singular, since one is given at a time; over HTTP the key is the same."""
+    whole = {row.key: row.option for row in ROWS if "." not in row.key}
+    others = {
+        key: option
+        for key, option in whole.items()
+        if option.removeprefix("--").replace("-", "_") not in (key, key.removesuffix("s"))
+    }
+    assert {"start_at": "--at"} == others
+    assert set() == {row.key.partition(".")[0] for row in ROWS} - set(SPEC_KEYS) - {"key"}
 
 
 def test_every_option_of_a_verb_is_in_the_library() -> None:

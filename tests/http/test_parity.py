@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from outlast.engine.verbs import QUEUE_VERBS, VERBS
+from outlast.schedules import Schedules
 
 from .conftest import Caller
 
@@ -37,8 +38,13 @@ def test_every_verb_has_a_route_that_is_documented(caller: Caller) -> None:
 
     of_queues = {f"{verb}_queue" for verb in QUEUE_VERBS} - {"list_queue"} | {"list_queues"}
     assert set() == of_queues - set(known)
+    of_schedules = {name for name in vars(Schedules) if not name.startswith("_")}
+    assert set() == {f"schedules.{verb}" for verb in of_schedules - IN_OTHER_WORDS} - set(known)
     assert set() == {BY_ANOTHER_NAME.get(verb, verb) for verb in VERBS} - set(known)
 
+
+IN_OTHER_WORDS = {"put", "get"}
+"""Methods of the library's schedules that are `add` and `show`, with a `Schedule` in hand."""
 
 NAMES = {"job_id": "ID", "name": "NAME", "index": "N", "path": "PATH"}
 

@@ -10,6 +10,7 @@ import pytest
 
 from outlast import Client
 from outlast.doors.mcp.tools import TOOLS
+from outlast.engine.verbs import QUEUE_VERBS, VERBS
 
 from ..world import eventually
 from .conftest import ERAS, Agent, Host, go
@@ -212,6 +213,13 @@ def test_every_tool_is_documented() -> None:
     for tool in TOOLS:
         for name in tool.takes:
             assert f"`{name}`" in rows[tool.name], (tool.name, name)
+
+
+def test_tools_are_named_as_verbs_are_everywhere() -> None:
+    """What an agent has for jobs and queues has the name of the verb; and `run` is the command's."""
+    of_jobs = {*VERBS, "run"} - {"read_output"} | {"output"}
+    wanted = {f"job_{verb}" for verb in of_jobs} | {f"queue_{verb}" for verb in QUEUE_VERBS}
+    assert set() == {tool.name for tool in TOOLS if not tool.name.startswith("ssh_")} - wanted
 
 
 def test_jobs_of_other_doors_are_listed(host: Host, home: Path) -> None:
