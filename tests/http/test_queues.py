@@ -83,6 +83,11 @@ def test_only_administrators_change_queues(service: Service, home: Path) -> None
         assert 403 == ci.post(f"/queues/ours/{verb}", json=body).status_code
     assert 403 == ci.delete("/queues/ours").status_code
 
+    for place, may in (({"queue": "theirs"}, 403), ({}, 200)):
+        spec = {"command": ["true"], "hold": True, **place}
+        held = admin.post("/jobs", json=spec).json()["job_id"]
+        assert may == ci.post(f"/jobs/{held}/release").status_code
+
     job = ci.post("/jobs", json={"command": ["true"], "queue": "ours"}).json()
     move = f"/jobs/{job['job_id']}/move"
     for body in ({"queue": "theirs"}, {"priority": 1}):

@@ -71,6 +71,11 @@ def test_a_schedule_may_what_its_token_may(service: Service, caller: Caller) -> 
         for verb in verbs
     }
     others |= {asker.delete("/schedules/tick").status_code for asker in (none, reader)}
+    theirs = {"every": "1h", "job": {"command": ["id"]}}
+    assert 200 == caller.client.put("/schedules/theirs", json=theirs).status_code
+    in_place = {"every": 1, "job": TRUE, "replace": True}  # which would be its end
+    others.add(ci.put("/schedules/theirs", json=in_place).status_code)
+    assert 200 == ci.put("/schedules/tick", json=in_place).status_code
     outlast("token", "revoke", "ci")
     why = eventually(lambda: told()["error"], "that it may not run")
     removed = caller.client.delete("/schedules/tick")

@@ -16,7 +16,7 @@ from ...engine import verbs
 from . import models
 from .answers import job_answer
 from .body import read_object
-from .served import Served, needs, note, served
+from .served import Served, needs, note, principal_of, served
 
 router: Final = APIRouter(tags=["jobs"])
 
@@ -30,9 +30,15 @@ async def hold(request: Request, job_id: str) -> Response:
 @router.post("/jobs/{job_id}/release", operation_id="release", **models.held)
 async def release(request: Request, job_id: str) -> Response:
     """Have a job that is held wait for its turn as others do. Idempotent."""
-    return await _changed(
-        request, lambda there: there.service.release(verbs.Release(JobId(job_id)))
-    )
+    asker = principal_of(request)
+
+    def begin(there: Served) -> Job:
+        # Whoever lets it go lets it run: who may not run it, may not.
+        old = there.service.get(verbs.Get(JobId(job_id)))
+        there.access.admit_again(asker, old, cwd=there.inherited.for_jobs([]).cwd)
+        return there.service.release(verbs.Release(old.id))
+
+    return await _changed(request, begin)
 
 
 async def _changed(request: Request, do: Callable[[Served], Job]) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter
@@ -18,7 +19,7 @@ from ...core.spec import spec_to_json
 from ...core.token import LOCAL
 from ...engine.cron import KEYS, read_timing
 from ...engine.scheduledesk import AddSchedule
-from ...errors import InvalidRequest
+from ...errors import InvalidRequest, NotFound
 from ...reception import submission
 from . import models
 from .answers import job_answer, json_answer
@@ -72,6 +73,9 @@ async def add(request: Request, name: str) -> Response:
 
     def store() -> Schedule:
         verb = submission(there, asker, job, None, faults)
+        if put_in_place:
+            with suppress(NotFound):  # to put another in its place is to remove it
+                _admit(there, asker, there.service.schedules.get(name))
         return there.service.schedules.add(
             AddSchedule(
                 name=name,
