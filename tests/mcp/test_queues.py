@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from .conftest import Agent, Host, go
+
+pytestmark = pytest.mark.slow  # a server for each, and the same under any Python
 
 
 async def waiting(agent: Agent, command: str, **spec: Any) -> str:
