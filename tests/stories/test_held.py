@@ -57,8 +57,9 @@ def test_what_waits_may_be_held_and_what_has_begun_may_not(client: Client) -> No
         (job.status, job.held) for job in map(client.get, (waits.id, needs.id))
     ]
     cancelled = client.cancel(waits.id)
-    with pytest.raises(Conflict, match="is cancelled"):
-        client.release(waits.id)
+    for verb in (client.hold, client.release):
+        with pytest.raises(Conflict, match="is cancelled"):
+            verb(waits.id)
     client.release(needs.id)
 
     assert "cancelled" == cancelled.status

@@ -128,7 +128,7 @@ class Claims:
             Unavailable: It was changed meanwhile, or the store is out of reach.
         """
         job = self.fetch(job_id) or self._store.get(job_id)
-        if job.held == held:
+        if job.held == held and not (held and job.is_terminal):
             return  # asked again, say: it may have begun by now
         places = [(job_id, node.index) for node in job.nodes]
         if not all(map(self._turns.waits, places)):

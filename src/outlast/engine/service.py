@@ -264,7 +264,8 @@ class Service(Desks):
         return self._hold(request.job_id, held=False)
 
     def _hold(self, job_id: JobId, *, held: bool) -> Job:
-        if self._stored(job_id).held != held:
+        job = self._stored(job_id)
+        if job.held != held or (held and job.is_terminal):
             self._arranging.hold(job_id, held=held)
         return self._with_live_facts(self._stored(job_id))
 
