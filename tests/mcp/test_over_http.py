@@ -187,6 +187,9 @@ def test_jobs_are_moved_within_a_policy_and_queues_changed_by_administrators(
                 assert "forbidden" == told["code"]
             assert (await agent("job_get", job_id=job_id))["held"]
             await agent("job_move", job_id=job_id, priority=-5, held=False)
+            theirs = await owner("job_run", command="id", hold=True, wait_seconds=0)
+            told = await agent.refused("job_move", job_id=theirs["job_id"], held=False)
+            assert "forbidden" == told["error"]["code"]
             (job,) = (await agent("job_wait", job_ids=[job_id], wait_seconds=50))["jobs"]
             assert ("complete", -5) == (job["status"], job["priority"])
             assert "open" == (await owner("queue_set", name="disk", width=2))["state"]
@@ -194,7 +197,8 @@ def test_jobs_are_moved_within_a_policy_and_queues_changed_by_administrators(
     go(story)
     lines = map(json.loads, (served.home / "audit.log").read_text().splitlines())
     changed = [line for line in lines if line["event"] in ("job.move", "queue.set")]
-    assert [("ci", "forbidden")] * 2 + [("ci", None), ("local", None)] == [
+    refused, done = ("ci", "forbidden"), ("ci", None)
+    assert [refused, refused, done, refused, ("local", None)] == [
         (line["principal"], line.get("refused")) for line in changed
     ]
 

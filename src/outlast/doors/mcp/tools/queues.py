@@ -51,12 +51,12 @@ def _moved(
 ) -> dict[str, Any]:
     service = call.there.service
     job = before = service.get(verbs.Get(job_id))
-    elsewhere = None
-    if queue is not None or priority is not None:
+    moves = queue is not None or priority is not None
+    if moves or held is False:  # whoever lets it go lets it run: who may not run it, may not
         elsewhere = movement(call.there, call.asker, job, queue, priority)
     if held:
         job = service.hold(verbs.Hold(job_id))  # first: it does not begin on the way
-    if elsewhere is not None:
+    if moves:
         try:
             job = service.move(elsewhere)
         except ClientError:
