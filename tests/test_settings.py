@@ -22,6 +22,7 @@ min_free = "2g"
 NAMES = (
     "output",
     "max_running",
+    "resources",
     "idle_exit",
     "min_free",
     "job_command_timeout_sec",
@@ -107,6 +108,27 @@ def test_without_a_file_there_are_the_defaults(tmp_path: Path) -> None:
         settings.min_free_bytes,
     )
     assert {"default"} == set(settings.sources.values())
+
+
+def test_what_the_machine_has_is_a_table_or_text(tmp_path: Path) -> None:
+    """A variable holds it as text, as does `written`; both are refused alike."""
+    text = "[resources]\ngpu = 2\n'tape.x' = 1\n"
+    settings = load(tmp_path, text)
+    assert ({"gpu": 2, "tape.x": 1}, "gpu=2,tape.x=1") == (
+        settings.resources,
+        settings.written()["resources"],
+    )
+    assert {"license": 3} == load(tmp_path, text, {"OUTLAST_RESOURCES": " license = 3,"}).resources
+    assert ({}, None) == ((none := load(tmp_path)).resources, none.written()["resources"])
+
+    number = "and no whole number from 1 to 1,000,000"
+    whole = "is no mapping of names to numbers, each name once, as in gpu=2"
+    assert [
+        f"FILE: resources: gpu is 0, {number}; tape is True, {number}",
+        f"OUTLAST_RESOURCES: 'gpu=1,gpu=2' {whole}",
+    ] == faults(
+        tmp_path, "[resources]\ngpu = 0\ntape = true\n", {"OUTLAST_RESOURCES": "gpu=1,gpu=2"}
+    )
 
 
 def test_only_the_home_s_own_file_counts(tmp_path: Path) -> None:

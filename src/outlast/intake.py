@@ -91,7 +91,9 @@ class LocalIntake:
         captured = capture_caller(clean=True in clean)
         given, captured = for_hosts(given, captured, self._settings)
         specs, secrets = read_request(
-            given, captured, capabilities, faults, webhooks=self._settings.webhooks
+            *(given, captured, capabilities, faults),
+            webhooks=self._settings.webhooks,
+            resources=self._settings.resources,
         )
         return verbs.Submit(
             specs=specs,
@@ -103,9 +105,11 @@ class LocalIntake:
         )
 
     def retry(self, job_id: JobId) -> Job:
+        from .engine.preflight import check_resources
         from .engine.secrets import resolve_secrets
 
         old = self._service.get(verbs.Get(job_id))
+        check_resources(old.spec, self._settings.resources)
         return self._service.retry(
             verbs.Retry(
                 old.id,

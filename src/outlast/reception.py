@@ -18,7 +18,7 @@ from .core.job import Job, named_queue
 from .core.parse import read_spec
 from .core.principal import Principal
 from .engine import verbs
-from .engine.preflight import read_request
+from .engine.preflight import check_resources, read_request
 from .engine.secrets import resolve_secrets
 from .errors import InvalidRequest
 from .home import Home
@@ -105,6 +105,7 @@ def submission(
         faults,
         named=there.settings.secrets,
         webhooks=there.settings.webhooks,
+        resources=there.settings.resources,
     )
     return verbs.Submit(
         specs=specs,
@@ -123,6 +124,7 @@ def repetition(there: Host, asker: Principal, old: Job, key: str | None) -> verb
     spec = replace(old.spec, stdin=None) if old.spec.stdin == held else old.spec
     if there.access is not None:
         there.access.admit_again(asker, old, cwd=there.inherited.for_jobs([]).cwd)
+    check_resources(spec, there.settings.resources)
     places = {"on": spec.on, "session": spec.session, "container": spec.container}
     return verbs.Retry(
         job_id=old.id,

@@ -78,6 +78,9 @@ class Settings:
     max_running: int = 8
     """How many nodes run at once on this machine. Default: cores x 4."""
 
+    resources: Mapping[str, int] = field(default_factory=dict)
+    """What this machine has so many of, for jobs that need some: `{"gpu": 2}`."""
+
     idle_exit: timedelta = timedelta(minutes=5)
     """How long a supervisor without work stays."""
 
@@ -138,6 +141,7 @@ class Settings:
             "home": self.home,
             "output": self.output,
             "max_running": str(self.max_running),
+            "resources": _write_resources(self.resources),
             "idle_exit": format_duration(self.idle_exit).replace(" ", ""),
             "min_free": format_size(self.min_free_bytes),
             "job_command_timeout_sec": str(self.command_timeout_s),
@@ -150,10 +154,11 @@ class Settings:
             "policy": self.policy,
         }
 
-    def supervisors(self) -> dict[str, int]:
+    def supervisors(self) -> dict[str, Any]:
         """Return those that a supervisor takes with it when it is started, as JSON has them."""
         return {
             "max_running": self.max_running,
+            "resources": dict(self.resources),
             "idle_exit_ms": to_ms(self.idle_exit),
             "min_free_bytes": self.min_free_bytes,
         }
@@ -169,6 +174,18 @@ def _server(value: object) -> str:
     from .core.server import parse_server
 
     return str(parse_server(str(value)))
+
+
+def _resources(value: object) -> dict[str, int]:
+    from .core.resources import read_stock
+
+    return read_stock(value)
+
+
+def _write_resources(resources: Mapping[str, int]) -> str | None:
+    from .core.resources import write_stock
+
+    return write_stock(resources) or None
 
 
 class _Row(NamedTuple):
@@ -187,6 +204,7 @@ class _Row(NamedTuple):
 _ROWS: Final = (
     _Row("output", "output", read_output, None),
     _Row("max_running", "max_running", read_positive, 4 * (os.cpu_count() or 1)),
+    _Row("resources", "resources", _resources, {}),
     _Row("idle_exit", "idle_exit", parse_duration, Settings.idle_exit),
     _Row("min_free", "min_free_bytes", parse_size, Settings.min_free_bytes),
     _Row(
@@ -326,6 +344,7 @@ def capture_caller(*, clean: bool = False, env: Mapping[str, str] | None = None)
     import resource
 
     from .ports.executor import Captured
+    from .surroundings import current_folder, current_umask
 
     own = dict(os.environ if env is None else env)
     if clean:
@@ -339,7 +358,7 @@ def capture_caller(*, clean: bool = False, env: Mapping[str, str] | None = None)
                 rlimits[name.removeprefix("RLIMIT_")] = resource.getrlimit(getattr(resource, name))
             except (OSError, ValueError):
                 continue
-    return Captured(env=own, umask=_umask(), rlimits=rlimits, cwd=_cwd())
+    return Captured(env=own, umask=current_umask(), rlimits=rlimits, cwd=current_folder())
 
 
 class ServersOwn:
@@ -362,31 +381,6 @@ class ServersOwn:
             return self._captured
         reaches = {name: os.environ[name] for name in REACHES if name in os.environ}
         return replace(self._captured, env={**self._captured.env, **reaches})
-
-
-def _cwd() -> str:
-    """Where this process is; of a directory that was deleted, a name that is not there."""
-    try:
-        return os.getcwd()
-    except FileNotFoundError:
-        try:
-            return os.readlink("/proc/self/cwd")
-        except OSError:
-            return "/(a deleted directory)"
-
-
-def _umask() -> int:
-    """Read the umask without setting it, which another thread could notice (Linux 4.7)."""
-    try:
-        with open("/proc/self/status") as file:
-            for line in file:
-                if line.startswith("Umask:"):
-                    return int(line.split()[1], 8)
-    except OSError:
-        pass
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def supervisor_environment(settings: Settings) -> dict[str, str]:

@@ -349,6 +349,7 @@ def supervise(settings: Settings) -> bool:
         make_almanac=partial(make_almanac, home, capabilities),
         version=__version__,
         max_running=settings.max_running,
+        resources=settings.resources,
         idle_exit=settings.idle_exit,
         in_force=settings.supervisors(),
     )

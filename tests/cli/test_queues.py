@@ -40,6 +40,30 @@ def test_a_queue_s_life(cli: Cli) -> None:
     assert 5 == cli("queue", "pause", "disk").code
 
 
+def test_a_job_says_what_it_needs_of_the_machine(cli: Cli) -> None:
+    """Its JSON has it; what there is not is refused with all else that is wrong, in a retry as well."""
+    cli.env["OUTLAST_RESOURCES"] = "gpu=2,license=1"
+    job_id = cli.ended("--resource", "gpu", "--resource", "license=1", "--", "true")
+    assert {"gpu": 1, "license": 1} == cli("job", "status", job_id).data["resources"]
+    assert "resources" not in cli("job", "status", cli.submit("--", "true")).data
+
+    more = ("--resource", "gpu=3", "--resource", "tape=1", "--resource", "disk=two")
+    refused = cli("submit", *more, "--", "no-such-program")
+    cli.env["OUTLAST_RESOURCES"] = "license=1"
+    again = cli("job", "retry", job_id)
+
+    less = "ask for less, or set OUTLAST_RESOURCES, resources in config.toml, to"
+    assert [
+        "resources: disk is 'two', and no whole number from 1 to 1,000,000",
+        f"resources: it needs 3 of gpu, and this machine has 2: {less} gpu=3,license=1",
+        f"resources: it needs 1 of tape, and this machine has none: {less} gpu=2,license=1,tape=1",
+        "there is no program 'no-such-program' in PATH",
+    ] == refused.error["faults"]
+    assert (2, 2) == (refused.code, again.code)
+    assert f"it needs 1 of gpu, and this machine has none: {less}" in str(again.error)
+    assert 2 == len(cli("job", "list").data["items"])
+
+
 def test_a_job_that_waits_is_moved(cli: Cli) -> None:
     """Several at once; what has begun is left as it is."""
     cli("queue", "create", "disk")

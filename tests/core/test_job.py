@@ -101,7 +101,7 @@ def test_what_is_not_said_is_pinned() -> None:
         "collect": None,
         "container": None,
         "pull_timeout": timedelta(minutes=10),
-        **{key: {} for key in ("labels", "env", "secret_env", "hosts")},
+        **{key: {} for key in ("labels", "env", "secret_env", "hosts", "resources")},
         **dict.fromkeys(("session", "session_id", "delay", "start_at", "on_end", "on_end_of")),
         "priority": 0,
         "retries": 0,

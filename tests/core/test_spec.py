@@ -109,6 +109,11 @@ ACCEPTED: dict[str, tuple[dict[str, Any], JobSpec]] = {
         TRUE | {"queue": "nightly", "queue_width": 2},
         JobSpec(command=("true",), queue="nightly", queue_width=2),
     ),
+    "of what the machine has": (
+        TRUE | {"resources": {"gpu": 2, "license.x": 1_000_000}},
+        JobSpec(command=("true",), resources={"gpu": 2, "license.x": 1_000_000}),
+    ),
+    "none of it": (TRUE | {"resources": {}}, JobSpec(command=("true",))),
     "after others": (
         TRUE | {"after": ["job_1", "failed:job_2,any:job_3"]},
         JobSpec(
@@ -261,7 +266,7 @@ KEYS = st.sampled_from(
         *("command", "shell", "script", "runtime", "name", "labels", "env", "secret_env"),
         *("clean_env", "cwd", "stdin", "limits", "on_output_limit", "leftovers", "retry_of"),
         *("queue", "queue_width", "priority", "delay", "delay_ms", "start_at"),
-        *("after", "hold"),
+        *("after", "hold", "resources"),
         *("retries", "retry_delay", "retry_backoff", "retry_jitter", "retry_on", "if_lost"),
         *CLOCKS,
         *(f"{name}_ms" for name in CLOCKS),

@@ -226,6 +226,29 @@ FAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "queue is a name, and this one is empty",
         ],
     ),
+    "resources that are none": (
+        TRUE
+        | {"resources": {"": 1, "a=b": 1, "gpu": 0, "cpu": True, "one": "1", "big": 1_000_001}},
+        [
+            *(
+                f"resources: {name!r} is no name for one: letters, digits and . _ @ -, at most 64,"
+                " the first a letter or a digit"
+                for name in ("", "a=b")
+            ),
+            *(
+                f"resources: {name} is {amount!r}, and no whole number from 1 to 1,000,000"
+                for name, amount in (("gpu", 0), ("cpu", True), ("one", "1"), ("big", 1_000_001))
+            ),
+        ],
+    ),
+    "resources that are a list": (
+        TRUE | {"resources": ["gpu"]},
+        ["resources: ['gpu'] is no mapping of names to numbers, each name once, as in gpu=2"],
+    ),
+    "too many resources": (
+        TRUE | {"resources": {f"r{number}": 1 for number in range(65)}},
+        ["resources: 65 are too many: 64 is the most"],
+    ),
     "an unknown choice": (
         TRUE | {"on_output_limit": "wrap", "leftovers": ["stop"]},
         [

@@ -92,6 +92,7 @@ class Office:
             world.clock,
             version="1.2.3",
             max_running=9,
+            resources={},
             idle_exit=self.idle_exit,
             in_force={"max_running": 9},
             open_deliveries=lambda: open_deliveries(world.home.database),

@@ -10,7 +10,8 @@ import pytest
 from outlast.core.job import Job, JobId, JobSpec, Limits, Node, nodes_of, queue_of
 from outlast.core.queue import Queue, QueueState
 from outlast.core.state import NodeStatus
-from outlast.engine.turns import FAIR, Place, Turns, has_turn
+from outlast.engine.lane import FAIR, Place
+from outlast.engine.turns import Turns, has_turn
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from outlast.core.job import Job, JobId, Limits
 from outlast.core.queue import Queue, QueueState
-from outlast.engine.turns import FAIR, Place, Turns
+from outlast.engine.lane import FAIR, Place
+from outlast.engine.turns import Turns
 
 from .test_turns import NOW, SECOND, job
 

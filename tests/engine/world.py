@@ -97,6 +97,7 @@ class World:
         executor: Executor | None = None,
         boot_id: str = "boot",
         queues: Mapping[str, Queue] | None = None,
+        resources: Mapping[str, int] | None = None,
     ) -> AsyncIterator[Supervisor]:
         """A supervisor at work. What breaks it is raised at the end."""
         supervisor = Supervisor(
@@ -106,6 +107,7 @@ class World:
             Captures(self.home),
             boot_id=boot_id,
             max_running=max_running,
+            resources=resources or {},
             on_change=self.told.append,
             is_watched=self.watched.__contains__,
             read_queues=lambda: dict(queues or {}),

@@ -48,6 +48,21 @@ def test_a_server_s_queues_are_queues(service: Service, client: Client) -> None:
             there.queues.create("q", width=0)
 
 
+def test_a_server_s_resources_are_its_machine_s(service: Service) -> None:
+    """Whoever asks over HTTP is refused more than its settings say; what there is, they are given."""
+    service.stop()
+    (service.home / "config.toml").write_text("[resources]\ngpu = 2\n")
+    service.start()
+    token = (service.home / "token").read_text().strip()
+    with Client(service.url, token=token) as there:
+        job = there.submit(["true"], resources={"gpu": 2})
+        with pytest.raises(InvalidRequest, match="needs 3 of gpu, and this machine has 2"):
+            there.submit(["true"], resources={"gpu": 3})
+        assert "complete" == there.wait(job.id, timeout="60s").status
+        assert {"gpu": 2} == there.get(job.id).spec.resources
+        assert [job.id] == [each.id for each in there.list().jobs]
+
+
 def _place(job: Job) -> tuple[str | None, int]:
     return job.queue, job.priority
 

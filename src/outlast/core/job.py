@@ -33,7 +33,6 @@ SSH = "ssh"
 CONTAINER = "container"
 """The executor of containers; a node there is named after its image."""
 
-
 DEFAULT_QUEUE = "default"
 """The queue of the jobs that name none. It is always there."""
 
@@ -101,6 +100,9 @@ class JobSpec:
     grace: timedelta = limits.GRACE
     retention: timedelta = limits.RETENTION
     limits: Limits = Limits()
+    resources: Mapping[str, int] = field(default_factory=dict)
+    """How many of what this machine has each node needs while it runs, by name."""
+
     on_output_limit: str = "stop"
     """`stop` ends the job at its output limit; `discard` keeps the newest output and goes on."""
 

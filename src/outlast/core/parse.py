@@ -82,6 +82,7 @@ class _Spec(Reader):
             "cwd": self.path("cwd"),
             "stdin": self.path("stdin"),
             "limits": self.limits(),
+            "resources": self.resources(),
             "collect": read_collect(self.take("collect"), self.faults),
             "on_output_limit": self.choice("on_output_limit", ON_OUTPUT_LIMIT),
             "leftovers": self.choice("leftovers", LEFTOVERS),
@@ -183,6 +184,13 @@ class _Spec(Reader):
         from .needs import read_needs  # here: most jobs wait for none
 
         return read_needs(value, self.faults)
+
+    def resources(self) -> dict[str, int] | None:
+        if "resources" not in self.left:
+            return None
+        from .resources import read_needs  # here: most jobs need none
+
+        return read_needs(self)
 
     def retries(self, session: str | None) -> dict[str, Any]:
         if RETRIES.isdisjoint(self.left):

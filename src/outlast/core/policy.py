@@ -26,7 +26,7 @@ EXECUTORS: Final = (LOCAL, SSH, CONTAINER)
 HARMLESS: Final = frozenset(
     {"name", "labels", "on_output_limit", "leftovers", "clean_env", "max_parallel", "retry_of"}
     | {"delay", "start_at", "after", "hold", "on_end_of", "retries", "retry_delay"}
-    | {"retry_backoff", "retry_jitter", "retry_on", "if_lost"}
+    | {"retry_backoff", "retry_jitter", "retry_on", "if_lost", "resources"}
 )
 """Keys of a spec that every policy leaves free. One that is in no rule here is refused."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .job import Limits
 
 MAX_NAME: Final = 64
-_NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_NAME - 1}}}", re.ASCII)
+NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 
 LIMITS: Final = ("width", "max_cpus", "max_memory_bytes")
 """What can be set of a queue; None is no limit but the machine's."""
@@ -86,7 +86,7 @@ class QueueStanding:
 
 def check_name(name: object) -> str:
     """Return what may be the name of a queue that is created. Raises InvalidRequest."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InvalidRequest(
             f"{name!r:.80} is no name for a queue: letters, digits and . _ @ -, at most {MAX_NAME},"
             " the first a letter or a digit"

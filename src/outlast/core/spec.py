@@ -44,6 +44,7 @@ def spec_to_json(spec: JobSpec) -> dict[str, Any]:
         if (value := getattr(spec, name)) is not None:
             out[name] = value
     kinds = {"command": list, "on": list, "labels": dict, "env": dict, "secret_env": dict}
+    kinds["resources"] = dict
     for name, kind in kinds.items():
         if value := getattr(spec, name):
             out[name] = kind(value)

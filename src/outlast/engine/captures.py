@@ -13,7 +13,7 @@ from ..core.secret import MEMORY
 from ..core.state import NodeStatus
 from ..ports.executor import Captured
 from .capture import SECRET_MARK, drop_capture, read_capture
-from .turns import Place
+from .lane import Place
 
 if TYPE_CHECKING:
     from ..home import Home

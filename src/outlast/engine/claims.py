@@ -16,10 +16,11 @@ from ..core.state import JobStatus, Reason
 from ..errors import Conflict, NotFound, Unavailable
 from ..shim.failpoint import reach
 from .hands import Hands
+from .lane import Place
 from .ledger import Ledger
 from .needs import Needs
 from .pace import AHEAD, Pace
-from .turns import Place, Turns, has_turn
+from .turns import Turns, has_turn
 
 if TYPE_CHECKING:
     from ..ports.clock import Clock

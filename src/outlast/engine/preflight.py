@@ -38,13 +38,14 @@ def read_request(
     *,
     named: Mapping[str, str] | None = None,
     webhooks: WebhookSettings | None = None,
+    resources: Mapping[str, int] | None = None,
 ) -> tuple[tuple[JobSpec, ...], dict[str, str]]:
     """
     Return the specs that a local caller asks for, and the values of the secrets in them.
 
     *faults* are those that the caller found itself; *named* are a server's secrets, *webhooks*
-    what is in force for those. What is sound of a spec is asked of the
-    machine only where something else is wrong: the service asks it anyway before it stores.
+    what is in force for those; *resources* are what this machine has. What is sound of a spec is asked
+    of the machine only where something else is wrong: the service asks it anyway before it stores.
 
     Raises:
         InvalidRequest: Something is wrong; every fault is listed, the machine's included.
@@ -57,6 +58,7 @@ def read_request(
         found.update(dict.fromkeys(wrong))
         if spec.webhooks:
             found.update(dict.fromkeys(_webhook_faults(spec, webhooks)))
+        found.update(dict.fromkeys(_resource_faults(spec, resources or {})))
     secrets: dict[str, str] = {}
     try:
         secrets = resolve_secrets(specs, named=named)
@@ -134,6 +136,20 @@ def _on_end_faults(spec: JobSpec, captured: Captured) -> list[str]:
     cwd = (spec.cwd if is_here else None) or captured.cwd
     fault = _program_fault(spec.on_end[0], cwd, {**captured.env, **spec.env})
     return [] if fault is None else [f"on_end: {fault}"]
+
+
+def check_resources(spec: JobSpec, has: Mapping[str, int]) -> None:
+    """Raise InvalidRequest where *spec* needs more than this machine *has* of its resources."""
+    if faults := _resource_faults(spec, has):
+        raise InvalidRequest(*faults)
+
+
+def _resource_faults(spec: JobSpec, has: Mapping[str, int]) -> list[str]:
+    if not spec.resources:
+        return []
+    from ..core.resources import lacks  # here: most jobs need none
+
+    return lacks(spec.resources, has)
 
 
 def _webhook_faults(spec: JobSpec, settings: WebhookSettings | None) -> list[str]:

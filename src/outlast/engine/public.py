@@ -83,6 +83,8 @@ def public_job(
         public["priority"] = job.priority
     if (start_at := job.begins_at) > job.created_at:
         public["start_at"] = iso(start_at)
+    if job.spec.resources:
+        public["resources"] = dict(job.spec.resources)
     if job.held and not job.is_terminal:
         public["held"] = True
     if job.spec.session is not None:

@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Unavailable
 from ..shim import system
@@ -61,8 +61,9 @@ class Reign:
         make_almanac: Callable[[Schedules, Store, Callable[[], None]], Almanac],
         version: str,
         max_running: int,
+        resources: Mapping[str, int],
         idle_exit: timedelta,
-        in_force: Mapping[str, int],
+        in_force: Mapping[str, Any],
     ) -> None:
         self._home = home
         self._take_lock = take_lock
@@ -76,6 +77,7 @@ class Reign:
         self._clock = clock
         self._version = version
         self._max_running = max_running
+        self._resources = resources
         self._idle_exit = idle_exit
         self._in_force = in_force
         self._asked_to_leave = asyncio.Event()
@@ -128,6 +130,7 @@ class Reign:
             Captures(self._home),
             boot_id=boot_id,
             max_running=self._max_running,
+            resources=self._resources,
             on_change=watchers.tell_changed,
             is_watched=watchers.__contains__,
             announce=tidings.announce,

@@ -44,7 +44,7 @@ class Server:
         leave: Callable[[], None],
         *,
         vault: Vault,
-        in_force: Mapping[str, int],
+        in_force: Mapping[str, Any],
         on_wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._home = home

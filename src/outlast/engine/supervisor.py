@@ -60,6 +60,7 @@ class Supervisor:
         *,
         boot_id: str,
         max_running: int,
+        resources: Mapping[str, int],
         on_change: Callable[[JobId], None],
         is_watched: Callable[[JobId], bool],
         announce: Announce = tell_nobody,
@@ -75,7 +76,7 @@ class Supervisor:
         self._tell = on_change
         self._read_queues = read_queues
         self._ledger = Ledger(store, on_change, announce)
-        self._turns = Turns(max_running)
+        self._turns = Turns(max_running, resources)
         self._pace = Pace()
         self._claims = Claims(
             store,
@@ -89,7 +90,6 @@ class Supervisor:
         )
         self._cursor: str | None = None
         self._seen: set[JobId] = set()
-
         self._inbox: deque[tuple[str, Sight]] = deque()
         self._work = asyncio.Event()
         self._window = Window(WINDOW_S, self._work.set)

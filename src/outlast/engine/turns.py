@@ -1,7 +1,7 @@
 """
 Whose turn it is, as far as the machine's width and each queue's allow: queue after queue, and in
-each by priority, then first in, first out. Who needs more than a queue has left is waited for by
-all behind it there: nobody is overtaken, and so nobody starves.
+each by priority, then first in, first out. Who needs more than a queue or the machine has left is
+waited for by all behind it there: nobody is overtaken, and so nobody starves.
 
 Also who has it: a queue is as full as the nodes of it that run. A job for hosts is a queue of its
 own, unless it names one; what runs on a host takes none of this machine's width.
@@ -11,147 +11,33 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
 from ..core.job import SSH, Job, JobId, Node, queue_of
-from ..core.limits import LARGEST
 from ..core.plan import queue_deadline
-from ..core.queue import Queue, QueueState
+from ..core.queue import Queue
 from ..core.state import NodeStatus, Reason
+from .lane import Lane, Place
 from .lanes import is_aside, lane_of, queue_of_lane, width_of
-from .shares import NOTHING, Share, share_in, share_of
-
-Place = tuple[JobId, int]
-"""A job's id, and the index of one of its nodes."""
+from .shares import NOTHING, Share, share_of
+from .stock import Stock
 
 HELD_JOBS: Final = 1000
 """How many jobs are kept whole in memory; of the others, only what is needed to find them."""
 
 
-FAIR: Final = 10
-"""One turn in so many of a queue goes to who has waited longest, whatever its priority."""
-
-
-class Lane:
-    """
-    One queue: those that wait in it, with the number of their arrival, and what those take that
-    run. With *aside*, it is a session's or one job's, which `default` pauses, and no more.
-    """
-
-    def __init__(self, shares: Mapping[Place, Share], *, aside: bool) -> None:
-        self._shares = shares
-        self._is_aside = aside
-        self._waiting: dict[int, OrderedDict[Place, int]] = {}
-        """By priority; one that nobody has is not there."""
-
-        self._unsorted: set[int] = set()
-        """The priorities of which somebody who was moved stands behind who came later."""
-
-        self.later: dict[Place, int] = {}
-        """Those that may not begin yet, with their priority."""
-
-        self.running = 0
-        self._used: dict[str, int] = {}
-        """What those take that run."""
-
-        self.given = 0
-        """How many turns."""
-
-        self.said: int | None = None
-        """The width that the job which came last asks for."""
-
-        self._width: int | None = None
-        self._has: Share = NOTHING
-        self._is_ruled = self._is_paused = False
-
-    def follow(self, rule: Queue | None) -> None:
-        """Be as the queue was created; None: nobody did, and it is as its jobs say."""
-        self._is_paused = rule is not None and rule.state is QueueState.PAUSED
-        if rule is None or self._is_aside:
-            self._is_ruled, self._width, self._has = False, None, NOTHING
-        else:
-            self._is_ruled, self._width, self._has = True, rule.width, share_in(rule)
-
-    def __contains__(self, place: Place) -> bool:
-        """Whether it waits for its turn."""
-        return any(place in waiting for waiting in self._waiting.values())
-
-    def __len__(self) -> int:
-        """How many wait, also those that may not begin yet."""
-        return sum(map(len, self._waiting.values())) + len(self.later)
-
-    def add(self, place: Place, priority: int, arrival: int) -> None:
-        line = self._waiting.setdefault(priority, OrderedDict())
-        if line and arrival < line[next(reversed(line))]:
-            self._unsorted.add(priority)
-        line[place] = arrival
-
-    def remove(self, place: Place) -> int | None:
-        """Let it wait no more. Returns the number of its arrival; None if it has none, or does not."""
-        self.later.pop(place, None)
-        for priority, waiting in self._waiting.items():
-            if (arrival := waiting.pop(place, None)) is not None:
-                if not waiting:
-                    del self._waiting[priority]
-                    self._unsorted.discard(priority)
-                return arrival
-        return None
-
-    def begin(self, place: Place) -> None:
-        self.running += 1
-        self._use(place, +1)
-
-    def end(self, place: Place) -> None:
-        self.running -= 1
-        self._use(place, -1)
-
-    def _use(self, place: Place, sign: int) -> None:
-        for name, amount in self._shares.get(place, NOTHING).items():
-            self._used[name] = self._used.get(name, 0) + sign * amount
-
-    def allowed(self) -> Iterator[Place]:
-        """Yield those that may begin by what the queue allows, in their order."""
-        if self._is_paused or not self._waiting:
-            return iter(())
-        width = self._width if self._is_ruled else self.said
-        free = None if width is None else max(0, width - self.running)
-        allowed = itertools.islice(self._in_order(), free)
-        return itertools.takewhile(self._fits, allowed) if self._has else allowed
-
-    def _fits(self, place: Place) -> bool:
-        # Alone it always does: a queue may have been given less since, and it must not be stuck.
-        return not self.running or all(
-            self._used.get(name, 0) + amount <= self._has.get(name, LARGEST)
-            for name, amount in self._shares.get(place, NOTHING).items()
-        )
-
-    def _in_order(self) -> Iterator[Place]:
-        for priority in self._unsorted:
-            in_line = sorted(self._waiting[priority].items(), key=lambda each: each[1])
-            self._waiting[priority] = OrderedDict(in_line)
-        self._unsorted.clear()
-        lines = [iter(line.items()) for _, line in sorted(self._waiting.items(), reverse=True)]
-        heads = [head for line in lines if (head := next(line, None)) is not None]
-        for turn in itertools.count(self.given + 1):
-            if not heads:
-                return
-            # Heads stand by priority, the highest first.
-            i = 0 if turn % FAIR else min(range(len(heads)), key=lambda at: heads[at][1])
-            yield heads[i][0]
-            if (head := next(lines[i], None)) is None:
-                del heads[i], lines[i]
-            else:
-                heads[i] = head
-
-
 class Turns:
-    """What was submitted and has not ended. A million that wait must fit."""
+    """
+    What was submitted and has not ended, on a machine that runs *width* nodes at once and has
+    *resources*. A million that wait must fit.
+    """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, resources: Share = NOTHING) -> None:
         self._width = width
+        self._stock = Stock(resources)
         self._lanes: dict[str | None, Lane] = {}
         self._queue: dict[Place, str] = {}
         """The named queue of a node; one that is not here is in none."""
@@ -241,6 +127,7 @@ class Turns:
             self._running.add(place)
             self._running_here += place not in self._elsewhere
             lane.begin(place)
+            self._stock.take(place)
 
     def waits(self, place: Place) -> bool:
         """Whether it waits: for its turn, or for its time."""
@@ -268,12 +155,14 @@ class Turns:
             lane.remove(place)
             if was_running:
                 lane.end(place)
+                self._stock.give_back(place)
             if not lane and not lane.running:
                 del self._lanes[name]
         self._running_here -= was_running and place not in self._elsewhere
         self._running.discard(place)
         self._elsewhere.discard(place)
         self._shares.pop(place, None)
+        self._stock.forget(place)
         self._blocked.pop(place, None)
         self._whole.pop(place[0], None)
         return was_running
@@ -295,6 +184,7 @@ class Turns:
                 lane.said = width_of(job)  # who was moved here said it of another
         if share := share_of(job):
             self._shares[place] = share
+        self._stock.note(place, job.spec.resources)
         if job.nodes[place[1]].executor == SSH:
             self._elsewhere.add(place)
         return lane
@@ -312,20 +202,25 @@ class Turns:
     def _in_order(self, *, is_full: bool = False) -> Iterator[Place]:
         if is_full and not self._elsewhere:
             return
+        self._stock.go_round(self._is_in_front)
         lanes: deque[Iterator[Place]] = deque()
         for each in self._lanes.values():
             lane = each.allowed()
             if is_full:
                 # Whoever stands behind one that needs this machine waits with it.
                 lane = itertools.takewhile(self._is_elsewhere, lane)
-            if (place := next(lane, None)) is not None:
+            if (place := next(lane, None)) is not None and self._stock.admits(place):
                 yield place  # before the next lane is looked at: most often nobody asks for more
-                lanes.append(lane)
+                lanes.append(itertools.takewhile(self._stock.has_for, lane))
         while lanes:
             lane = lanes.popleft()
             if (place := next(lane, None)) is not None:
                 yield place
                 lanes.append(lane)
+
+    def _is_in_front(self, place: Place) -> bool:
+        lane = self._lanes.get(self._queue.get(place))
+        return lane is not None and next(lane.allowed(), None) == place
 
     def _is_elsewhere(self, place: Place) -> bool:
         return place in self._elsewhere

@@ -158,6 +158,7 @@ JOB: Final = object_of(
         "on_end_job": TEXT,
         "queue": TEXT,
         "priority": {"type": "integer"},
+        "resources": {"type": "object", "additionalProperties": WHOLE},
         "held": YES_NO,
         "after": list_of(
             object_of({"job_id": TEXT, "on": {"enum": ["complete", "failed", "any"]}})

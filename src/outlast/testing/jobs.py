@@ -53,6 +53,7 @@ def a_full_job(clock: FakeClock) -> Job:
         leftovers="wait",
         queue="nightly",
         queue_width=2,
+        resources={"gpu": 2},
         priority=-3,
         delay=7 * SECOND,
         start_at=at + SECOND,

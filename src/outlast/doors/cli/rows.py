@@ -103,6 +103,13 @@ SECTIONS: Final = {
         Row("--memory", "limits.memory_bytes", "SIZE", "At most so much memory."),
         Row("--cpus", "limits.cpus", "N", "At most so many processors, such as 1.5."),
         Row("--pids", "limits.pids", "N", "At most so many processes."),
+        Row(
+            "--resource",
+            "resources",
+            "NAME[=N]",
+            "It needs N (1) of this of the machine's while it runs; may be repeated.",
+            many=True,
+        ),
     ),
     AGAIN: (
         Row("--retries", "retries", "N", "Try it again, up to so often.  [default: 0]"),

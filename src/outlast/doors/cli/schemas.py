@@ -100,7 +100,10 @@ SCHEMAS: Final[Schema] = {
             "running": or_null("integer"),
             "queued": or_null("integer"),
             "settings": object_of(
-                {"max_running": WHOLE, "idle_exit_ms": WHOLE, "min_free_bytes": WHOLE}
+                {
+                    **dict.fromkeys(("max_running", "idle_exit_ms", "min_free_bytes"), WHOLE),
+                    "resources": {"type": "object", "additionalProperties": WHOLE},
+                }
             )
             | {"type": ["object", "null"]},
         }

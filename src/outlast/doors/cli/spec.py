@@ -22,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 WHOLE: Final = (
     *("limits.pids", "queue_width", "priority", "max_parallel", "port", "retries"),
-    "collect.max_files",
+    *("collect.max_files", "resources"),
 )
 """Keys whose values are whole numbers."""
 
@@ -155,6 +155,9 @@ def _value(row: Row, value: Any, faults: list[str]) -> Any:
         return list(value)
     if row.key in ("on", "retry_on"):
         return ",".join(value)
+    if row.key == "resources":
+        whole = [each if "=" in each else f"{each}=1" for each in value]
+        return {name: _number(row.key, n) for name, n in _pairs(row.option, whole, faults).items()}
     if row.many:
         if row.key == "hosts":
             return said_of_hosts(value, faults)

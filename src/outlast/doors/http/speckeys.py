@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from ...core.limits import LONGEST, to_ms
+from ...core.resources import MAX_NAMES
+from ...core.resources import MOST as MOST_OF_ONE
 from ...core.spec import CLOCKS
 from ...core.webhook import EVENTS, MOST
 from ...framework.schemas import TEXT, YES_NO, Schema, list_of, object_of
@@ -32,6 +34,12 @@ SPEC_KEYS: Final[Schema] = {
     **{f"{name}_ms": MILLISECONDS for name in CLOCKS},
     **{name: {"type": ["string", "number"]} for name in CLOCKS},
     "limits": FREE,
+    "resources": {
+        "type": "object",
+        "additionalProperties": {"type": "integer", "minimum": 1, "maximum": MOST_OF_ONE},
+        "maxProperties": MAX_NAMES,
+        "description": "How many of what the machine has each node needs, by name.",
+    },
     "on_output_limit": {"enum": ["stop", "discard"]},
     "leftovers": {"enum": ["stop", "wait"]},
     "collect": {"type": ["object", "array", "string"]},

@@ -36,14 +36,23 @@ def _lines(data: Mapping[str, Any]) -> Iterator[str]:
         return
     yield "pid {pid}, version {version}: {running} running, {queued} queued".format(**data)
     for name, value in (data["settings"] or {}).items():
-        yield f"{name} {value:,}"
+        yield f"{name} {_shown(value)}"
+
+
+def _shown(value: int | Mapping[str, int]) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    from ....core.resources import write_stock
+
+    return write_stock(value) or "none"
 
 
 def differences(settings: Settings, found: Mapping[str, Any]) -> list[str]:
     """Return what the supervisor that told *found* does otherwise than *settings* have it."""
     there = found.get("settings") or {}
     return [
-        f"{name} is {there[name]:,} in the running supervisor, and {here:,} in your settings:"
+        f"{name} is {_shown(there[name])} in the running supervisor, and {_shown(here)} in your"
+        " settings:"
         " after outlast supervisor stop, the next one takes yours"
         for name, here in settings.supervisors().items()
         if there.get(name, here) != here
