@@ -102,6 +102,7 @@ def test_each_setting_is_shown_with_where_it_comes_from(cli: Cli) -> None:
         "home": (str(cli.home), "argument"),
         "output": (None, "default"),
         "max_running": ("3", path),
+        "resources": (None, "default"),
         "idle_exit": ("20s", "OUTLAST_IDLE_EXIT"),
         "min_free": ("1536m", "OUTLAST_MIN_FREE"),
         "job_command_timeout_sec": ("600", "default"),
