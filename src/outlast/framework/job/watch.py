@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -125,7 +126,7 @@ class Watching:
             return [self._caller.service.public(job, with_result=False) for job in jobs]
 
         def text() -> str:
-            width = os.get_terminal_size(1).columns if os.isatty(1) else 80
+            width = shutil.get_terminal_size().columns if os.isatty(1) else 80
             return "\n".join(board(self._view(), SystemClock().now(), width, None))
 
         self._caller.answer(
@@ -157,7 +158,7 @@ class Watching:
         from ...clock import SystemClock
         from ..board import board
 
-        width, height = os.get_terminal_size(1)
+        width, height = shutil.get_terminal_size()  # one that says it has no size has the usual one
         lines = board(self._view(), SystemClock().now(), max(20, width), height)
         sys.stdout.write("\x1b[H" + "\x1b[K\r\n".join(lines) + "\x1b[K\x1b[J")
         sys.stdout.flush()
