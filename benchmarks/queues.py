@@ -35,7 +35,7 @@ WHAT = {
 
 
 def measure(plan: Plan) -> Figure:
-    """Measure, 50 turns of each call and 3 of each way through the queues."""
+    """Measure, 50 turns of each call and one of each way through the queues: minutes each."""
     waiting = plan.size(100_000, 5_000)
     count = plan.size(10_000, 500)
     findings: dict[str, float] = {}
@@ -124,7 +124,7 @@ def _through(plan: Plan, count: int, findings: dict[str, float]) -> tuple[Series
     mine = f"{OURS}: {count:,} {TIMES} `true`, {QUEUES} queues"
     if plan.ours:
         contenders.append(Contender(mine, lambda: _our_way(plan, count), f"keeps {KEEPS}"))
-    times = in_turns(contenders, min(3, plan.turns(3)), warm_ups=0)
+    times = in_turns(contenders, 1, warm_ups=0)
     if not plan.ours:
         return (
             *in_series(contenders, times, floor=None, unit="s"),
