@@ -62,7 +62,7 @@ def test_limits_are_the_kernel_s(engine: Engine, client: Client, submit: Run) ->
 
 
 HOSTILE = {
-    "fork bomb": ("bomb() { bomb | bomb & }; bomb; while :; do :; done", "timeout"),
+    "fork bomb": ("bomb() { bomb | bomb & }; (bomb) & while :; do :; done", "timeout"),
     "memory hog": ("exec tail -c 300m /dev/zero", "oom_killed"),
     "disk filler": ("cat /dev/zero > /tmp/full; exit 5", "exit_nonzero"),
     "shared memory filler": ("cat /dev/zero > /dev/shm/full; exit 5", "exit_nonzero"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from outlast.core.attempt import Attempt
 from outlast.core.job import Job, JobId, JobSpec, Node
 from outlast.core.spec import spec_to_json
 from outlast.core.state import JobStatus, NodeStatus
@@ -25,6 +26,16 @@ JOB = Job(
             status=NodeStatus.FAILED,
             reason="timeout",
             attempt=2,
+            earlier=(
+                Attempt(
+                    number=1,
+                    reason="exit_nonzero",
+                    exit_code=75,
+                    started_at=NOW,
+                    completed_at=NOW,
+                    stopped_at=NOW,
+                ),
+            ),
             exit_code=-1,
             error="TimeoutError: Timed out after 7s",
             started_at=NOW,
