@@ -166,7 +166,8 @@ class HttpService(Arranging, Hearing):
             seen: dict[JobId, Job] = {}
             for job in self._changes(request.job_ids, deadline):
                 seen[job.id] = job
-                if job.is_terminal and len(seen) == len(set(request.job_ids)):
+                is_all = len(seen) == len(set(request.job_ids))
+                if is_all and any(each.is_terminal for each in seen.values()):
                     break
             return tuple(seen[job_id] for job_id in request.job_ids)
         jobs = {job_id: self._wait_for(job_id, deadline) for job_id in request.job_ids}
