@@ -114,12 +114,14 @@ def test_standings_count_what_runs_and_what_waits(
     ended = stored(store, clock, queue="disk")
     store.save([(ended, cancelled(ended, clock))])
 
-    assert (
+    standings = (
         QueueStanding(queue=Queue(name="default"), waiting=1),
         QueueStanding(queue=disk, running=2, waiting=2),
         QueueStanding(queue=Queue(name="odd one"), waiting=1),
         QueueStanding(queue=tape),
-    ) == queues.standings()
+    )
+    assert standings == queues.standings()
+    assert standings == tuple(queues.standings(each.queue.name)[0] for each in standings)
 
 
 def test_what_is_to_be_tried_again_waits(store: Store, queues: Queues, clock: FakeClock) -> None:

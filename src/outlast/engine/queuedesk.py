@@ -158,7 +158,7 @@ class QueueDesk:
     def _changed(self, name: str) -> QueueStanding:
         """Have the supervisor go by what was stored, and return how the queue stands."""
         self._arranging.arrange(PATIENCE)
-        (standing,) = [each for each in self._queues.standings() if each.queue.name == name]
+        (standing,) = self._queues.standings(name)
         if standing.waiting:
             self._supervision.wake()  # there may be none, and this be its turn
         return standing

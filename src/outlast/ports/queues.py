@@ -17,10 +17,10 @@ class Queues(Protocol):
     def find(self) -> Mapping[str, Queue]:
         """Return them by name. Quick, however many jobs there are."""
 
-    def standings(self) -> tuple[QueueStanding, ...]:
+    def standings(self, of: str | None = None) -> tuple[QueueStanding, ...]:
         """
         Return them as they stand, by name, `default` first; and those that nobody created and that
-        hold jobs.
+        hold jobs. Or the one that is named alone, which counts no other's jobs.
         """
 
     def add(self, queue: Queue) -> None:

@@ -30,16 +30,19 @@ class SqliteQueues:
             rows = () if database is None else database.execute(sql.ALL).fetchall()
         return {row[0]: _queue(row) for row in rows}
 
-    def standings(self) -> tuple[QueueStanding, ...]:
+    def standings(self, of: str | None = None) -> tuple[QueueStanding, ...]:
+        waits, runs, which = sql.WAITING, sql.RUNNING, tuple[str | None, ...]()
+        if of is not None:
+            waits, runs, which = sql.WAITING_IN, sql.RUNNING_IN, (_stored(of),)
         rows: list[Any] = []
         waiting: Counter[str] = Counter()
         running: Counter[str] = Counter()
         with self._database.read() as database:
             if database is not None:
                 rows = database.execute(sql.ALL).fetchall()
-                for name, jobs in database.execute(sql.WAITING):
+                for name, jobs in database.execute(waits, which):
                     waiting[name or DEFAULT_QUEUE] += jobs
-                for name, nodes, again in database.execute(sql.RUNNING):
+                for name, nodes, again in database.execute(runs, which):
                     running[name or DEFAULT_QUEUE] += nodes
                     waiting[name or DEFAULT_QUEUE] += again
         queues = {row[0]: _queue(row) for row in rows}
@@ -54,6 +57,7 @@ class SqliteQueues:
                 waiting=waiting[name],
             )
             for name in names
+            if of in (None, name)
         )
 
     def add(self, queue: Queue) -> None:
@@ -112,6 +116,10 @@ def not_there(name: str) -> NotFound:
         f"Nobody has created a queue {name!r:.80}",
         suggestion="See those there are: outlast queue list. To make it: outlast queue create NAME",
     )
+
+
+def _stored(name: str) -> str | None:
+    return None if name == DEFAULT_QUEUE else name
 
 
 def _queue(row: Any) -> Queue:

@@ -27,6 +27,10 @@ RUNNING: Final = """
 """
 """How many nodes of each queue run, and how many of its jobs have begun and wait to be tried again."""
 
+WAITING_IN: Final = WAITING.replace("GROUP BY", "AND queue IS ? GROUP BY")
+RUNNING_IN: Final = RUNNING.replace("GROUP BY j.seq", "AND j.queue IS ? GROUP BY j.seq")
+"""The same of one queue."""
+
 UNFINISHED: Final = """
     SELECT count(*) FROM jobs INDEXED BY jobs_in_queue
     WHERE completed_ms IS NULL AND status IN ('queued', 'running') AND queue = ?
