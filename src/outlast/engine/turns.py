@@ -21,7 +21,7 @@ from ..core.plan import queue_deadline
 from ..core.queue import Queue
 from ..core.state import NodeStatus, Reason
 from .lane import Lane, Place
-from .lanes import is_aside, lane_of, queue_of_lane, width_of
+from .lanenames import is_aside, lane_of, queue_of_lane, width_of
 from .shares import NOTHING, Share, share_of
 from .stock import Stock
 

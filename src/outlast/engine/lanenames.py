@@ -1,4 +1,4 @@
-"""In which lane a job's nodes wait for their turn, and how wide it is to be."""
+"""The names of lanes: in which one a job's nodes wait for their turn, and how wide it is to be."""
 
 from __future__ import annotations
 
