@@ -55,7 +55,9 @@ TARGETS = (
     Target("batch_memory", "batch", "its peak of memory with 1,000 files, to with 100", 1.2),
     Target("queues_submit", "queues", "`submit` while 100,000 jobs wait ÷ while one does", 1.5),
     Target("queues_start", "queues", "`submit` returns → first instruction, the same", 1.5),
-    Target("queues_started", "queues", "that time while they wait, p50", 4, "ms"),
+    Target(
+        "queues_started", "queues", "that time while they wait, one after another, p50", 4, "ms"
+    ),
     Target("queues_pause", "queues", "pause a queue and go on with it, the same", 1.5),
     Target("cancel", "cancel", "`cancel`, grace 0 → the whole tree is gone, p50", 15, "ms"),
     Target("late", "deadlines", "200 deadlines at once: killed late by, p99", 100, "ms"),

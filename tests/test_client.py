@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from outlast import Client
-from outlast.errors import NotTerminal
+from outlast.errors import InvalidRequest, NotTerminal
 
 FORGETFUL = """
 import gc, outlast
@@ -46,6 +47,27 @@ def test_before_its_end_a_job_has_no_result(client: Client) -> None:
     client.cancel(job.id, grace=0, wait_stopped="60s")
 
     assert job.id == refusal.value.job_id
+
+
+def test_a_job_is_named_by_its_id_alone(client: Client) -> None:
+    """The job itself in its place is refused with what was meant, and nothing happens."""
+    job = client.submit(["true"], hold=True)
+    anything: Any = job
+    for ask in (
+        client.get,
+        client.wait,
+        client.cancel,
+        client.release,
+        client.output,
+        client.delete,
+    ):
+        with pytest.raises(InvalidRequest, match=r"as in job\.id"):
+            ask(anything)
+    with pytest.raises(InvalidRequest, match="after is a list of ids"):
+        client.submit(["true"], after=anything)
+
+    assert client.get(job.id).held
+    client.cancel(job.id)
 
 
 def test_a_client_that_is_forgotten_lets_go_in_silence(home: Path) -> None:

@@ -4,7 +4,8 @@ The documentation is true: what it shows on a console was printed there, and wha
 A page with `<!-- tried -->` in it, or with what it needs behind (`<!-- tried: needs sshd -->`, `needs
 a container engine`), has its `console` blocks run from the first to the last, in one shell and a fresh home. What follows a command on the page must be what it prints. Before the two
 are compared, ids, times, process numbers and paths that differ each time are made alike; `...`
-stands for anything within a line, and alone on a line for any number of lines.
+stands for anything within a line, and alone on a line for any number of lines. What `outlast` shows there is
+what it shows on a terminal; what a command keeps from it (`$(...)`, `> file`, `|`) is what it gives to no terminal.
 """
 
 from __future__ import annotations
@@ -26,11 +27,23 @@ import pytest
 
 from outlast import errors
 from outlast.core.container import Container, parse_tmpfs
+from outlast.core.hindrance import Kind
+from outlast.core.hosts import NOT_IN_SESSIONS
 from outlast.core.limits import CONTAINER_MEMORY_BYTES, CONTAINER_PIDS, CONTAINER_TIMEOUT
 from outlast.core.outcome import Exit
 from outlast.core.state import Reason
 from outlast.doors.cli.rows import ROWS
-from outlast.framework.schemas import ARTIFACT, COLLECTED, JOB, NODE, RESULT
+from outlast.framework.schemas import (
+    ARTIFACT,
+    COLLECTED,
+    DELIVERY,
+    JOB,
+    NODE,
+    QUEUE,
+    RESULT,
+    SCHEDULE,
+    SESSION,
+)
 from outlast.settings import Settings, load_settings
 from outlast.testing.sshd import SSHD
 from outlast.wiring import make_link
@@ -46,6 +59,8 @@ PAGES = sorted(
     str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if TRIED in page.read_text()
 )
 PATIENCE_S = 400
+
+TRY = DELIVERY["properties"]["tries"]["items"]
 
 IN_SECONDS = {
     "how-to/agent-proof.md",
@@ -78,6 +93,19 @@ MADE_ALIKE = (
     (r"^.*\bKilled\b.*$", "Killed"),
     (r" +", " "),
 )
+
+AS_ON_A_TERMINAL = """\
+#!/bin/sh
+[ "$(readlink /proc/$$/fd/1)" = "$SHOWN" ] && export OUTLAST_OUTPUT=text
+exec "$@"
+"""
+"""Whoever reads along has a terminal: text is shown there, and JSON goes wherever else it is sent."""
+
+BEFORE = """\
+shopt -s expand_aliases
+export SHOWN=$(readlink /proc/$$/fd/1)
+alias outlast='sh "$TERMINAL" outlast' python='sh "$TERMINAL" python'
+"""
 
 END_ALL = (
     "outlast job list --status running --status queued --output id"
@@ -126,12 +154,13 @@ def run_in_a_shell(commands: list[str], folder: Path) -> list[str]:
     mark = "-- end of a command --"
     told = f"_code=$?; echo '{mark}'; (exit $_code)"
     script = folder.parent / "commands.sh"
-    script.write_text("\n".join(f"{command}\n{told}" for command in commands))
+    script.write_text(BEFORE + "\n".join(f"{command}\n{told}" for command in commands))
+    (folder.parent / "terminal.sh").write_text(AS_ON_A_TERMINAL)
     env = {
         "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
         "HOME": str(folder),
         "LC_ALL": "C.UTF-8",
-        "OUTLAST_OUTPUT": "text",  # as on a terminal
+        "TERMINAL": str(folder.parent / "terminal.sh"),
         **{name: value for name, value in os.environ.items() if name.startswith("OUTLAST_")},
     }
     done = subprocess.run(
@@ -251,7 +280,11 @@ def test_there_are_pages_that_are_tried() -> None:
 
 def rows_of(page: str) -> list[str]:
     """What the first column of a page's tables names in code."""
-    text = (DOCS / page).read_text()
+    return named_in((DOCS / page).read_text())
+
+
+def named_in(text: str) -> list[str]:
+    """What the first column of its tables names in code."""
     cells = re.findall(r"^\| ((?:`[^`]+`(?:, )?)+) \|", text, re.MULTILINE)
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
@@ -272,11 +305,30 @@ def test_every_error_is_documented() -> None:
 
 
 def test_every_field_of_a_job_is_documented() -> None:
-    """And nothing that is none."""
-    fields = {*JOB["properties"], *NODE["properties"], *RESULT["properties"]}
+    """And nothing that is none; so is each kind of what a job waits for, and all there is to it."""
+    fields = {*JOB["properties"], *NODE["properties"], *RESULT["properties"], *map(str, Kind)}
     fields |= {"stdout_bytes", "stderr_bytes", *NODE["properties"]["image"]["properties"]}
     reasons = set(map(str, Reason))  # among which are `signal` and `cancelled`, fields as well
     assert fields - reasons == set(rows_of("reference/job.md")) - reasons
+    page = (DOCS / "reference" / "job.md").read_text()
+    facts = JOB["properties"]["waiting_for"]["items"]["properties"]
+    assert [] == [name for name in facts if f"`{name}`" not in page]
+
+
+@pytest.mark.parametrize(
+    ("title", "schema"),
+    [
+        ("A queue", QUEUE["properties"]),
+        ("A schedule", SCHEDULE["properties"]),
+        ("A session", SESSION["properties"]),
+        ("A webhook that", DELIVERY["properties"] | TRY["properties"]),
+    ],
+)
+def test_every_field_beside_jobs_is_documented(title: str, schema: dict[str, Any]) -> None:
+    """Of queues, schedules, sessions and webhooks; and nothing that is none."""
+    page = (DOCS / "reference" / "others.md").read_text()
+    (part,) = (each for each in page.split("\n## ") if each.startswith(title))
+    assert set(schema) == set(named_in(part))
 
 
 def test_every_field_of_an_artifact_is_documented() -> None:
@@ -320,6 +372,33 @@ def test_every_setting_is_documented() -> None:
     settings = set(Settings(home="/").written())
     assert {f"OUTLAST_{name.upper()}" for name in settings} <= names
     assert settings - {"home"} <= names
+
+
+AMONG_OURSELVES = {"OUTLAST_TELLS_STARTER"}
+"""A supervisor's word to whoever starts it, of one process to the other."""
+
+
+def test_every_variable_is_documented() -> None:
+    """Those that are read and those that are set, whether they are settings or not."""
+    page = (DOCS / "reference" / "settings.md").read_text()
+    named = {
+        name
+        for module in (DOCS.parent / "src").rglob("*.py")
+        for name in re.findall(r'"(OUTLAST_[A-Z_]*[A-Z])"', module.read_text())
+    }
+
+    assert {"OUTLAST_HOME", "OUTLAST_OUT"} < named
+    assert AMONG_OURSELVES == {name for name in named if f"`{name}`" not in page}
+
+
+@pytest.mark.parametrize("page", ["reference/spec.md", "how-to/sessions.md"])
+def test_what_goes_with_no_session_is_documented(page: str) -> None:
+    """All of it, where sessions are told of."""
+    (told,) = re.findall(
+        r"`session` \| .*|- A session has its host and its order: .*\n.*", (DOCS / page).read_text()
+    )
+
+    assert set() == set(NOT_IN_SESSIONS) - set(re.findall(r"`(\w+)`", told))
 
 
 def test_every_exit_code_is_documented() -> None:

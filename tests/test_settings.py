@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from outlast.core.machine import Machine
 from outlast.errors import InvalidRequest
-from outlast.settings import CONFIG, Settings, load_settings, read_token
+from outlast.over_http.token import read_token
+from outlast.settings import CONFIG, Settings, load_settings
 
 FILE = """\
 output = "text"
@@ -23,6 +25,8 @@ NAMES = (
     "output",
     "max_running",
     "resources",
+    "max_cpus",
+    "max_memory",
     "idle_exit",
     "min_free",
     "job_command_timeout_sec",
@@ -33,6 +37,7 @@ NAMES = (
     "token_file",
     "allow_plain_http",
     "policy",
+    "max_schedules",
 )
 """Every key of the file."""
 
@@ -121,13 +126,35 @@ def test_what_the_machine_has_is_a_table_or_text(tmp_path: Path) -> None:
     assert {"license": 3} == load(tmp_path, text, {"OUTLAST_RESOURCES": " license = 3,"}).resources
     assert ({}, None) == ((none := load(tmp_path)).resources, none.written()["resources"])
 
-    number = "and no whole number from 1 to 1,000,000"
+    number = "and not a whole number from 1 to 1,000,000"
     whole = "is no mapping of names to numbers, each name once, as in gpu=2"
     assert [
         f"FILE: resources: gpu is 0, {number}; tape is True, {number}",
         f"OUTLAST_RESOURCES: 'gpu=1,gpu=2' {whole}",
     ] == faults(
         tmp_path, "[resources]\ngpu = 0\ntape = true\n", {"OUTLAST_RESOURCES": "gpu=1,gpu=2"}
+    )
+
+
+def test_what_the_machine_has_for_jobs_may_be_bounded(tmp_path: Path) -> None:
+    """Processors by a number or text, memory as sizes are; 0 of either would begin nothing."""
+    text = 'max_cpus = 6\nmax_memory = "8g"\n'
+    settings = load(tmp_path, text, {"OUTLAST_MAX_CPUS": "1.5"})
+
+    assert (1.5, 8 << 30) == (settings.machine.max_cpus, settings.machine.max_memory_bytes)
+    assert ("1.5", "8g") == tuple(settings.written()[key] for key in ("max_cpus", "max_memory"))
+    assert Machine() == load(tmp_path).machine
+    number = "is not a number above 0 and below a million"
+    none = "would have nothing begin that says what it needs"
+    assert [
+        f"FILE: max_cpus: True {number}",
+        f"OUTLAST_MAX_CPUS: 'many' {number}",
+        f"FILE: max_memory: 0 {none}",
+        f"OUTLAST_MAX_MEMORY: '0m' {none}",
+    ] == faults(
+        tmp_path,
+        "max_cpus = true\nmax_memory = 0\n",
+        {"OUTLAST_MAX_CPUS": "many", "OUTLAST_MAX_MEMORY": "0m"},
     )
 
 

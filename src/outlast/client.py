@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from .core.job import Job, JobId
+from .core.job import Job
 from .core.limits import parse_duration
 from .core.state import JobStatus
-from .ends import Duration, Ends, duration, wait_timeout
+from .ends import Duration, Ends, duration, named, wait_timeout
 from .engine import verbs
 from .errors import InvalidRequest, NotTerminal
 from .intake import intake_of
@@ -131,7 +131,7 @@ class Client(Ends):
         Raises:
             NotFound: There is none of that id. `Expired`, if there was one.
         """
-        return self._service.get(verbs.Get(job_id=JobId(job_id)))
+        return self._service.explained([self._service.get(verbs.Get(job_id=named(job_id)))])[0]
 
     def list(
         self,
@@ -162,7 +162,7 @@ class Client(Ends):
                 labels=labels or {},
                 since=since,
                 queue=queue,
-                after=None if after is None else JobId(after),
+                after=None if after is None else named(after),
                 oldest_first=oldest_first,
                 limit=limit,
                 cursor=cursor,
@@ -182,7 +182,7 @@ class Client(Ends):
         self, job_ids: Iterable[str], *, timeout: Duration | None = None
     ) -> tuple[Job, ...]:
         """Return the jobs once all of them have ended. Raises as `wait` does."""
-        ids = tuple(map(JobId, job_ids))
+        ids = tuple(map(named, job_ids))
         jobs = self._service.wait(verbs.Wait(job_ids=ids, timeout=duration(timeout)))
         for job in jobs:
             if not job.is_terminal:
@@ -191,7 +191,7 @@ class Client(Ends):
 
     def wait_any(self, job_ids: Iterable[str], *, timeout: Duration | None = None) -> Job:
         """Return a job that has ended, once one of them has. Raises as `wait` does."""
-        ids = tuple(map(JobId, job_ids))
+        ids = tuple(map(named, job_ids))
         jobs = self._service.wait(verbs.Wait(job_ids=ids, timeout=duration(timeout), any=True))
         for job in jobs:
             if job.is_terminal:
@@ -205,7 +205,7 @@ class Client(Ends):
         Ends when all have ended, or *timeout* has passed: no error, since a job that still runs
         was told as that. One subscription, however many there are.
         """
-        ids = tuple(map(JobId, job_ids))
+        ids = tuple(map(named, job_ids))
         return self._service.watch(verbs.Wait(job_ids=ids, timeout=duration(timeout)))
 
     def result(self, job_id: str) -> dict[str, Any]:
@@ -241,7 +241,7 @@ class Client(Ends):
         attempt: int | None = None,
     ) -> Iterator[bytes]:
         """Yield what a node has printed so far, from byte *offset* on, in pieces. See `output`."""
-        wanted = verbs.ReadOutput(JobId(job_id), node, stream, offset=offset, attempt=attempt)
+        wanted = verbs.ReadOutput(named(job_id), node, stream, offset=offset, attempt=attempt)
         while piece := self._service.read_output(wanted):
             yield piece
             wanted = wanted._replace(offset=wanted.offset + len(piece))
@@ -251,7 +251,7 @@ class Client(Ends):
         Return what was collected from a job's nodes, or from one, as JSON has it: `items` with
         `node`, `path`, `size`, `sha256`, `state` and more, `nodes` with how each one's went.
         """
-        request = verbs.ListArtifacts(job_id=JobId(job_id), node=node)
+        request = verbs.ListArtifacts(job_id=named(job_id), node=node)
         return self._service.list_artifacts(request)
 
     def read_artifact(
@@ -265,7 +265,7 @@ class Client(Ends):
         """
         while True:
             piece = self._service.read_artifact(
-                verbs.ReadArtifact(job_id=JobId(job_id), path=path, node=node, offset=offset)
+                verbs.ReadArtifact(job_id=named(job_id), path=path, node=node, offset=offset)
             )
             if not piece:
                 return
@@ -277,7 +277,7 @@ class Client(Ends):
         Yield a zip of what was collected from all nodes, or from one, in pieces:
         `file.writelines(client.zip_artifacts(job.id))`. Its first file is `manifest.json`.
         """
-        request = verbs.ZipArtifacts(job_id=JobId(job_id), node=node)
+        request = verbs.ZipArtifacts(job_id=named(job_id), node=node)
         return self._service.zip_artifacts(request)
 
     def cancel(
@@ -296,7 +296,7 @@ class Client(Ends):
         """
         job, _ = self._service.cancel(
             verbs.Cancel(
-                job_id=JobId(job_id),
+                job_id=named(job_id),
                 nodes=frozenset(nodes),
                 grace=duration(grace),
                 wait_stopped=duration(wait_stopped),
@@ -306,19 +306,19 @@ class Client(Ends):
 
     def delete(self, *job_ids: str) -> None:
         """Remove ended jobs and their files. Raises `NotTerminal` if one still runs."""
-        self._service.delete(verbs.Delete(job_ids=tuple(map(JobId, job_ids))))
+        self._service.delete(verbs.Delete(job_ids=tuple(map(named, job_ids))))
 
     def hold(self, job_id: str) -> Job:
         """Have a job that has not begun wait until it is released. Raises `Conflict` if it has."""
-        return self._service.hold(verbs.Hold(JobId(job_id)))
+        return self._service.hold(verbs.Hold(named(job_id)))
 
     def release(self, job_id: str) -> Job:
         """Have a job that is held wait for its turn as others do."""
-        return self._service.release(verbs.Release(JobId(job_id)))
+        return self._service.release(verbs.Release(named(job_id)))
 
-    def retry(self, job_id: str) -> Job:
-        """Submit the spec of an ended job again, as a new job that names the old one."""
-        return self._intake.retry(JobId(job_id))
+    def retry(self, job_id: str, *, hold: bool = False) -> Job:
+        """Submit the spec of an ended job again, as a new job that names the old one; with *hold*, held."""
+        return self._intake.retry(named(job_id), hold=hold)
 
     def move(self, job_id: str, *, queue: str | None = None, priority: int | None = None) -> Job:
         """
@@ -328,7 +328,7 @@ class Client(Ends):
         Raises:
             Conflict: It has begun, or the queue does not take it.
         """
-        return self._service.move(verbs.Move(JobId(job_id), queue=queue, priority=priority))
+        return self._service.move(verbs.Move(named(job_id), queue=queue, priority=priority))
 
     @property
     def queues(self) -> QueueDesk | HttpQueues:

@@ -66,7 +66,7 @@ class Ends:
 
     def redeliver(self, job_id: str) -> tuple[Delivery, ...]:
         """Have what is not delivered of an ended job's webhooks be tried again, and return it."""
-        return self._service.redeliver(verbs.Redeliver(JobId(job_id)))
+        return self._service.redeliver(verbs.Redeliver(named(job_id)))
 
 
 def duration(value: Duration | None) -> timedelta | None:
@@ -77,6 +77,13 @@ def duration(value: Duration | None) -> timedelta | None:
         return parse_duration(value)
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
+
+
+def named(job_id: object) -> JobId:
+    """Return the id by which a job is named. Raises `InvalidRequest` for a job itself, say."""
+    if not isinstance(job_id, str):
+        raise InvalidRequest(f"a job is named by its id, as in job.id, and not by {job_id!r:.80}")
+    return JobId(job_id)
 
 
 def wait_timeout(job: Job, timeout: Duration | None) -> WaitTimeout:

@@ -37,8 +37,8 @@ class Intake(Protocol):
         commands read; *faults* are those that the caller found itself.
         """
 
-    def retry(self, job_id: JobId) -> Job:
-        """Submit the spec of an ended job again."""
+    def retry(self, job_id: JobId, *, hold: bool = False) -> Job:
+        """Submit the spec of an ended job again; with *hold*, to wait until it is released."""
 
     def open_session(
         self,
@@ -93,7 +93,7 @@ class LocalIntake:
         specs, secrets = read_request(
             *(given, captured, capabilities, faults),
             webhooks=self._settings.webhooks,
-            resources=self._settings.resources,
+            machine=self._settings.machine,
         )
         return verbs.Submit(
             specs=specs,
@@ -104,17 +104,18 @@ class LocalIntake:
             traceparent=callers_span(),
         )
 
-    def retry(self, job_id: JobId) -> Job:
-        from .engine.preflight import check_resources
+    def retry(self, job_id: JobId, *, hold: bool = False) -> Job:
+        from .engine.preflight import check_machine
         from .engine.secrets import resolve_secrets
 
         old = self._service.get(verbs.Get(job_id))
-        check_resources(old.spec, self._settings.resources)
+        check_machine(old.spec, self._settings.machine)
         return self._service.retry(
             verbs.Retry(
                 old.id,
                 captured=capture_caller(clean=old.spec.clean_env),
                 secrets=resolve_secrets([old.spec]),
+                hold=hold,
                 traceparent=callers_span(),
             )
         )

@@ -12,13 +12,16 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .core.job import Job, named_queue
+from .core.job import Job, JobId, named_queue, nodes_of
 from .core.parse import read_spec
-from .core.principal import Principal
+from .core.principal import Principal, Scope
+from .core.token import LOCAL
 from .engine import verbs
-from .engine.preflight import check_resources, read_request
+from .engine.preflight import check_machine, read_request
+from .engine.scheduledesk import AddSchedule
 from .engine.secrets import resolve_secrets
 from .errors import InvalidRequest
 from .home import Home
@@ -27,6 +30,7 @@ from .wiring import capabilities
 
 if TYPE_CHECKING:
     from .core.job import JobSpec
+    from .core.schedule import Schedule, Timing
     from .settings import ServersOwn, Settings
 
 MAX_JOBS: Final = 10_000
@@ -105,7 +109,7 @@ def submission(
         faults,
         named=there.settings.secrets,
         webhooks=there.settings.webhooks,
-        resources=there.settings.resources,
+        machine=there.settings.machine,
     )
     return verbs.Submit(
         specs=specs,
@@ -118,13 +122,15 @@ def submission(
     )
 
 
-def repetition(there: Host, asker: Principal, old: Job, key: str | None) -> verbs.Retry:
+def repetition(
+    there: Host, asker: Principal, old: Job, key: str | None, *, hold: bool = False
+) -> verbs.Retry:
     """Return the verb that submits the spec of *old* again. Raises as `submission` does."""
     held = f"{Home(there.settings.home).files(old.id)}/stdin"
     spec = replace(old.spec, stdin=None) if old.spec.stdin == held else old.spec
     if there.access is not None:
         there.access.admit_again(asker, old, cwd=there.inherited.for_jobs([]).cwd)
-    check_resources(spec, there.settings.resources)
+    check_machine(spec, there.settings.machine)
     places = {"on": spec.on, "session": spec.session, "container": spec.container}
     return verbs.Retry(
         job_id=old.id,
@@ -132,6 +138,7 @@ def repetition(there: Host, asker: Principal, old: Job, key: str | None) -> verb
         secrets=resolve_secrets([spec], named=there.settings.secrets),
         principal=asker.name,
         key=key,
+        hold=hold,
     )
 
 
@@ -151,13 +158,68 @@ def movement(there: Host, asker: Principal, old: Job, queue: Any, priority: Any)
     return verbs.Move(old.id, queue=queue, priority=priority)
 
 
+def letting_go(there: Host, asker: Principal, old: Job) -> verbs.Release:
+    """
+    Return the verb that has *old* begin, where it waits by now. Raises `Forbidden`: whoever lets
+    it go lets it run, and who may not run it there, may not.
+    """
+    movement(there, asker, old, None, None)
+    return verbs.Release(old.id)
+
+
+def scheduling(
+    there: Host,
+    asker: Principal,
+    *,
+    name: str,
+    timing: Timing,
+    job: dict[str, Any],
+    in_place: bool = False,
+    faults: Iterable[str] = (),
+) -> AddSchedule:
+    """
+    Return the verb that has *job* be submitted again and again; *in_place*, of another schedule of
+    that name, which is then removed. Raises as `submission` does.
+    """
+    request = submission(there, asker, job, None, faults)
+    return AddSchedule(
+        name=name,
+        timing=timing,
+        request=request,
+        token_id="" if asker.name == LOCAL else asker.token_id,
+        rules=(there.settings.policy, there.settings.inventory),
+        replace=in_place,
+        admits=partial(admit_schedule, there, asker),
+        most=None if asker.may(Scope.ADMIN) else there.settings.max_schedules,
+    )
+
+
+def admit_schedule(there: Host, asker: Principal, schedule: Schedule) -> None:
+    """See that *asker* may change *schedule*: raise `Forbidden` where it may not run what that runs."""
+    if there.access is not None:
+        spec = schedule.spec
+        job = Job(
+            id=JobId(schedule.id), spec=spec, nodes=nodes_of(spec), created_at=schedule.created_at
+        )
+        there.access.admit_again(asker, job, cwd=there.inherited.for_jobs([]).cwd)
+
+
 def began(jobs: Sequence[Job]) -> dict[str, Any]:
     """Return what the audit log says of jobs: which, where, and which program; no argument of it."""
     specs = [job.spec for job in jobs]
     return {
         "job_id": jobs[0].id if len(jobs) == 1 else None,
         "job_ids": [job.id for job in jobs] if len(jobs) > 1 else None,
+        **to_run(specs),
+    }
+
+
+def to_run(specs: Sequence[JobSpec]) -> dict[str, Any]:
+    """Return what the audit log says of specs: where, and which programs, on the end too; no argument."""
+    ends = [spec.on_end for spec in specs if spec.on_end is not None]
+    return {
         "programs": sorted({spec.command[0] if spec.command else "shell" for spec in specs}),
+        "on_end": sorted({"shell" if isinstance(end, str) else end[0] for end in ends}) or None,
         "on": sorted({host for spec in specs for host in spec.on}) or None,
         "images": sorted({each.container.image for each in specs if each.container}) or None,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from .engine.preflight import Ask
     from .engine.schedulefiles import Held
     from .engine.schedules import Scheduler
+    from .engine.supervisor import Supervisor
     from .home import Home
     from .ports.schedules import Schedules
     from .ports.store import Store
@@ -31,11 +31,11 @@ def make_almanac(
     capabilities: Ask,
     schedules: Schedules,
     store: Store,
-    wake: Callable[[], None],
+    supervisor: Supervisor,
 ) -> Almanac:
     """
-    Return what submits the jobs of *schedules* to *store*, and has the supervisor look at them by
-    *wake*. Imports little until one is due at some time.
+    Return what submits the jobs of *schedules* to *store*, and has *supervisor* look at them. Imports little
+    until one is due at some time.
     """
 
     def make() -> Scheduler:
@@ -47,11 +47,14 @@ def make_almanac(
 
         def submit(request: verbs.Submit) -> tuple[Job, ...]:
             jobs = add_admitted(store, Admission(home, clock, request, capabilities))
-            wake()
+            supervisor.wake()
             return jobs
 
         files, admit = ScheduleFiles(home), Permits(home).check
-        return Scheduler(schedules, files, clock, admit=admit, submit=submit, get=store.get)
+        parts = schedules, files, clock
+        return Scheduler(
+            *parts, admit=admit, submit=submit, get=store.get, catch_up=supervisor.catch_up
+        )
 
     return Almanac(schedules, make)
 

@@ -22,6 +22,7 @@ from .core.limits import (
 from .errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from .core.machine import Machine
     from .core.webhooksettings import WebhookSettings
     from .ports.executor import Captured
 
@@ -81,6 +82,12 @@ class Settings:
     resources: Mapping[str, int] = field(default_factory=dict)
     """What this machine has so many of, for jobs that need some: `{"gpu": 2}`."""
 
+    max_cpus: float | None = None
+    """What `limits.cpus` of all that runs on this machine may add up to; None: no limit."""
+
+    max_memory_bytes: int | None = None
+    """Likewise of `limits.memory_bytes`."""
+
     idle_exit: timedelta = timedelta(minutes=5)
     """How long a supervisor without work stays."""
 
@@ -111,6 +118,9 @@ class Settings:
     policy: str | None = None
     """The file that says what tokens may run; None: `policy.toml` in the home."""
 
+    max_schedules: int = 1000
+    """How many schedules each token may have that is no administrator's."""
+
     secrets: Mapping[str, str] = field(default_factory=dict)
     """A server's own: to each name a reference, `file:/PATH` or `env:NAME`. Never a value."""
 
@@ -124,6 +134,17 @@ class Settings:
     def config(self) -> str:
         """The file that these settings may stand in. It need not be there."""
         return f"{self.home}/{CONFIG}"
+
+    @property
+    def machine(self) -> Machine:
+        """What this machine has for all that runs on it together."""
+        from .core.machine import Machine
+
+        return Machine(
+            resources=self.resources,
+            max_cpus=self.max_cpus,
+            max_memory_bytes=self.max_memory_bytes,
+        )
 
     def inventory_file(self) -> str | None:
         """Return the inventory that is named; else the home's, else the user's, if there is one."""
@@ -141,7 +162,7 @@ class Settings:
             "home": self.home,
             "output": self.output,
             "max_running": str(self.max_running),
-            "resources": _write_resources(self.resources),
+            **self.machine.written(),
             "idle_exit": format_duration(self.idle_exit).replace(" ", ""),
             "min_free": format_size(self.min_free_bytes),
             "job_command_timeout_sec": str(self.command_timeout_s),
@@ -152,13 +173,14 @@ class Settings:
             "token_file": self.token_file,
             "allow_plain_http": "yes" if self.allow_plain_http else "no",
             "policy": self.policy,
+            "max_schedules": str(self.max_schedules),
         }
 
     def supervisors(self) -> dict[str, Any]:
         """Return those that a supervisor takes with it when it is started, as JSON has them."""
         return {
             "max_running": self.max_running,
-            "resources": dict(self.resources),
+            **self.machine.public(),
             "idle_exit_ms": to_ms(self.idle_exit),
             "min_free_bytes": self.min_free_bytes,
         }
@@ -182,10 +204,16 @@ def _resources(value: object) -> dict[str, int]:
     return read_stock(value)
 
 
-def _write_resources(resources: Mapping[str, int]) -> str | None:
-    from .core.resources import write_stock
+def _cpus(value: object) -> float:
+    from .core.machine import read_cpus
 
-    return write_stock(resources) or None
+    return read_cpus(value)
+
+
+def _memory(value: object) -> int:
+    from .core.machine import read_memory
+
+    return read_memory(value)
 
 
 class _Row(NamedTuple):
@@ -205,6 +233,8 @@ _ROWS: Final = (
     _Row("output", "output", read_output, None),
     _Row("max_running", "max_running", read_positive, 4 * (os.cpu_count() or 1)),
     _Row("resources", "resources", _resources, {}),
+    _Row("max_cpus", "max_cpus", _cpus, None),
+    _Row("max_memory", "max_memory_bytes", _memory, None),
     _Row("idle_exit", "idle_exit", parse_duration, Settings.idle_exit),
     _Row("min_free", "min_free_bytes", parse_size, Settings.min_free_bytes),
     _Row(
@@ -223,6 +253,7 @@ _ROWS: Final = (
     _Row("token_file", "token_file", _path, None),
     _Row("allow_plain_http", "allow_plain_http", read_yes_or_no, False),
     _Row("policy", "policy", _path, None),
+    _Row("max_schedules", "max_schedules", read_positive, Settings.max_schedules),
 )
 
 
@@ -275,32 +306,6 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
         values["server"], sources["server"] = None, "argument"
     is_default = home == _default_home(environ)
     return Settings(home=home, home_is_default=is_default, sources=sources, **values)
-
-
-def read_token(settings: Settings, environ: Mapping[str, str] | None = None) -> str | None:
-    """
-    Return the token for the server: `OUTLAST_TOKEN`, or what stands in the token file; None where
-    neither is there.
-
-    Raises:
-        InvalidRequest: The file cannot be read, or others can read it. It is not shown.
-    """
-    environ = os.environ if environ is None else environ
-    if token := environ.get("OUTLAST_TOKEN"):
-        return token
-    if (path := settings.token_file) is None:
-        return None
-    try:
-        with open(path, encoding="utf-8") as file:
-            if os.fstat(file.fileno()).st_mode & 0o077:
-                raise InvalidRequest(
-                    f"token_file: others can read {path}", suggestion=f"chmod 600 {path}"
-                )
-            return file.read().strip()
-    except OSError as error:
-        raise InvalidRequest(f"token_file: {path} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise InvalidRequest(f"token_file: {path} is not text") from None
 
 
 def _read_file(path: str, faults: list[str]) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def make_service(settings: Settings, address: Address | None = None) -> Service:
     home.check()
     link = make_link(settings)
     store = open_for_use(home, link)
+    link.has_work = partial(_has_work, store, home)
     return _service(store, link, link, home, address or make_address(settings))
 
 
@@ -81,7 +82,6 @@ def make_hub(
     """
     from .engine.hub import Hub, Supervised
     from .engine.timed import TimedStore
-    from .engine.work import has_work
 
     home = Home(settings.home)
     home.check()
@@ -89,9 +89,15 @@ def make_hub(
     store = open_for_use(home, link, version)
     if timed is not None:
         store = TimedStore(store, SystemClock(), timed)
-    also = partial(open_deliveries, home.database), partial(open_schedules, home.database)
-    hub = Hub(link, home.path, lambda: has_work(store, *also))
+    hub = Hub(link, home.path, partial(_has_work, store, home))
     return _service(store, Supervised(link, hub), link, home, address), hub
+
+
+def _has_work(store: Store, home: Home) -> bool:
+    from .engine.work import has_work  # not for `job status`
+
+    also = partial(open_deliveries, home.database), partial(open_schedules, home.database)
+    return has_work(store, *also)
 
 
 def _service(
@@ -349,7 +355,7 @@ def supervise(settings: Settings) -> bool:
         make_almanac=partial(make_almanac, home, capabilities),
         version=__version__,
         max_running=settings.max_running,
-        resources=settings.resources,
+        machine=settings.machine,
         idle_exit=settings.idle_exit,
         in_force=settings.supervisors(),
     )

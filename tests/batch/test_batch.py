@@ -401,3 +401,34 @@ def test_a_manifest_of_somebody_else_is_refused(folder: Folder) -> None:
         assert 2 == folder.batch(verb, str(folder.file)).code
     folder.write(a="1")
     assert 2 == folder.copy().code
+
+
+def test_what_no_queue_takes_is_refused(folder: Folder) -> None:
+    """Whatever key its job might have: it was asked for again and again, without end."""
+    folder.write(a="a")
+    assert 0 == folder.cli("queue", "create", "disk").code
+    assert 0 == folder.cli("queue", "drain", "disk").code
+    refused = folder.copy("--queue", "disk")
+
+    assert (2, True) == (refused.code, "is being drained" in refused.error["message"]), refused
+    assert {"a.txt": None} == folder.column("job_id")
+
+
+def test_a_batch_may_wait_in_a_queue_with_others(folder: Folder) -> None:
+    """How many run at once that queue says; asked again, wherever it is to wait, nothing is done twice."""
+    folder.write(a="a", b="b")
+    assert 0 == folder.cli("queue", "create", "disk", "--width", "1").code
+    assert 0 == folder.copy("--queue", "disk").code
+    listed = folder.cli("job", "list", "--queue", "disk").data["items"]
+    first = folder.column("job_id")
+    assert set(first.values()) == {each["job_id"] for each in listed}
+
+    assert 0 == folder.copy("--queue", "dsik", "--priority", "5").code
+    assert first == folder.column("job_id")
+    folder.write(c="c")
+    slip = folder.copy("--queue", "dsik")
+    assert (0, True) == (slip.code, "outlast job move --queue disk -" in slip.talk), slip
+    both = folder.copy("--queue", "a b", "--max-parallel", "0")
+    assert (2, 2) == (both.code, both.error["message"].count(";") + 1), both
+    both = folder.copy("--queue", "disk", "--max-parallel", "3")
+    assert "outlast queue set disk --width 3" in both.error["message"]

@@ -50,11 +50,22 @@ def key(order: Order, path: str = "a.txt", content: str = "1") -> str:
         replace(ORDER, max_parallel=3),
         replace(ORDER, options={"timeout_ms": 60000, "labels": {"a": "b"}, "name": "n"}),
         replace(ORDER, options={"timeout_ms": 60000, "retention_ms": 1}),
+        replace(ORDER, queue="disk"),
+        replace(ORDER, options={"timeout_ms": 60000, "priority": 5, "after": ["job_1"]}),
+        replace(ORDER, options={"timeout_ms": 60000, "delay_ms": 5, "hold": True}),
     ],
-    ids=["a folder that was moved", "width", "labels and name", "retention"],
+    ids=[
+        "a folder that was moved",
+        "width",
+        "labels and name",
+        "retention",
+        "queue",
+        "whose turn it is",
+        "when it begins",
+    ],
 )
 def test_the_same_work_has_the_same_key(other: Order) -> None:
-    """What says how long to keep it, what to call it or how many run beside it is no part of it."""
+    """What says how long to keep it, what to call it, when, or beside how many, is no part of it."""
     assert key(ORDER) == key(other)
 
 

@@ -103,6 +103,8 @@ def test_each_setting_is_shown_with_where_it_comes_from(cli: Cli) -> None:
         "output": (None, "default"),
         "max_running": ("3", path),
         "resources": (None, "default"),
+        "max_cpus": (None, "default"),
+        "max_memory": (None, "default"),
         "idle_exit": ("20s", "OUTLAST_IDLE_EXIT"),
         "min_free": ("1536m", "OUTLAST_MIN_FREE"),
         "job_command_timeout_sec": ("600", "default"),
@@ -113,6 +115,7 @@ def test_each_setting_is_shown_with_where_it_comes_from(cli: Cli) -> None:
         "token_file": (None, "default"),
         "allow_plain_http": ("no", "default"),
         "policy": (None, "default"),
+        "max_schedules": ("1000", "default"),
     } == {each["setting"]: (each["value"], each["source"]) for each in done.data["settings"]}
     assert "      max_running 3  (config.toml)\n" in cli("doctor", "--text").text
 

@@ -44,6 +44,7 @@ def test_jobs_are_found_by_what_they_are(cli: Cli) -> None:
     assert [good] == found("--label", "team=db", "--label", "x=1")
     assert [bad] == found("--status", "failed")
     assert [running, bad] == found("--status", "failed", "--status", "running")
+    assert [running, bad] == found("--status", "failed,running")
     assert [running, bad, good] == found("--since", "1h")
     assert [] == found("--since", "0")
     assert [running] == found("--limit", "1")

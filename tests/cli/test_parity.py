@@ -7,6 +7,7 @@ import re
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,6 +18,7 @@ from outlast.doors.cli.app import cli
 from outlast.doors.cli.manifest import commands
 from outlast.doors.cli.rows import ROWS
 from outlast.doors.http.speckeys import SPEC_KEYS
+from outlast.doors.mcp.tools import TOOLS
 from outlast.engine import verbs
 from outlast.engine.queuedesk import QueueDesk
 from outlast.engine.service import Service
@@ -90,6 +92,47 @@ def test_every_verb_about_queues_is_on_every_door() -> None:
     assert [*verbs.QUEUE_VERBS] == ours
 
 
+AS_TOOLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "queue create": ("queue_set", {"name": "q"}),
+    "queue set": ("queue_set", {"name": "q", "width": 2}),
+    "queue list": ("queue_list", {}),
+    "queue pause": ("queue_set", {"name": "q", "state": "paused"}),
+    "queue resume": ("queue_set", {"name": "q", "state": "open"}),
+    "queue drain": ("queue_set", {"name": "q", "state": "draining"}),
+    "queue delete": ("queue_delete", {"name": "q"}),
+    "schedule add": ("schedule_add", {"name": "s", "job": {"command": "true"}, "every": "1h"}),
+    "schedule list": ("schedule_list", {}),
+    "schedule show": ("schedule_list", {"name": "s"}),
+    "schedule pause": ("schedule_set", {"name": "s", "action": "pause"}),
+    "schedule resume": ("schedule_set", {"name": "s", "action": "resume"}),
+    "schedule run": ("schedule_set", {"name": "s", "action": "run"}),
+    "schedule remove": ("schedule_set", {"name": "s", "action": "remove"}),
+    "job hold": ("job_move", {"job_id": "j", "held": True}),
+    "job release": ("job_move", {"job_id": "j", "held": False}),
+    "job move": ("job_move", {"job_id": "j", "queue": "q", "priority": 1}),
+    "job completions": ("job_completions", {"since": "c", "limit": 1}),
+}
+"""What an agent calls for a command: a tool, and the arguments that make it that."""
+
+
+def test_every_verb_about_queues_and_schedules_is_an_agents_too() -> None:
+    """By a tool that there is, with arguments that it takes; and so are the commands' options."""
+    tools = {tool.name: tool for tool in TOOLS}
+    groups = ("queue ", "schedule ", "job hold", "job release", "job move", "job completions")
+    ours = {name for name in tree() if name.startswith(groups)}
+    assert ours == AS_TOOLS.keys()
+    for name, arguments in AS_TOOLS.values():
+        takes = tools[name].takes
+        assert arguments.keys() <= takes.keys()
+        assert {*tools[name].required} <= arguments.keys()
+        for key, value in arguments.items():
+            assert value in takes[key].get("enum", [value]), (name, key)
+    jobs_own = {param.name for param in tree()["submit"].params} - {"name"}
+    for command in ("queue create", "queue set", "schedule add"):
+        own = {param.name for param in tree()[command].params} - jobs_own - {"schedule"}
+        assert {"name"} < own <= tools[AS_TOOLS[command][0]].takes.keys(), command
+
+
 def test_every_job_command_is_in_the_library() -> None:
     """Under the verb's name, or under its own where it shows what a verb has found."""
     methods = {command: verb for verb, command in AS_COMMANDS.items()}
@@ -104,6 +147,15 @@ def test_every_verb_is_documented() -> None:
     for name, command in tree().items():
         assert re.search(rf"`outlast {name}[ `]", page), name
         assert command.epilog, name
+
+
+def test_every_command_has_its_exit_codes() -> None:
+    """On the page about them, by its own name or by that of its group."""
+    page = (DOCS / "reference" / "exit-codes.md").read_text()
+    told = set(re.findall(r"`(?:outlast )?([a-z][a-z ]*?)(?: \.\.\.)?`", page))
+    for name in tree():
+        words = name.split()
+        assert told & {" ".join(words[:count]) for count in range(1, len(words) + 1)}, name
 
 
 def test_every_key_of_the_spec_is_an_option() -> None:

@@ -17,6 +17,7 @@ def test_a_schedule_is_added_shown_run_and_removed(cli: Cli) -> None:
     job_id = cli("schedule", "run", "report", "--text").text.strip()
     cli.settled(job_id)
     states = [cli("schedule", verb, "report").data["state"] for verb in ("pause", "resume")]
+    assert "report\n" == cli("schedule", "list", "--output", "id").text
     listed = cli("schedule", "list", "--text")
     removed = cli("schedule", "remove", "report")
 
@@ -40,11 +41,30 @@ def test_people_are_told_when_it_runs_next(cli: Cli) -> None:
     cli.env["XDG_CONFIG_HOME"] = str(Path(cli.folder, "config"))
     added = cli("schedule", "add", "sync", "--every", "15m", "--text", "--", "echo", "--all")
     shown = cli("schedule", "show", "sync", "--text").text.splitlines()
-    cli("schedule", "remove", "sync")
+    removed = cli("schedule", "remove", "sync", "--text")
+    at_eight = ("--cron", "0 8 * * *", "--tz", "Asia/Kolkata", "--text")
+    elsewhere = cli("schedule", "add", "report", *at_eight, "--", "true").text
+    due = cli("schedule", "show", "report", "--text").text.splitlines()[3:]
 
+    assert "sync is removed: every 15m\n" == removed.text
+    assert elsewhere.endswith(" 08:00:00+05:30\n")
+    assert ["08:00:00+05:30"] * 5 == [line.split()[1] for line in due]
     assert ("", "sync: active, every 15m; next at ") == (added.talk, added.text[:33])
     assert ["runs: echo --all", "next:"] == shown[1:3]
     assert 8 == len(shown)
+
+
+def test_a_queue_that_nobody_created_is_told_of(cli: Cli) -> None:
+    """Its name may be mistyped: each of the schedule's jobs would go there."""
+    cli("queue", "create", "nightly")
+    every = ("--every", "1h")
+    slip = cli("schedule", "add", "report", *every, "--queue", "nigthly", "--", "true")
+    meant = cli("schedule", "add", "sync", *every, "--queue", "nightly", "--", "true")
+
+    told = slip.envelope["warnings"][0]
+    assert told.startswith("nobody has created a queue 'nigthly'")
+    assert "was nightly meant? outlast schedule add --replace report --queue nightly ...;" in told
+    assert "nobody has created" not in str(meant.envelope["warnings"])
 
 
 def test_what_is_wrong_is_told_whole(cli: Cli) -> None:

@@ -34,8 +34,8 @@ def test_it_tells_what_it_does(cli: Cli) -> None:
 def test_it_tells_under_which_settings_it_runs(cli: Cli) -> None:
     """Those of whoever started it; where they are not the asker's, that is said."""
     (cli.home).mkdir()
-    (cli.home / "config.toml").write_text("max_running = 3\n[resources]\ngpu = 2\n")
-    cli.env |= {"OUTLAST_IDLE_EXIT": "60s", "OUTLAST_MIN_FREE": "1m"}
+    (cli.home / "config.toml").write_text("max_running = 3\nmax_cpus = 1.5\n[resources]\ngpu = 2\n")
+    cli.env |= {"OUTLAST_IDLE_EXIT": "60s", "OUTLAST_MIN_FREE": "1m", "OUTLAST_MAX_MEMORY": "1g"}
     cli.running("--", "sleep", "60")
     same = cli("supervisor", "status")
     cli.env["OUTLAST_MAX_RUNNING"] = "1000"
@@ -45,6 +45,8 @@ def test_it_tells_under_which_settings_it_runs(cli: Cli) -> None:
         "idle_exit_ms": 60_000,
         "min_free_bytes": 1 << 20,
         "resources": {"gpu": 2},
+        "max_cpus": 1.5,
+        "max_memory_bytes": 1 << 30,
     }
 
     assert (in_force, []) == (same.data["settings"], same.envelope["warnings"])
@@ -56,7 +58,8 @@ def test_it_tells_under_which_settings_it_runs(cli: Cli) -> None:
     assert [told] == other.envelope["warnings"]
     doctor = next(each for each in cli("doctor").data["checks"] if each["check"] == "supervisor")
     assert ("warn", told) == (doctor["status"], doctor["remedy"])
-    assert "\nmax_running 3\nresources gpu=2\n" in cli("supervisor", "status", "--text").text
+    shown = "\nmax_running 3\nresources gpu=2\nmax_cpus 1.5\nmax_memory_bytes 1,073,741,824\n"
+    assert shown in cli("supervisor", "status", "--text").text
 
 
 def test_stopping_it_touches_no_job(cli: Cli) -> None:

@@ -48,9 +48,9 @@ def test_every_fault_is_told_at_once(cli: Cli) -> None:
     for words in (
         "timeout:",
         "grace:",
-        "limits.memory_bytes",
-        "limits.pids",
-        "limits.cpus",
+        "--memory: ",
+        "--pids: ",
+        "--cpus: ",
         "--env is NAME=VALUE",
         "--label is NAME=VALUE",
         "cwd /nonexistent",
@@ -61,6 +61,22 @@ def test_every_fault_is_told_at_once(cli: Cli) -> None:
         assert words in told
     assert "hunter2" not in told
     assert [] == cli("job", "list").data["items"]
+
+
+def test_a_fault_names_the_option_where_the_spec_s_key_is_another(cli: Cli) -> None:
+    """Of a submission, a schedule and a batch; what somebody has written stays as it is."""
+    given = ("--at", "limits.cpus", "--memory", "-1", "--collect-limit", "x", "--", "true")
+    size = "is not a size: write bytes, or a number with k, m, g or t"
+    assert [
+        f"--memory: '-1' {size}",
+        f"--collect-limit: 'x' {size}",
+        "--collect is a list of patterns, and names none",
+        "--at: 'limits.cpus' is not a time: write it as 2026-12-01T08:00Z",
+    ] == cli("submit", *given).error["faults"][:4]
+    each = ("schedule", "add", "each", "--every", "1m"), ("batch", "run", __file__)
+    for before in each:
+        told = cli(*before, "--pids", "0", "--", "true").error
+        assert told["message"].startswith("--pids: "), before
 
 
 def test_faults_for_people_are_lines(cli: Cli) -> None:
@@ -99,6 +115,12 @@ def test_an_unknown_option_before_the_command_is_explained(cli: Cli) -> None:
         (("show", "x"), "Did you mean: outlast job status?"),
         (("job", "rm", "x"), "Did you mean: outlast job delete?"),
         (("Run", "true"), "Did you mean: outlast run?"),
+        (("add", "--", "true"), "Did you mean: outlast submit?"),
+        (("pause", "x"), "Did you mean: outlast schedule pause or outlast queue pause?"),
+        (("restart", "x"), "Did you mean: outlast job retry?"),
+        (("queue", "start", "x"), "Did you mean: outlast queue resume?"),
+        (("schedule", "rm", "x"), "Did you mean: outlast schedule remove?"),
+        (("job", "add", "x"), "Did you mean: outlast submit?"),
         (("help",), "Did you mean: outlast --help?"),
         (("version",), "Did you mean: outlast --version?"),
         (("-v",), "See: outlast --help"),
@@ -124,18 +146,22 @@ def test_a_slip_is_met_with_what_was_meant(
     [
         ("--tiemout", "--timeout"),
         ("--mem", "--memory"),
+        ("--queu", "--queue"),
         ("--idletimeout", "--idle-timeout"),
+        ("--dependency", "--after"),
         ("--daemon", None),
         ("--zebra", None),
     ],
 )
 def test_a_guess_is_a_near_one(cli: Cli, option: str, meant: str | None) -> None:
     """What is no slip of an option's name is told as no option, and nothing else is named."""
-    done = cli("submit", option, "x", "--", "true")
+    done = cli("submit", option, "x", "true")
+    after_all = cli("submit", option, "x", "--", "true")
     guess = f" Did you mean '{meant}'?" if meant else ""
 
     assert f"No such option '{option}'.{guess}" == done.error["message"]
     assert done.error["suggestion"].startswith(f"Is {option} an option of your command? Put --")
+    assert "See: outlast submit --help" == after_all.error["suggestion"]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +187,10 @@ def test_a_guess_is_a_near_one(cli: Cli, option: str, meant: str | None) -> None
         (("job", "logs", "--json", "--follow", "x"), "raw bytes"),
         (("job", "list", "--status", "dead"), "'dead' is none of"),
         (("job", "list", "--since", "ever", "--label", "x"), "--since"),
-        (("job", "list", "--limit", "0"), "limit is at least 1"),
+        (("job", "list", "--limit", "0"), "limit is from 1 to 1,000,000,000"),
+        (("job", "list", "--limit", "9" * 30), "limit is from 1 to 1,000,000,000"),
+        (("job", "completions", "--limit", "9" * 30), "limit is from 1 to 1,000,000,000"),
+        (("webhook", "list", "--limit", "9" * 30), "limit is from 1 to 1,000,000,000"),
         (("job", "list", "--cursor", "zzz"), "is no cursor"),
         (
             (
@@ -200,11 +229,25 @@ def test_what_makes_no_sense_is_refused(cli: Cli, arguments: tuple[str, ...], wo
                 "command and script exclude each other: give one",
             ],
         ),
+        (
+            ("--webhook", "https://u:p@ci.example", "--", "true"),
+            [
+                (
+                    "--webhook takes --webhook-secret, a reference to the key that what is sent is"
+                    " signed with: file:PATH, env:NAME or secret:NAME"
+                ),
+                "webhooks[0]: url has a user or a password in it, which every log would show: leave it out",
+            ],
+        ),
+        (
+            ("--on", "web1", "--container", "alpine", "--", "true"),
+            ["on: a container is on this machine, and not on hosts: leave one of the two out"],
+        ),
     ],
-    ids=["alone", "beside another", "beside a command"],
+    ids=["alone", "beside another", "beside a command", "a key that is missing", "two places"],
 )
 def test_only_true_faults_are_told(cli: Cli, arguments: tuple[str, ...], faults: list[str]) -> None:
-    """A script that cannot be read is that, and not an empty one besides."""
+    """A script that cannot be read is that, and not an empty one besides; what nobody said is no fault."""
     error = cli("submit", *arguments).error
 
     assert faults == error.get("faults", [error["message"]])

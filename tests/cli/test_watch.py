@@ -14,7 +14,7 @@ import pytest
 
 from outlast import Client
 
-from ..world import PATIENCE_S
+from ..world import PATIENCE_S, eventually
 from .conftest import Cli, Terminal
 
 Open = Callable[..., Terminal]
@@ -106,14 +106,28 @@ def test_elsewhere_there_is_a_line_for_each_change(cli: Cli) -> None:
     assert ["queued", "cancelled"] == list(dict.fromkeys(each["status"] for each in lines))
 
 
+def test_it_ends_with_its_reader(cli: Cli) -> None:
+    """`outlast job watch | head -1` is over once head is, though nothing more happens."""
+    waits = cli.submit("--delay", "1h", "--", "true")
+    call = cli.start("job", "watch", "--text")
+    assert call.stdout is not None
+    assert waits in call.stdout.readline().decode()
+    call.stdout.close()
+
+    assert -signal.SIGPIPE == call.wait(PATIENCE_S)
+
+
 def test_once_is_a_view_and_no_more(cli: Cli) -> None:
     """For a script, and for a look."""
     cli.ended("--shell", "exit 3")
     waiting = cli.submit("--delay", "1h", "--name", "later", "--", "true")
+    again = cli.submit("--retries", "1", "--retry-delay", "1h", "--name", "again", "--", "false")
+    eventually(lambda: "next_attempt_at" in cli("job", "status", again).data["nodes"][0])
     done, told = cli("job", "watch", "--once", "--text"), cli("job", "watch", "--once", "--json")
 
     assert re.search(
         r"WAITING\njob_\w+ +later +until .*\nENDED\njob_\w+ .*exit 3 +failed", done.text
     )
     assert "\x1b" not in done.text
+    assert re.search(r"RUNNING\njob_\w+ .* again  try 2 in \d+", done.text)
     assert [waiting] == [each["job_id"] for each in told.data["queued"]]

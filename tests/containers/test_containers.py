@@ -207,5 +207,8 @@ def test_faults_are_told_before_anything_happens(client: Client, tmp_path: Path)
         )
 
     told = "\n".join(caught.value.faults)
-    for word in ("No Image", "'x' is no mount", "/in", "NOT ONE", "secret", "exclude", "clean_env"):
+    for word in (
+        *("No Image", "'x' is no mount", "/in", "NOT ONE", "secret"),
+        *("leave one of the two out", "clean_env"),
+    ):
         assert word.lower() in told.lower()

@@ -94,7 +94,7 @@ def test_what_is_wrong_is_told(container: Any, word: str) -> None:
 @pytest.mark.parametrize(
     ("more", "word"),
     [
-        ({"on": ["h"]}, "exclude each other"),
+        ({"on": ["h"]}, "not on hosts"),
         ({"clean_env": True}, "goes anyway"),
         ({"collect": ["/etc/*"]}, "not below /out"),
         ({"leftovers": "wait"}, "ends with its command"),

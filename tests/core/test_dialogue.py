@@ -98,10 +98,10 @@ def test_a_faulty_rule_is_told_without_its_answer(rules: Any, told: str) -> None
 
 NOBODY = "a job that is bound to its connection has nothing of ours on the host that could"
 MISFITS: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "a dialogue here": ({"dialogue": [RULE]}, ["dialogue is a host's, and on names none"]),
+    "a dialogue here": ({"dialogue": [RULE]}, ["dialogue is for hosts, and on names none"]),
     "a connection to nowhere": (
         {"command": ["true"], "connection_bound": True},
-        ["connection_bound is a host's, and on names none"],
+        ["connection_bound is for hosts, and on names none"],
     ),
     "nothing to run": (
         {"on": ["a"], "connection_bound": True},

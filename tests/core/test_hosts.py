@@ -85,8 +85,8 @@ def test_everything_that_is_wrong_with_hosts_is_told() -> None:
         for fault in faults
     ]
     assert [
-        "connect_timeout is a host's, and on names none",
-        "max_parallel is a host's, and on names none",
+        "connect_timeout is for hosts, and on names none",
+        "max_parallel is for hosts, and on names none",
     ] == lonely
     assert ["on is a list of hosts, not 5"] == wrong
 

@@ -147,6 +147,7 @@ def test_what_is_not_said_is_pinned() -> None:
         "held": False,
         "status": "queued",
         "version": 0,
+        "waiting_for": (),
     } == {name: value for name, value in vars(job).items() if value is not None}
 
 

@@ -103,7 +103,7 @@ SIZES = {
     "2 m": 2 << 20,
     "1t": 1 << 40,
     " 7b ": 7,
-    "0.1": 0,
+    "0.1k": 102,
 }
 
 
@@ -136,6 +136,7 @@ NO_SIZES = {
     "something behind it": ("1k!", "is not a size"),
     "true": (True, "is not a size"),
     "a number with a fraction": (1.5, "is not a size"),
+    "a fraction without a unit": ("1.5", "no whole number of bytes"),
     "a list": ([1], "is not a size"),
     "a negative number": (-1, "is negative"),
     "beyond 64 bits": (1 << 63, "is more than 9,223,372,036,854,775,807 bytes"),

@@ -33,9 +33,22 @@ def test_every_status_is_judged() -> None:
     assert {*JobStatus, None} == set(STANDINGS)
 
 
+LIST = "after is a list of ids of jobs, or of such as any:ID"
+
 FAULTS = {
-    "a number": (7, ["after is a list of ids of jobs, not 7"]),
-    "an object": ([{"job": "job_1"}], ["after is a list of ids of jobs, not [{'job': 'job_1'}]"]),
+    "a number": (7, [f"{LIST}, not 7"]),
+    "an object": ([{"job": "job_1"}], [f"{LIST}, not [{{'job': 'job_1'}}]"]),
+    "what is no need": (
+        [{"job_id": "job_1", "on": None}],
+        [f"{LIST}, not [{{'job_id': 'job_1', 'on': None}}]"],
+    ),
+    "two ids in one": (
+        [{"job_id": "job_1,job_2", "on": "any"}, {"job_id": "job_3", "on": "ok"}],
+        [
+            "after: 'any:job_1,job_2' is no job's id",
+            "after: 'ok' is no way to end that is waited for: complete, failed, any",
+        ],
+    ),
     "nothing between commas": ("job_1,,job_2", ["after: '' is no job's id"]),
     "no id, and no such condition": (
         ["job 1", "ok:job_2"],

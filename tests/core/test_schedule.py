@@ -124,7 +124,10 @@ def test_what_became_of_a_time_is_told() -> None:
     assert (None, 1, START + HOUR) == (
         left_out.due_at, left_out.after.skipped_count, left_out.after.skipped_at,
     )  # fmt: skip
-    assert (None, "why") == (not_allowed.due_at, not_allowed.after.error)
+    assert (None, "why", 1, START + HOUR) == (
+        not_allowed.due_at, not_allowed.after.error,
+        not_allowed.after.missed_count, not_allowed.after.missed_at,
+    )  # fmt: skip
 
 
 def test_what_passed_in_a_pause_was_not_missed() -> None:

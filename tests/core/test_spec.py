@@ -125,6 +125,17 @@ ACCEPTED: dict[str, tuple[dict[str, Any], JobSpec]] = {
             ),
         ),
     ),
+    "after others, as a job shows them": (
+        TRUE | {"after": ["job_1", {"job_id": "job_2", "on": "failed"}, {"job_id": "job_3"}]},
+        JobSpec(
+            command=("true",),
+            after=(
+                Need(job_id=JobId("job_1")),
+                Need(job_id=JobId("job_2"), on=Condition.FAILED),
+                Need(job_id=JobId("job_3")),
+            ),
+        ),
+    ),
     "after one, and held": (
         TRUE | {"after": "complete:job_1", "hold": True},
         JobSpec(command=("true",), after=(Need(job_id=JobId("job_1")),), hold=True),

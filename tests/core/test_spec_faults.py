@@ -13,6 +13,9 @@ from outlast.errors import InvalidRequest
 from .lives import faults_of
 
 TRUE: dict[str, Any] = {"command": ["true"]}
+NO_QUEUE = (
+    "is no name for a queue: letters, digits and . _ @ -, at most 64, the first a letter or a digit"
+)
 HUGE = 10**400
 
 
@@ -217,13 +220,19 @@ FAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "the width of no queue": (
         TRUE | {"queue_width": 2},
-        ["queue_width is a queue's, and none is named"],
+        ["queue_width is for a queue, and none is named: say queue as well"],
+    ),
+    "a queue that nobody could pause": (
+        TRUE | {"queue": "dis k", "queue_width": 0},
+        [
+            f"'dis k' {NO_QUEUE}",
+            "queue_width: 0 is not a whole number from 1 to 4,194,304",
+        ],
     ),
     "a queue without a name": (
-        TRUE | {"queue": "", "queue_width": 0},
+        TRUE | {"queue": ""},
         [
-            "queue_width: 0 is not a whole number from 1 to 4,194,304",
-            "queue is a name, and this one is empty",
+            f"'' {NO_QUEUE}",
         ],
     ),
     "resources that are none": (
@@ -236,7 +245,7 @@ FAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
                 for name in ("", "a=b")
             ),
             *(
-                f"resources: {name} is {amount!r}, and no whole number from 1 to 1,000,000"
+                f"resources: {name} is {amount!r}, and not a whole number from 1 to 1,000,000"
                 for name, amount in (("gpu", 0), ("cpu", True), ("one", "1"), ("big", 1_000_001))
             ),
         ],

@@ -395,7 +395,7 @@ def test_one_that_never_comes_up_is_not_waited_for_longer_than_asked(
             kept.append(os.dup(tells))
             return True
 
-    silent = Link(link._home, "1.2.3", Silent(), SystemClock())
+    silent = Link(link.home, "1.2.3", Silent(), SystemClock())
     assert not silent.catch_up(SOON)
     for fd in kept:
         os.close(fd)
@@ -475,6 +475,37 @@ def test_a_subscription_without_a_supervisor_does_not_spin(link: Link, starter: 
 
     assert clock.monotonic() - began >= 0.05
     assert news.fileno() is None
+
+
+def test_who_hears_of_all_jobs_starts_none_for_nothing(
+    link: Link, listen: Listen, starter: Starter
+) -> None:
+    """
+    Nothing to do, nobody is started, before the first or after it has left; one that comes is heard
+    of, and one that is needed is started.
+    """
+    work = [False]
+    link.has_work = lambda: work[0]
+    with closing(link.news(None)) as news:
+        assert (frozenset(), None) == (news.changed(SOON), news.fileno())
+        first = listen(OK)
+        assert news.changed(LATER) is None
+        assert [{"op": "watch", "all": True}] == first.heard
+        first.close()
+        assert news.changed(LATER) is None, "it has left: something may have been missed"
+        assert frozenset() == news.changed(SOON)
+        second: list[Supervisor] = []
+        coming = threading.Timer(0.2, lambda: second.append(listen(OK)))
+        coming.start()
+        assert news.changed(LATER) is None
+        coming.join()
+        assert news.fileno() is not None
+    assert 0 == starter.started
+
+    work[0] = True
+    second[0].close()
+    link.news(None, timeout=SOON).close()
+    assert 1 == starter.started
 
 
 def test_a_subscription_at_who_hangs_up_is_broken(link: Link, listen: Listen) -> None:

@@ -1,13 +1,14 @@
-"""What is asked once in a turn of a loop."""
+"""What is asked once in a turn of a loop, and what is asked together."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine
+import threading
+from collections.abc import Callable, Coroutine, Sequence
 from typing import cast
 
-from outlast.engine.once import OncePerTurn
+from outlast.engine.once import OncePerTurn, Together
 
 from ..rigs.loops import LOOPS
 from ..world import PATIENCE_S
@@ -99,3 +100,36 @@ def test_what_came_before_a_request_is_known_to_it(loop_factory: NewLoop) -> Non
 
     run(loop_factory, main())
     assert 100 == written
+
+
+@LOOPS
+def test_who_comes_while_a_question_is_under_way_is_in_the_next(loop_factory: NewLoop) -> None:
+    """All of them in one; a question that fails is told to those who are in it, and to nobody else."""
+    questions: list[list[int]] = []
+    may_answer = threading.Event()
+    is_asked = threading.Event()
+
+    def ask(about: Sequence[int]) -> list[int]:
+        questions.append(list(about))
+        is_asked.set()
+        assert may_answer.wait(PATIENCE_S)
+        if len(questions) == 2:
+            raise ValueError("no answer")
+        return [-each for each in about]
+
+    async def main() -> None:
+        together = Together(ask)
+        first = asyncio.create_task(together(1))
+        assert await asyncio.to_thread(is_asked.wait, PATIENCE_S)
+        others = [asyncio.create_task(together(each)) for each in (2, 3, 4)]
+        await asyncio.sleep(0)
+        others[0].cancel()
+        may_answer.set()
+        assert -1 == await first
+        gone, *failed = await asyncio.gather(*others, return_exceptions=True)
+        assert isinstance(gone, asyncio.CancelledError)
+        assert ["no answer"] * 2 == [str(each) for each in failed]
+        assert -5 == await together(5)
+
+    run(loop_factory, main())
+    assert [[1], [2, 3, 4], [5]] == questions

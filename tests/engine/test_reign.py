@@ -16,6 +16,7 @@ import pytest
 
 from outlast.clock import SystemClock
 from outlast.core.job import Job, JobSpec
+from outlast.core.machine import Machine
 from outlast.core.schedule import Schedule, Timing
 from outlast.engine import wire
 from outlast.engine.deliveries import Deliverer, InForce
@@ -92,7 +93,7 @@ class Office:
             world.clock,
             version="1.2.3",
             max_running=9,
-            resources={},
+            machine=Machine(),
             idle_exit=self.idle_exit,
             in_force={"max_running": 9},
             open_deliveries=lambda: open_deliveries(world.home.database),

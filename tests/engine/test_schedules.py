@@ -6,7 +6,9 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 
 from outlast.core import events as ev
-from outlast.core.job import Job, JobSpec
+from outlast.core.job import Job, JobId, JobSpec
 from outlast.core.schedule import Missed, Overlap, Schedule, Timing
 from outlast.core.transition import transition, with_node
 from outlast.engine import verbs
@@ -23,7 +25,7 @@ from outlast.engine.admission import Admission, add_admitted
 from outlast.engine.almanac import Almanac
 from outlast.engine.scheduledesk import SHOWN, AddSchedule, ScheduleDesk
 from outlast.engine.schedulefiles import ScheduleFiles
-from outlast.engine.schedules import Scheduler
+from outlast.engine.schedules import HOSTS_ANSWER, Scheduler
 from outlast.errors import Conflict, Forbidden, InvalidRequest, NotFound, NotTerminal, Unavailable
 from outlast.executors import capabilities
 from outlast.ports.executor import Captured
@@ -31,6 +33,7 @@ from outlast.ports.schedules import Schedules
 from outlast.store import open_schedules
 from outlast.testing.jobs import claimed
 
+from ..world import PATIENCE_S
 from .world import HOUR, World, no_room_to_write
 
 MINUTE = timedelta(minutes=1)
@@ -39,10 +42,15 @@ CAPTURED = Captured(env={"PATH": os.defpath, "STAGE": "test"}, cwd="/")
 
 
 class Nobody:
-    """A supervisor that is told of work, and does none."""
+    """A supervisor that is told of work, and does none; *when_asked* is called where it is to catch up."""
 
     def __init__(self) -> None:
         self.wakes = 0
+        self.when_asked: Callable[[], object] = lambda: None
+
+    def catch_up(self, _: timedelta) -> bool:
+        self.when_asked()
+        return True
 
     def wake(self) -> None:
         self.wakes += 1
@@ -66,14 +74,22 @@ class Home:
             get=world.store.get,
         )
         self.refusal: Forbidden | None = None
-        self.scheduler = Scheduler(
+        self.scheduler = self.make_scheduler()
+
+    def make_scheduler(self) -> Scheduler:
+        """Return what a supervisor that begins now has."""
+        return Scheduler(
             self.schedules,
             self.files,
-            world.clock,
+            self.world.clock,
             admit=self._admit,
             submit=self.submit,
-            get=world.store.get,
+            get=self.world.store.get,
+            catch_up=self._catch_up,
         )
+
+    async def _catch_up(self, job_id: JobId) -> None:
+        self.supervision.when_asked()
 
     def _admit(self, *_: object) -> None:
         if self.refusal is not None:
@@ -168,6 +184,63 @@ def test_a_run_that_has_not_ended_is_not_joined_by_another(
     assert 2 == home.schedules.find()[0].skipped_count
 
 
+def test_an_end_of_which_nobody_has_told_is_one(home: Home) -> None:
+    """The last run ended while no supervisor was there: the next one does not pass for its overlap."""
+    home.add()
+    home.turn()
+    (first,) = home.world.jobs()
+    home.supervision.when_asked = lambda: home.end(first)
+
+    async def live() -> None:
+        home.world.clock.advance(HOUR)
+        working = asyncio.create_task(home.scheduler.run())
+        await home.world.until(lambda: len(home.world.jobs()) > 1)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+    asyncio.run(live())
+    (schedule,) = home.schedules.find()
+    assert (0, 0) == (schedule.skipped_count, schedule.missed_count)
+    second = home.world.store.get(schedule.last_job_id or first.id)
+    home.supervision.when_asked = lambda: home.end(second)
+
+    assert second.id != home.desk.run("hourly").id
+
+
+def test_a_run_on_hosts_is_asked_about_before_it_has_the_next_left_out(home: Home) -> None:
+    """A supervisor that begins hears from a host only after a while what has ended there."""
+    home.add(spec=replace(TRUE, on=("127.0.0.2",), cwd=None))
+    home.turn()
+    (first,) = home.world.jobs()
+    asked: list[int] = []
+
+    def answer() -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            home.end(first)
+
+    home.supervision.when_asked = answer
+
+    async def live(until: Callable[[], bool]) -> None:
+        home.world.clock.advance(HOUR)
+        scheduler = home.make_scheduler()
+        working = asyncio.create_task(scheduler.run())
+        await home.world.until(until)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+    asyncio.run(live(lambda: len(home.world.jobs()) > 1))
+    assert 0 == home.schedules.find()[0].skipped_count
+
+    async def in_vain() -> None:
+        living = asyncio.create_task(live(lambda: home.schedules.find()[0].skipped_count == 1))
+        await home.world.until(lambda: len(asked) > 4)
+        home.world.clock.advance(HOSTS_ANSWER)
+        await living
+
+    asyncio.run(in_vain())
+
+
 def test_runs_may_wait_for_each_other(home: Home) -> None:
     """Each in its turn: they are in a queue of their own, one wide."""
     home.add(timing=Timing(every=HOUR, overlap=Overlap.QUEUE))
@@ -192,12 +265,15 @@ def test_by_hand_it_runs_at_once(home: Home) -> None:
 
 
 def test_what_may_not_run_any_more_does_not(home: Home, caplog: pytest.LogCaptureFixture) -> None:
-    """It is told why, and tried when it is due again: until it may, or its files are there."""
+    """It was missed, and why is told; it is tried when it is due again, until it may or its files are there."""
     home.add()
     home.refusal = Forbidden("the token ci is good no more")
     home.turn()
     (schedule,) = home.schedules.find()
     assert ((), "the token ci is good no more") == (home.world.jobs(), schedule.error)
+    assert (1, schedule.created_at + timedelta(hours=1)) == (
+        schedule.missed_count, schedule.missed_at,
+    )  # fmt: skip
     assert "may not run" in caplog.text
 
     home.refusal = None
@@ -270,6 +346,18 @@ def test_asked_for_again_it_is_the_same(home: Home) -> None:
 
     assert (second,) == home.schedules.find()
     assert [second.id] == os.listdir(f"{home.world.home.path}/schedules")
+
+
+def test_other_words_to_read_make_it_another(home: Home) -> None:
+    """What its command reads stands in no spec, and is asked for all the same."""
+    first = home.add(request={"stdin": b"one"})
+    assert first == home.add(request={"stdin": b"one"})
+    for other in ({"stdin": b"two"}, {}):
+        with pytest.raises(Conflict, match="another schedule hourly"):
+            home.add(request=other)
+    second = home.add(request={"stdin": b"two"}, replace=True)
+
+    assert b"two" == home.files.read(second).stdin
 
 
 def test_what_is_wrong_with_it_is_told_whole(home: Home) -> None:
@@ -371,6 +459,54 @@ def test_whoever_changes_a_schedule_at_the_same_time_is_not_overwritten(home: Ho
         home.desk.run("hourly")
 
 
+@pytest.mark.parametrize("verb", ["replace", "pause", "resume", "run", "remove"])
+def test_nobody_changes_a_schedule_that_they_were_not_admitted_to(home: Home, verb: str) -> None:
+    """What takes the place of another one between a look at that and the change is looked at, too."""
+    home.add()
+    seen: list[Schedule] = []
+
+    def admits(schedule: Schedule) -> None:
+        seen.append(schedule)
+        if len(seen) > 1:
+            raise Forbidden("may not run false")
+        home.add(spec=JobSpec(command=("false",)), replace=True)
+
+    ask = {
+        "replace": lambda: home.add(timing=Timing(every=MINUTE), replace=True, admits=admits),
+        "pause": lambda: home.desk.pause("hourly", admits),
+        "resume": lambda: home.desk.resume("hourly", admits),
+        "run": lambda: home.desk.run("hourly", admits),
+        "remove": lambda: home.desk.remove("hourly", admits),
+    }
+    with pytest.raises(Forbidden):
+        ask[verb]()
+    (there,) = home.schedules.find()
+
+    assert [("true",), ("false",)] == [each.spec.command for each in seen]
+    assert (("false",), "active", ()) == (there.spec.command, there.state, home.world.jobs())
+    assert [there.id] == os.listdir(f"{home.world.home.path}/schedules")
+
+
+def test_of_two_that_take_its_place_at_once_one_is_left(home: Home) -> None:
+    """And each was shown what it replaced."""
+    home.add()
+    seen: dict[str, list[str]] = {"one": [], "two": []}
+    at_once = threading.Barrier(2)
+
+    def replace_it(name: str) -> Schedule:
+        spec = JobSpec(command=("true", name))
+        at_once.wait(PATIENCE_S)
+        return home.add(spec=spec, replace=True, admits=lambda was: seen[name].append(was.id))
+
+    with ThreadPoolExecutor(2) as threads:
+        one, two = threads.map(replace_it, seen)
+    (left,) = home.schedules.find()
+
+    assert left in (one, two)
+    assert {one.id: two.id, two.id: one.id}[left.id] == seen[left.spec.command[1]][-1]
+    assert [left.id] == os.listdir(f"{home.world.home.path}/schedules")
+
+
 def test_a_supervisor_that_is_too_late_with_a_step_looks_again(home: Home) -> None:
     """Nothing is submitted for what was changed meanwhile: the job is that of the second look."""
     home.add()
@@ -393,9 +529,11 @@ def test_what_cannot_be_kept_leaves_nothing(home: Home) -> None:
     with no_room_to_write(), pytest.raises(Unavailable):
         home.add()
 
+    found: list[tuple[Schedule, ...]] = [(there,), ()]
+
     class Faster(Racing):
         def find(self, name: str | None = None) -> tuple[Schedule, ...]:
-            return ()
+            return found.pop()
 
     home.desk._schedules = Faster(home.schedules, 0)  # type: ignore[assignment]  # as above
     with pytest.raises(Conflict, match="another schedule there"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from outlast.core.job import Job, JobId, JobSpec
+from outlast.core.needs import Need
 from outlast.core.transition import with_node
 from outlast.engine import verbs
 from outlast.engine.public import Address
 from outlast.engine.service import Service
+from outlast.engine.timed import TimedStore
 from outlast.errors import Conflict, InvalidRequest, NotFound, NotTerminal, Unavailable
 from outlast.ports.executor import Captured
-from outlast.ports.store import Entry
+from outlast.ports.store import Entry, Store
 from outlast.store import (
     open_completions,
     open_deliveries,
@@ -41,6 +43,11 @@ class Scripted:
     def __init__(self) -> None:
         self.wakes = 0
         self.when_asked: Callable[[], object] = lambda: None
+        self.asked: list[tuple[JobId, ...]] = []
+        """About which jobs it was asked why they wait, together."""
+
+        self.obstacle: dict[str, Any] | None = {"kind": "turn", "ahead": 1}
+        """What keeps each of them; None: it cannot tell."""
 
     def wake(self) -> None:
         self.wakes += 1
@@ -55,6 +62,12 @@ class Scripted:
     def arrange(self, timeout: timedelta) -> bool:
         self.when_asked()
         return True
+
+    def obstacles(
+        self, places: Sequence[tuple[JobId, int]]
+    ) -> dict[JobId, list[dict[str, Any]]] | None:
+        self.asked.append(tuple(job_id for job_id, _ in places))
+        return None if self.obstacle is None else {each: [self.obstacle] for each in self.asked[-1]}
 
     def move(self, job_id: JobId, *, queue: str | None, priority: int | None) -> None:
         self.when_asked()
@@ -96,8 +109,12 @@ def supervisor() -> Scripted:
 @pytest.fixture
 def service(world: World, supervisor: Scripted) -> Service:
     """The verbs."""
+    return verbs_over(world.store, world, supervisor)
+
+
+def verbs_over(store: Store, world: World, supervisor: Scripted) -> Service:
     return Service(
-        world.store,
+        store,
         supervisor,
         world.clock,
         world.home,
@@ -358,3 +375,55 @@ def test_a_clock_that_jumped_ahead_forgets_no_key_at_a_deletion(
 
     with pytest.raises(NotFound, match="was deleted"):
         service.get(verbs.Get(old.id))
+
+
+def test_why_a_page_of_jobs_waits_is_asked_once(
+    world: World, service: Service, supervisor: Scripted
+) -> None:
+    """About those that wait, and of a job that runs or has ended nobody is asked at all."""
+    runs, over = running(world), running(world)
+    ends(world, over)()
+    for job in (runs, over):
+        assert () == service.explained([service.get(verbs.Get(job.id))])[0].waiting_for
+    assert [] == supervisor.asked
+
+    waiting = submit(service, *[TRUE] * 250)
+    page = service.list(verbs.List(limit=250))
+    assert [tuple(job.id for job in page)] == supervisor.asked
+    assert {job.id for job in waiting} == {*supervisor.asked[0]}
+    expected = [{"kind": "turn", "message": "its turn, after 1 other", "ahead": 1}]
+    assert [expected] * 250 == [service.public(job)["waiting_for"] for job in page]
+
+
+def test_whom_a_page_of_jobs_waits_for_is_read_once(world: World, supervisor: Scripted) -> None:
+    """However many of them do, and not at all where it stands on the page itself."""
+    asked: list[str] = []
+    store = TimedStore(world.store, world.clock, lambda operation, _: asked.append(operation))
+    service = verbs_over(store, world, supervisor)
+    (first,) = submit(service, TRUE)
+    for _ in range(3):
+        world.clock.advance(timedelta(seconds=1))
+        (last,) = submit(service, replace(TRUE, after=(Need(job_id=first.id),)))
+    world.clock.advance(timedelta(seconds=1))
+    submit(service, replace(TRUE, after=(Need(job_id=last.id),)))
+    asked.clear()
+
+    page = service.list(verbs.List(limit=4))
+
+    kinds = [[each.kind for each in job.waiting_for] for job in page]
+    assert ([["jobs", "turn"]] * 4, 1) == (kinds, asked.count("get"))
+
+
+def test_a_paused_queue_is_told_without_a_supervisor(
+    service: Service, supervisor: Scripted
+) -> None:
+    """As it is stored; of the rest nobody knows, and nothing is guessed."""
+    supervisor.obstacle = None
+    service.queues.create("disk")
+    service.queues.pause("disk")
+    jobs = submit(service, replace(TRUE, queue="disk"), TRUE)
+
+    told = [service.public(job).get("waiting_for") for job in service.explained(jobs)]
+    paused = {"kind": "queue_paused", "message": "its queue is paused", "queue": "disk"}
+    assert [[paused], None] == told
+    service.close_desks()

@@ -1,14 +1,16 @@
-"""The machine's resources: never more in use than there is, each given in its turn, nobody forgotten."""
+"""What the machine has: never more in use than there is, each given in its turn, nobody forgotten."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
-from outlast.core.job import Job, JobId
+from outlast.core.job import Job, JobId, Limits
+from outlast.core.machine import Machine
 from outlast.core.queue import Queue, QueueState
 from outlast.engine.turns import Turns
 
@@ -19,9 +21,15 @@ def needing(name: str, *, queue: str | None = None, **needs: int) -> Job:
     return job(name, queue=queue, resources=needs)
 
 
-def waiting(jobs: list[Job], **has: int) -> Turns:
+def waiting(
+    jobs: list[Job],
+    *,
+    max_cpus: float | None = None,
+    max_memory_bytes: int | None = None,
+    **has: int,
+) -> Turns:
     """All of these waiting on a machine of eight that has this."""
-    turns = Turns(8, has)
+    turns = Turns(8, Machine(resources=has, max_cpus=max_cpus, max_memory_bytes=max_memory_bytes))
     for each in jobs:
         turns.wait(each, 0)
     return turns
@@ -105,7 +113,7 @@ def test_who_needs_more_than_there_is_has_all_of_it_alone() -> None:
     """The machine may have less than when it was submitted. What runs meanwhile goes on."""
     jobs = [needing("b", queue="q", gpu=4), needing("c", queue="r", tape=1)]
     others = [needing("d", queue="s", gpu=1), needing("e", queue="t", tape=1)]
-    turns = Turns(8, {"gpu": 1})
+    turns = Turns(8, Machine(resources={"gpu": 1}))
     turns.run(needing("a", gpu=2), 0)  # taken up
     for each in (*jobs, *others):
         turns.wait(each, 0)
@@ -120,11 +128,32 @@ def test_who_needs_more_than_there_is_has_all_of_it_alone() -> None:
 def test_each_host_of_a_job_takes_its_own() -> None:
     """It is this machine that counts: licenses, say. And a full machine does not keep them waiting."""
     there = on_hosts("hosts", 3, resources={"license": 1})
-    turns = all_waiting(Turns(1, {"license": 2}), there)
+    turns = all_waiting(Turns(1, Machine(resources={"license": 2})), there)
 
     assert ["hosts", "hosts"] == begun(turns, [there])
     turns.leave((there.id, 0))
     assert ["hosts"] == begun(turns, [there])
+
+
+def test_processors_and_memory_are_added_up_over_all_queues() -> None:
+    """In one line, as resources are; who declares nothing, and what has no bound, is not counted."""
+    limits = {
+        "one": Limits(cpus=1.0, memory_bytes=600, pids=9),
+        "large": Limits(cpus=3.0),
+        "small": Limits(cpus=1.0),
+        "memory": Limits(memory_bytes=500),
+        "plain": Limits(),
+    }
+    jobs = [job(name, queue=name, limits=each) for name, each in limits.items()]
+    turns = waiting(jobs, max_cpus=3.0, max_memory_bytes=1000)
+
+    assert ["one", "plain"] == begun(turns, jobs)
+    end(turns, "one")
+    assert ["large", "memory"] == begun(turns, jobs)
+    end(turns, "large")
+    assert ["small"] == begun(turns, jobs)
+    without = waiting(jobs, max_memory_bytes=1100)
+    assert [*limits] == begun(without, jobs)
 
 
 def test_between_two_tries_it_holds_nothing() -> None:
@@ -141,27 +170,38 @@ def test_between_two_tries_it_holds_nothing() -> None:
 
 
 HAS = {"gpu": 4, "license": 2}
-ALL = {"gpu": 4}
+CPUS, MEMORY = 8.0, 1000
+ALL: dict[str, Any] = {"resources": {"gpu": 4}}
+ALL_CPUS: dict[str, Any] = {"limits": Limits(cpus=CPUS)}
+SOME_OF_IT: list[dict[str, Any]] = [
+    {},
+    {"resources": {"gpu": 1}},
+    {"resources": {"gpu": 2, "license": 1}},
+    {"limits": Limits(cpus=0.5, memory_bytes=300)},
+    {"limits": Limits(memory_bytes=400), "resources": {"gpu": 1}},
+]
 WIDTH = 12
 LIMIT = 30
 """So many rounds of ends nobody has to wait whose queue is idle."""
 
 QUEUES = [f"q{number}" for number in range(10)]
+GREEDY = dict(zip(QUEUES, (ALL, ALL_CPUS), strict=False))
 
 
 def test_nobody_starves_for_a_resource() -> None:
     """
-    5,000 jobs through ten queues: never more in use than there is, each queue in its order, and
-    also the one whose jobs need all of a resource goes on while nine others want some of it.
+    5,000 jobs through ten queues: never more in use than there is, be it resources, processors or
+    memory; each queue in its order; and also those go on whose jobs need all of something, while
+    the others want some of it.
     """
     chance = Random(8)
-    turns = Turns(WIDTH, HAS)
+    turns = Turns(WIDTH, Machine(resources=HAS, max_cpus=CPUS, max_memory_bytes=MEMORY))
     turns.follow({name: Queue(name=name, width=chance.choice([1, 3, None])) for name in QUEUES})
     jobs: dict[JobId, Job] = {}
     for number in range(5000):
         queue = QUEUES[number % len(QUEUES)]
-        needs = chance.choice([{}, {"gpu": 1}, {"gpu": 2, "license": 1}])
-        new = needing(f"{number:05}", queue=queue, **(ALL if queue == QUEUES[0] else needs))
+        some = chance.choice(SOME_OF_IT)
+        new = job(f"{number:05}", queue=queue, **GREEDY.get(queue, some))
         jobs[new.id] = new
         turns.wait(new, 0)
     running: list[Job] = []
@@ -181,6 +221,8 @@ def test_nobody_starves_for_a_resource() -> None:
         for each in running:
             used.update(each.spec.resources)
         assert used <= Counter(HAS)
+        assert sum(each.spec.limits.cpus or 0 for each in running) <= CPUS
+        assert sum(each.spec.limits.memory_bytes or 0 for each in running) <= MEMORY
         assert running, "nobody runs, and somebody waits"
         assert max(waited.values(), default=0) <= LIMIT, "a queue starves"
         chance.shuffle(running)

@@ -120,6 +120,32 @@ def test_an_end_that_cannot_be_stored_is_stored_later(world: World) -> None:
     assert ("complete", None) == fate(world.job(job))
 
 
+def test_a_store_that_is_out_of_reach_is_told_once_however_many_want_it(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And once more when it is back: neither fills a disk that may be full with words."""
+    caplog.set_level("WARNING", "outlast.supervisor")
+    (job,) = world.submit(JobSpec(shell="ends"))
+
+    async def live() -> None:
+        with world.store_is_out_of_reach():
+            starting = world.supervisor()
+            supervisor = await starting.__aenter__()
+            for _ in range(50):
+                await supervisor.catch_up()
+        try:
+            await world.until(lambda: world.job(job).is_settled)
+        finally:
+            await starting.__aexit__(None, None, None)
+
+    asyncio.run(live())
+
+    told = [each.getMessage() for each in caplog.records if each.name == "outlast.supervisor"]
+    assert 2 == len(told), told
+    assert told[0].startswith("the store is out of reach, and is tried again: ")
+    assert told[1] == "the store is within reach again"
+
+
 def test_a_wait_in_the_queue_ends_though_the_store_was_away_when_it_should_have(
     world: World,
 ) -> None:
@@ -160,6 +186,26 @@ def test_a_cancel_that_cannot_be_stored_is_told_and_starts_nothing(world: World)
 
     assert ("cancelled", "cancelled") == fate(world.job(job))
     assert [] == world.host.started
+
+
+def test_who_arranges_a_job_while_nothing_can_be_stored_is_told_why(world: World) -> None:
+    """What the store says, and what helps: a file that may not grow is not just out of reach."""
+    ends, waits = world.submit(JobSpec(shell="takes a second"), JobSpec(shell="ends"))
+
+    async def live() -> None:
+        async with world.supervisor(1) as supervisor:
+            await world.until(lambda: world.job(ends).status == "running")
+            with no_room_to_write():
+                world.clock.advance(SECOND)
+                await supervisor.catch_up()
+                with pytest.raises(Unavailable) as refused:
+                    await supervisor.move(waits.id, "other", None)
+            assert "could not be written" in refused.value.message
+            assert "ulimit -f" in refused.value.message
+            assert refused.value.suggestion
+            assert waits.id == refused.value.job_id
+
+    asyncio.run(live())
 
 
 # ------------------------------------------------------------------------------------ the executor

@@ -220,11 +220,13 @@ def test_the_limit_of_waiting_begins_with_the_time_to_begin() -> None:
     assert (late.id, 0) == turns.overdue(NOW + timedelta(seconds=7))
 
 
-def test_the_job_that_came_last_says_how_wide() -> None:
-    """So that a second call can open a queue further."""
+def test_the_job_that_said_it_last_says_how_wide() -> None:
+    """So that a second call can open a queue further; who says nothing of it changes nothing."""
     jobs = [job("a", queue="q", queue_width=1), job("b", queue="q", queue_width=2)]
-
     assert ["a", "b"] == begun(waiting(8, jobs), jobs)
+
+    jobs = [job("a", queue="q", queue_width=1), job("b", queue="q")]
+    assert ["a"] == begun(waiting(8, jobs), jobs)
 
 
 def test_what_ran_before_is_counted() -> None:

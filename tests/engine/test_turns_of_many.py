@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from outlast.core.job import Job, JobId, Limits
+from outlast.core.machine import Machine
 from outlast.core.queue import Queue, QueueState
 from outlast.engine.lane import FAIR, Place
 from outlast.engine.turns import Turns
@@ -36,10 +37,15 @@ class AnyOrder(RuleBasedStateMachine):
     """Whatever comes, ripens, is moved, begins and leaves, beside lists that are searched."""
 
     WIDTH = 3
+    CPUS = 3.0
+    """Of the machine: less than those may need that are as many as its width."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.turns = Turns(self.WIDTH)
+        self.turns = Turns(self.WIDTH, Machine(max_cpus=self.CPUS))
+        self.for_cpus: list[JobId] = []
+        """Those in front of their queues that wait for the machine's processors, in their order."""
+
         self.now = NOW
         self.queues: list[Name] = []
         """Those that have anything, whose turn is next first."""
@@ -55,9 +61,25 @@ class AnyOrder(RuleBasedStateMachine):
         self.count = 0
 
     def expected(self) -> Place | None:
-        if len(self.running) < self.WIDTH:
-            heads = (head for queue in self.queues if (head := self.head(queue)) is not None)
-            return next(((head.id, 0) for head in heads), None)
+        if len(self.running) >= self.WIDTH:
+            return None
+        heads = [head for queue in self.queues if (head := self.head(queue)) is not None]
+        taken = sum(each.spec.limits.cpus or 0 for each in self.running)
+        by_id = {head.id: head for head in heads}
+        fit = set()
+        self.for_cpus = [each for each in self.for_cpus if each in by_id]
+        for each in self.for_cpus:
+            taken += (needs := by_id[each].spec.limits.cpus or 0)
+            if taken <= self.CPUS:
+                fit.add(each)
+        for head in heads:
+            needs = head.spec.limits.cpus or 0
+            is_new = head.id not in self.for_cpus
+            if head.id in fit or not needs or (is_new and taken + needs <= self.CPUS):
+                return (head.id, 0)
+            if is_new:
+                self.for_cpus.append(head.id)
+                taken += needs
         return None
 
     def head(self, queue: Name) -> Job | None:
@@ -81,7 +103,7 @@ class AnyOrder(RuleBasedStateMachine):
         if new.queue not in self.queues:
             self.queues.append(new.queue)
             self.given[new.queue], self.said[new.queue] = 0, None
-        if new.queue == new.spec.queue:
+        if new.queue == new.spec.queue and WIDTHS[new.queue]:
             self.said[new.queue] = WIDTHS[new.queue]
 
     def forget_empty(self) -> None:
@@ -148,6 +170,7 @@ class AnyOrder(RuleBasedStateMachine):
         (found,) = [each for each in self.line if place == (each.id, 0)]
         self.line.remove(found)
         self.running.append(found)
+        assert sum(each.spec.limits.cpus or 0 for each in self.running) <= self.CPUS
         self.given[found.queue] += 1
         self.queues.remove(found.queue)
         self.queues.append(found.queue)

@@ -12,9 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from outlast.core.job import Job, JobId, JobSpec, Node, queue_of
+from outlast.core.machine import Machine
 from outlast.core.queue import Queue
 from outlast.engine.captures import Captures
 from outlast.engine.supervisor import Supervisor
+from outlast.engine.turns import Turns
 from outlast.home import Home
 from outlast.ports.executor import Executor
 from outlast.ports.store import Entry, Query, Store
@@ -97,7 +99,7 @@ class World:
         executor: Executor | None = None,
         boot_id: str = "boot",
         queues: Mapping[str, Queue] | None = None,
-        resources: Mapping[str, int] | None = None,
+        machine: Machine | None = None,
     ) -> AsyncIterator[Supervisor]:
         """A supervisor at work. What breaks it is raised at the end."""
         supervisor = Supervisor(
@@ -106,8 +108,7 @@ class World:
             self.clock,
             Captures(self.home),
             boot_id=boot_id,
-            max_running=max_running,
-            resources=resources or {},
+            turns=Turns(max_running, machine or Machine()),
             on_change=self.told.append,
             is_watched=self.watched.__contains__,
             read_queues=lambda: dict(queues or {}),

@@ -72,6 +72,7 @@ def test_limits_without_a_controller_are_refused() -> None:
 
     assert missing.keys() == refused.keys()
     assert all(repr(controller) in refused[name] for name, controller in missing.items())
+    assert all("have it run in a container" in each for each in refused.values())
 
 
 def test_an_executor_that_is_not_there_is_told_with_those_that_are() -> None:

@@ -49,6 +49,14 @@ def test_a_job_lives_its_life_over_http(service: Service, caller: Caller) -> Non
     none = ask.get("/jobs", params={"label": "a=c"}).json()
     assert {"items": [], "next_cursor": None} == none
 
+    refused = ask.post(f"/jobs/{job_id}/retry", json={"hold": 1, "held": True})
+    assert (422, 2) == (refused.status_code, len(refused.json()["faults"]))
+    for verb in ("hold", "release", "redeliver"):
+        unasked = ask.post(f"/jobs/{job_id}/{verb}", json={"held": False})
+        assert (422, ["'held' is not a key of this request"]) == (
+            unasked.status_code,
+            unasked.json()["faults"],
+        )
     retried = ask.post(f"/jobs/{job_id}/retry")
     assert (202, job_id) == (retried.status_code, retried.json()["retry_of"])
     assert caller.ended(retried.json()["job_id"])["exit_code"] == 3
@@ -162,3 +170,47 @@ def test_bad_requests_are_problems(service: Service, caller: Caller) -> None:
     for token in ("", "wrong"):
         assert (401, "unauthorized") == told(service.client(token=token).get("/jobs"))
     assert [] == ask.get("/jobs").json()["items"]
+
+
+MISTAKEN: list[tuple[str, str, list[str]]] = [
+    ("GET", "/jobs?queu=x&limit=5&statsu", ["'queu' {}: did you mean queue?", "'statsu' {}: did you mean status?"]),
+    ("GET", "/jobs/{id}?view=full", ["'view' {}: it takes none"]),
+    ("POST", "/jobs?priority=3", ["'priority' {}: it takes none"]),
+    ("POST", "/jobs/{id}/cancel?node=0", ["'node' {}: it takes none"]),
+    ("DELETE", "/jobs/{id}?dry_run=1", ["'dry_run' {}: it takes none"]),
+    ("GET", "/jobs/{id}/artifacts?stream=stdout", ["'stream' {}: there are node"]),
+    ("GET", "/events?id={id}", ["'id' {}: there are ids"]),
+    ("GET", "/page/jobs?limits=1", ["'limits' {}: did you mean limit?"]),
+]  # fmt: skip
+
+
+def test_a_query_has_nothing_that_nobody_takes(caller: Caller) -> None:
+    """What would have narrowed is not passed over, and nothing has happened."""
+    ask = caller.client
+    job_id = caller.submit(command=["sleep", "600"])["job_id"]
+    for method, path, faults in MISTAKEN:
+        refused = ask.request(method, path.format(id=job_id), json={"command": ["true"]})
+        assert (422, "invalid_request") == told(refused), path
+        expected = [each.format("is not a query parameter of this request") for each in faults]
+        assert expected == refused.json()["faults"]
+    (job,) = ask.get("/jobs").json()["items"]
+    assert (job_id, False) == (job["job_id"], job["terminal"])
+    for lenient in ("/?utm=1", "/healthz?from=lb", "/readyz?from=lb", "/metrics?collect[]=jobs"):
+        assert 200 == ask.get(lenient).status_code, lenient
+
+
+def test_a_retry_that_is_asked_for_twice_is_one(caller: Caller) -> None:
+    """Also where what it was to wait for has ended in between."""
+    ask = caller.client
+    runs = ask.post("/jobs", json={"command": ["sleep", "1000"]}).json()["job_id"]
+    spec = {"command": ["true"], "after": [f"any:{runs}"]}
+    old = ask.post("/jobs", json=spec).json()["job_id"]
+    assert 200 == ask.post(f"/jobs/{old}/cancel").status_code
+    key = {"Idempotency-Key": "again"}
+    first = ask.post(f"/jobs/{old}/retry", headers=key).json()
+    assert 200 == ask.post(f"/jobs/{runs}/cancel").status_code
+    second = ask.post(f"/jobs/{old}/retry", headers=key).json()
+
+    assert [{"job_id": runs, "on": "any"}] == first["after"]
+    assert first["job_id"] == second["job_id"]
+    assert "complete" == caller.ended(first["job_id"])["status"]

@@ -59,7 +59,7 @@ def test_each_request_is_a_line_of_json(service: Service) -> None:
         "status": 202,
     }
     assert expected == submitted
-    assert 1 == len(logged(service, route="/jobs/{job_id}", job_id=job_id, status=200))
+    assert 1 == len(logged(service, route="/jobs/{job_id}", job_id=job_id, status=422))
     assert 1 == len(logged(service, route="/jobs/{job_id}", job_id=None, status=404))
     assert 1 == len(logged(service, route="none", principal="local", status=404))
     assert 1 == len(logged(service, principal=None, method="GET", status=401))

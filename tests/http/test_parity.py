@@ -43,6 +43,18 @@ def test_every_verb_has_a_route_that_is_documented(caller: Caller) -> None:
     assert set() == {BY_ANOTHER_NAME.get(verb, verb) for verb in VERBS} - set(known)
 
 
+def test_every_parameter_of_a_query_is_documented(caller: Caller) -> None:
+    """In the row of its route."""
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    for path, methods in caller.client.get("/openapi.json").json()["paths"].items():
+        words = re.sub(r"\{(job_id|name|index|path)\}", lambda found: NAMES[found[1]], path)
+        for method, operation in methods.items():
+            for each in operation.get("parameters", ()):
+                if each["in"] == "query":
+                    (row,) = (line for line in rows if f"`{method.upper()} {words}`" in line)
+                    assert re.search(rf"`{each['name']}[`=]", row), (row, each["name"])
+
+
 IN_OTHER_WORDS = {"put", "get"}
 """Methods of the library's schedules that are `add` and `show`, with a `Schedule` in hand."""
 

@@ -39,6 +39,13 @@ def test_a_server_s_queues_are_queues(service: Service, client: Client) -> None:
         there.queues.drain("disk")
         with pytest.raises(Conflict):
             there.submit(["true"], queue="disk")
+        for change, names in (
+            (there.queues.resume_all, ["default", "disk"]),
+            (there.queues.drain_all, ["disk"]),
+            (there.queues.pause_all, ["default", "disk"]),
+        ):
+            assert names == [each.queue.name for each in change()]
+        assert {"paused"} == {each.queue.state for each in client.queues.list()}
         assert "open" == there.queues.resume("disk").queue.state
         there.queues.delete("disk")
         for wrong, error in (("disk", NotFound), ("a/b", NotFound), ("default", InvalidRequest)):
@@ -67,6 +74,33 @@ def _place(job: Job) -> tuple[str | None, int]:
     return job.queue, job.priority
 
 
+def test_why_a_job_waits_is_told(service: Service, client: Client) -> None:
+    """The same here and over HTTP, alone and in a list; where the reason changes, the answer does."""
+    ask = service.client()
+    client.queues.create("disk")
+    client.queues.pause("disk")
+    job = client.submit(["true"], queue="disk")
+    path = f"/jobs/{job.id}"
+    answer = ask.get(path)
+    paused = {"kind": "queue_paused", "message": "its queue is paused", "queue": "disk"}
+    assert [paused] == answer.json()["waiting_for"]
+    known = {"If-None-Match": answer.headers["ETag"]}
+    assert 304 == ask.get(path, headers=known).status_code
+    token = (service.home / "token").read_text().strip()
+    with Client(service.url, token=token) as there:
+        for asker in (client, there):
+            found = (asker.get(job.id), *asker.list())
+            assert [[paused]] * 2 == [asker.describe(each)["waiting_for"] for each in found]
+
+    told = ask.post(f"{path}/hold").json()["waiting_for"]
+    assert [{"kind": "held", "message": "held, until it is released"}, paused] == told
+    client.queues.resume("disk")
+    assert told[:1] == ask.get(path, headers=known).json()["waiting_for"]
+    assert 200 == ask.post(f"{path}/release").status_code
+    ended = ask.get(path, headers={"Prefer": "wait=60"}).json()
+    assert ("complete", False) == (ended["status"], "waiting_for" in ended)
+
+
 def test_who_waits_for_a_job_is_found(service: Service, client: Client) -> None:
     """By its id, in the order of their submission; whoever asks, here or over HTTP."""
     first = client.submit(["sleep", "600"])
@@ -76,6 +110,10 @@ def test_who_waits_for_a_job_is_found(service: Service, client: Client) -> None:
         for asker in (client, there):
             found = asker.list(after=first.id, oldest_first=True)
             assert waiters == [each.id for each in found.jobs]
+    ask = service.client()
+    shown = ask.get(f"/jobs/{waiters[0]}").json()["after"]
+    again = ask.post("/jobs", json={"command": ["true"], "after": shown})
+    assert shown == again.json().get("after"), "what is shown is taken"
 
 
 def test_only_administrators_change_queues(service: Service, home: Path) -> None:
@@ -96,11 +134,22 @@ def test_only_administrators_change_queues(service: Service, home: Path) -> None
     assert 403 == ci.post("/queues", json={"name": "mine"}).status_code
     for verb, body in (("set", {"width": 9}), ("pause", {}), ("resume", {}), ("drain", {})):
         assert 403 == ci.post(f"/queues/ours/{verb}", json=body).status_code
+        if verb != "set":
+            assert 403 == ci.post(f"/queues:{verb}").status_code
     assert 403 == ci.delete("/queues/ours").status_code
 
-    for place, may in (({"queue": "theirs"}, 403), ({}, 200)):
-        spec = {"command": ["true"], "hold": True, **place}
+    for queue, to, may in (
+        *(("theirs", None, 403), ("default", None, 200)),
+        *(("default", "theirs", 403), ("theirs", "default", 200)),
+    ):
+        spec = {"command": ["true"], "hold": True, "queue": queue}
         held = admin.post("/jobs", json=spec).json()["job_id"]
+        if to is not None:
+            moved = admin.post(f"/jobs/{held}/move", json={"queue": to})
+            assert (200, False) == (moved.status_code, "X-Warning" in moved.headers)
+            slip = admin.post(f"/jobs/{held}/move", json={"queue": "thiers"})
+            assert "was theirs meant?" in slip.headers["X-Warning"]
+            assert 200 == admin.post(f"/jobs/{held}/move", json={"queue": to}).status_code
         assert may == ci.post(f"/jobs/{held}/release").status_code
 
     job = ci.post("/jobs", json={"command": ["true"], "queue": "ours"}).json()

@@ -12,6 +12,7 @@ import pytest
 from outlast import Client
 
 from ..cli.conftest import PROGRAM, Cli, Done
+from ..cli.test_completion import check
 from ..world import eventually
 from .conftest import Service
 
@@ -46,7 +47,8 @@ class Both:
         shown = json.dumps(out).replace(PROGRAM, "outlast")  # keys in their order
         for way in self._ways:
             shown = shown.replace(way, "--WAY")
-        return done.code, re.sub(AGE, "AGE", shown), done.talk
+        # An age that has one letter more has one space less before it.
+        return done.code, re.sub(" +", " ", re.sub(AGE, "AGE", shown)), done.talk
 
     def check(self, *arguments: str, stdin: bytes = b"") -> tuple[int, Any, str]:
         """Ask both, and return what the one was told who is beside the home."""
@@ -67,6 +69,17 @@ def both(service: Service, tmp_path: Path) -> Both:
     folder = tmp_path / "here"
     folder.mkdir()
     return Both(service, folder)
+
+
+def test_whoever_types_is_offered_the_same(both: Both) -> None:
+    """Jobs, queues and schedules of the server's, to whoever names it."""
+    held = both.there.submit("--hold", "--name", "held", "--", "true")
+    both.here("queue", "create", "disk")
+    both.here("schedule", "add", "report", "--every", "1d", "--", "true")
+    for cli in (both.here, both.there):
+        check(cli, "outlast job release ", ["plain", held, "queued, held"], "zsh")
+        check(cli, "outlast queue pause ", ["plain,default", "plain,disk"])
+        check(cli, "outlast schedule show ", ["plain,report"])
 
 
 def test_whatever_is_asked_the_answer_is_the_same(both: Both) -> None:
@@ -110,6 +123,9 @@ def test_whatever_is_asked_the_answer_is_the_same(both: Both) -> None:
     both.check("job", "artifacts", "get", good, "x")
     both.check("job", "delete", runs)
     both.check("job", "retry", runs)
+    assert "held" in both.there("job", "retry", "--hold", good).data
+    assert 5 == both.check("job", "list", "--after", "job_never")[0]
+    both.check("job", "list", "--after", gone)
     waits = here.submit("--delay", "1d", "--after", f"any:{runs}", "--", "true")
     assert "held" in both.there("job", "hold", waits).data
     both.check("job", "hold", waits)

@@ -83,6 +83,9 @@ def test_a_schedule_may_what_its_token_may(service: Service, caller: Caller) -> 
     assert ({"schedule": "tick"}, "complete", {403}) == (ran["labels"], ran["status"], others)
     assert "the token ci, by which it was added, is good no more" == why
     assert ("ci", why) == (removed.json()["principal"], removed.json()["error"])
+    lines = map(json.loads, (service.home / "audit.log").read_text().splitlines())
+    (first, *_) = (line for line in lines if line["event"] == "schedule.add" and "programs" in line)
+    assert ("tick", "ci", ["true"]) == (first["schedule"], first["principal"], first["programs"])
 
 
 def test_the_library_asks_a_server_alike(service: Service, caller: Caller) -> None:
@@ -113,3 +116,24 @@ def test_the_library_asks_a_server_alike(service: Service, caller: Caller) -> No
     assert "a b" in wrong.value.message
     again = caller.client.put("/schedules/x", json={"every": 0.1, "job": [], "more": 1})
     assert (422, 3) == (again.status_code, len(again.json()["faults"])), again.text
+
+
+def test_a_token_has_so_many_schedules(service: Service, caller: Caller, home: Path) -> None:
+    """One more is refused, with what helps; to replace one is not one more; an administrator is free."""
+    service.stop()
+    (home / "config.toml").write_text("max_schedules = 1\n")
+    service.start()
+    ci, admin = service.client(token=token("ci", "--policy", "ci")), service.client()
+    daily = {"every": 86400, "job": TRUE}
+    assert 200 == ci.put("/schedules/one", json=daily).status_code
+    refused = ci.put("/schedules/two", json=daily)
+    assert (403, "forbidden") == (refused.status_code, refused.json()["code"])
+    assert "the token ci has as many schedules as it may: 1" == refused.json()["detail"]
+    assert "OUTLAST_MAX_SCHEDULES" in refused.text
+    assert (
+        200 == ci.put("/schedules/one", json={**daily, "every": 3600, "replace": True}).status_code
+    )
+    for name in ("two", "three"):
+        assert 200 == admin.put(f"/schedules/{name}", json=daily).status_code
+    assert 200 == ci.delete("/schedules/one").status_code
+    assert 200 == ci.put("/schedules/four", json=daily).status_code

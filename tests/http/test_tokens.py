@@ -84,6 +84,46 @@ def test_a_token_runs_what_its_policy_names(ci: httpx.Client, caller: Caller, ho
     assert b"hunter2" not in kept
 
 
+def test_what_an_end_begins_is_asked_of_the_policy_too(
+    service: Service, caller: Caller, home: Path
+) -> None:
+    """It runs on the server, in the same name, where the policy allows it; and the audit log names it."""
+    (home / "policy.toml").write_text(
+        '[caged]\nexecutors = ["container"]\nimages = ["*"]\n'
+        '[echoes]\nexecutors = ["local"]\ncommands = ["true", "echo it"]\n'
+    )
+    service.stop()
+    service.start()
+    echoes, caged = (
+        Caller(service.client(token=outlast("token", "create", name, "--policy", name)))
+        for name in ("echoes", "caged")
+    )
+    refusals = [
+        *(echoes.client.post("/jobs", json={"command": ["true"], "on_end": each})
+          for each in ("echo it", ["id"], ["echo"])),
+        caged.client.post(
+            "/jobs", json={"container": {"image": "none"}, "shell": "true", "on_end": ["true"]}
+        ),
+    ]  # fmt: skip
+    said = ["echo", "it", "has", "ended"]
+    job = echoes.ended(echoes.submit(command=["true"], on_end=said)["job_id"])
+    last = echoes.ended(job["on_end_job"])
+
+    assert [(403, True)] * 4 == [
+        (each.status_code, "on_end: " in each.json()["detail"]) for each in refusals
+    ]
+    assert "it has ended\n" == last["result"]["stdout"]
+    assert [last["job_id"], job["job_id"]] == [
+        each["job_id"] for each in echoes.client.get("/jobs").json()["items"]
+    ]
+    lines = [json.loads(line) for line in (home / "audit.log").read_text().splitlines()]
+    assert [(403, None, None), (202, ["true"], ["echo"])] == [
+        (line["status"], line.get("programs"), line.get("on_end"))
+        for line in lines
+        if line.get("job_id") == job["job_id"] or line.get("principal") == "caged"
+    ]
+
+
 def test_a_job_of_somebody_else_is_no_way_round(ci: httpx.Client, caller: Caller) -> None:
     """To repeat it takes what to submit it would; what one may submit, one may repeat."""
     theirs = caller.submit(command=["true"])

@@ -78,7 +78,7 @@ def test_a_request_is_told_by_its_route(collector: Collector, traced: Service) -
     expected = {
         "http.request.method": "GET",
         "http.route": "/jobs/{job_id}",
-        "http.response.status_code": 404,
+        "http.response.status_code": 422,
         "url.scheme": "http",
         "network.protocol.version": "1.1",
         "outlast.request.id": answer.headers["x-request-id"],

@@ -69,9 +69,7 @@ def job_tool(
     async def begin(call: Call) -> Job:
         return await run.begin(as_run(call))
 
-    return Tool(
-        name=name, title=name, description=name, takes=takes, answers=JOB, do=do, begin=begin
-    )
+    return Tool(name=name, description=name, takes=takes, answers=JOB, do=do, begin=begin)
 
 
 def once_answered(questions: int) -> str:
@@ -131,7 +129,6 @@ async def never(_: Call) -> dict[str, Any]:
 AT_ONCE: Final = tuple(
     Tool(
         name=name,
-        title=name,
         description=name,
         takes={"name": TEXT} if name == "greet" else {},
         answers={"type": "object"},

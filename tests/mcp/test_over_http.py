@@ -125,9 +125,13 @@ def test_a_token_that_reads_changes_nothing(served: Served) -> None:
                     ("job_cancel", {"job_id": task.task_id}),
                     ("job_move", {"job_id": task.task_id, "held": True}),
                     ("queue_set", {"name": "disk"}),
+                    ("queue_delete", {"name": "disk"}),
+                    ("schedule_add", {"name": "tick", "every": "1h", "job": {"command": "id"}}),
+                    ("schedule_set", {"name": "tick", "action": "run"}),
                 ):
                     told = (await agent.refused(tool, **arguments))["error"]
                     assert "forbidden" == told["code"]
+                assert [] == (await agent("schedule_list"))["schedules"]
                 (queue,) = (await agent("queue_list"))["queues"]
                 assert "default" == queue["queue"]
                 assert [] == (await agent("job_completions", wait_seconds=0))["completions"]
@@ -140,7 +144,8 @@ def test_a_token_that_reads_changes_nothing(served: Served) -> None:
 
     go(story)
     refused = [line for line in served.audited() if line["principal"] == "reader"]
-    changing = ["job_run", "job_cancel", "job_move", "queue_set"]
+    changing = ["job_run", "job_cancel", "job_move", "queue_set", "queue_delete"]
+    changing += ["schedule_add", "schedule_set"]
     assert changing == [line["tool"] for line in refused]
     assert {"forbidden"} == {line["refused"] for line in refused}
 
@@ -200,6 +205,46 @@ def test_jobs_are_moved_within_a_policy_and_queues_changed_by_administrators(
     refused, done = ("ci", "forbidden"), ("ci", None)
     assert [refused, refused, done, refused, ("local", None)] == [
         (line["principal"], line.get("refused")) for line in changed
+    ]
+
+
+def test_schedules_are_added_and_changed_within_a_policy(served: Served) -> None:
+    """Nobody schedules what they may not run, nor pauses, runs, removes or replaces a schedule of it."""
+    (served.home / "policy.toml").write_text(POLICY)
+    ci = served.token("ci", "--policy", "ci")
+    served.service.stop()
+    served.service.start()
+    echo = {"command": ["echo", "x"]}
+
+    async def story() -> None:
+        async with served.agent(token=ci) as agent, served.agent() as owner:
+
+            async def forbidden(tool: str, **arguments: Any) -> None:
+                assert "forbidden" == (await agent.refused(tool, **arguments))["error"]["code"]
+
+            await owner("schedule_add", name="theirs", every="1h", job={"command": "id"})
+            await forbidden("schedule_add", name="ours", every="1h", job={"command": "id"})
+            for action in ("pause", "resume", "run", "remove"):
+                await forbidden("schedule_set", name="theirs", action=action)
+            await forbidden("schedule_add", name="theirs", every="1h", job=echo, replace=True)
+
+            added = await agent("schedule_add", name="ours", every="1h", job=echo)
+            assert "active" == added["state"]
+            ran = await agent("schedule_set", name="ours", action="run")
+            (job,) = (await agent("job_wait", job_ids=[ran["job_id"]], wait_seconds=50))["jobs"]
+            assert ("complete", "x\n") == (job["status"], job["stdout"])
+            ours, theirs = (await owner("schedule_list"))["schedules"]
+            assert ("ours", "theirs", "active") == (ours["name"], theirs["name"], theirs["state"])
+            (ours,) = (await owner("schedule_list", name="ours"))["schedules"]
+            assert "ci" == ours["principal"]
+            await agent("schedule_set", name="ours", action="remove")
+
+    go(story)
+    lines = map(json.loads, (served.home / "audit.log").read_text().splitlines())
+    assert [("schedule.add", None), ("schedule.run", None), ("schedule.remove", None)] == [
+        (line["event"], line.get("refused"))
+        for line in lines
+        if line.get("schedule") == "ours" and "refused" not in line
     ]
 
 

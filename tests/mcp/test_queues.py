@@ -29,6 +29,9 @@ def test_a_queue_is_made_paused_and_opened(host: Host) -> None:
             assert disk == told
             first = await waiting(agent, "true", queue="disk")
             second = await waiting(agent, "true", queue="disk")
+            why = [{"kind": "queue_paused", "message": "its queue is paused", "queue": "disk"}]
+            for told in (await agent("job_get", job_id=first), *(await agent("job_list"))["jobs"]):
+                assert ("queued", why) == (told["status"], told["waiting_for"])
             default, told = (await agent("queue_list"))["queues"]
             assert ("default", "open", 0) == tuple(
                 default[key] for key in ("queue", "state", "waiting")
@@ -37,6 +40,7 @@ def test_a_queue_is_made_paused_and_opened(host: Host) -> None:
 
             told = await agent("job_move", job_id=second, queue="tape", priority=5, held=True)
             place = {"queue": "tape", "priority": 5, "held": True}
+            assert told.pop("warning").startswith("nobody has created a queue 'tape'")
             assert {"job_id": second, "status": "queued", **place} == told
             await agent("job_move", job_id=second, held=False)
             (job,) = (await agent("job_wait", job_ids=[second], wait_seconds=50))["jobs"]
@@ -47,11 +51,72 @@ def test_a_queue_is_made_paused_and_opened(host: Host) -> None:
             told = await agent("queue_set", name="disk", width=None, state="open")
             assert ("open", False) == (told["state"], "width" in told)
             await agent("job_wait", job_ids=[first], wait_seconds=50)
-            told = await agent("job_completions")
-            assert [second, first] == [each["job_id"] for each in told["completions"]]
+            told = await agent("job_completions", limit=1)
+            assert [second] == [each["job_id"] for each in told["completions"]]
+            told = await agent("job_completions", since=told["next_cursor"])
+            assert [first] == [each["job_id"] for each in told["completions"]]
             since = told["next_cursor"]
             told = await agent("job_completions", since=since, wait_seconds=0)
             assert ([], since) == (told["completions"], told["next_cursor"])
+
+    go(story)
+
+
+def test_a_queue_has_limits_and_is_deleted_once_it_is_empty(host: Host) -> None:
+    """Its limits are set and lifted; what is refused says which call would be right."""
+
+    async def story() -> None:
+        async with host.agent() as agent:
+            told = await agent("queue_set", name="big", max_cpus=1, max_memory="1G")
+            assert (1, 1 << 30) == (told["max_cpus"], told["max_memory_bytes"])
+            told = await agent("queue_set", name="big", max_cpus=None)
+            assert {"max_memory_bytes"} == {"max_cpus", "max_memory_bytes"} & told.keys()
+
+            held = await waiting(agent, "echo out", queue="big", hold=True)
+            told = await agent("job_get", job_id=held)
+            assert f'Held until job_move(job_id="{held}", held=false)' == told["message"]
+            told = (await agent.refused("queue_delete", name="big"))["error"]
+            assert "not_terminal" == told["code"]
+            assert 'queue_set(name="big", state="draining")' in told["suggestion"]
+            assert 'job_move(job_id="ID", queue="OTHER")' in told["suggestion"]
+            await agent("queue_set", name="big", state="draining")
+            told = (await agent.refused("job_run", command="true", queue="big"))["error"]
+            assert 'queue_set(name="big", state="open")' in told["message"]
+            await agent("job_move", job_id=held, held=False)
+            (job,) = (await agent("job_wait", job_ids=[held], wait_seconds=50))["jobs"]
+            assert "out\n" == job["stdout"]
+            assert {"deleted": "big"} == await agent("queue_delete", name="big")
+            told = (await agent.refused("queue_delete", name="big"))["error"]
+            assert ("not_found", True) == (
+                told["code"],
+                'queue_set(name="big")' in told["suggestion"],
+            )
+            told = (await agent.refused("queue_delete", name="default"))["error"]
+            assert 'queue_set(name="default", width=null)' in told["suggestion"]
+
+    go(story)
+
+
+def test_a_slip_in_a_queues_name_is_told(host: Host) -> None:
+    """With the calls that mend it; a queue that was made, or is given its width, is none."""
+
+    async def story() -> None:
+        async with host.agent() as agent:
+            await agent("queue_set", name="disk", width=1)
+            told = await agent("job_run", command="true", queue="dsik", hold=True, wait_seconds=0)
+            for call in (
+                f'job_move(job_id="{told["job_id"]}", queue="disk")',
+                'queue_set(name="dsik", width=N)',
+                "queue_width=N",
+            ):
+                assert call in told["warning"], told
+            for spec in ({"queue": "disk"}, {"queue": "tape", "queue_width": 1}, {}):
+                assert "warning" not in await agent("job_run", command="true", **spec)
+            asked = {"command": "true", "queue": "tape", "queue_width": 1, "hold": True}
+            told = await agent("job_run", **asked, wait_seconds=0)
+            moved = await agent("job_move", job_id=told["job_id"], queue="dsik")
+            assert f'job_move(job_id="{told["job_id"]}", queue="disk")' in moved["warning"]
+            assert "warning" not in await agent("job_move", job_id=told["job_id"], queue="disk")
 
     go(story)
 

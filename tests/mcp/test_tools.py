@@ -42,13 +42,24 @@ def test_tools_cost_little_and_come_in_one_order(host: Host) -> None:
         names = [each["name"] for each in lists[0]]
         general = [
             *("job_run", "job_wait", "job_get", "job_output", "job_cancel", "job_list"),
-            *("job_completions", "job_move", "queue_list", "queue_set"),
+            *("job_completions", "job_move", "queue_list", "queue_set", "queue_delete"),
+            *("schedule_list", "schedule_add", "schedule_set"),
         ]
         assert general == names[: len(general)]
-        changing = {each["name"] for each in lists[0] if not each["annotations"]["read_only_hint"]}
-        assert {"job_run", "job_cancel", "job_move", "queue_set"} == changing & set(general)
+        reading = {each["name"] for each in lists[0] if _hint(each, "read_only")}
+        assert reading & set(general) == {
+            *("job_wait", "job_get", "job_output", "job_list", "job_completions"),
+            *("queue_list", "schedule_list"),
+        }
+        mild = {each["name"] for each in lists[0] if not _hint(each, "destructive", True)}
+        assert {"job_move", "queue_set", "ssh_connect"} == mild
 
     go(story)
+
+
+def _hint(tool: dict[str, Any], name: str, default: bool = False) -> bool:
+    """Return what a host is told of a tool: where it is not told, what the protocol says."""
+    return bool(tool.get("annotations", {}).get(f"{name}_hint", default))
 
 
 def test_the_answer_for_true_is_short(host: Host) -> None:
@@ -216,9 +227,10 @@ def test_every_tool_is_documented() -> None:
 
 
 def test_tools_are_named_as_verbs_are_everywhere() -> None:
-    """What an agent has for jobs and queues has the name of the verb; and `run` is the command's."""
+    """What an agent has for jobs, queues and schedules has the name of the verb; `run` is the command's."""
     of_jobs = {*VERBS, "run"} - {"read_output"} | {"output"}
     wanted = {f"job_{verb}" for verb in of_jobs} | {f"queue_{verb}" for verb in QUEUE_VERBS}
+    wanted |= {f"schedule_{verb}" for verb in ("add", "list", "set")}  # the last as `queue_set`
     assert set() == {tool.name for tool in TOOLS if not tool.name.startswith("ssh_")} - wanted
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from outlast.core.attempt import Attempt
+from outlast.core.hindrance import Hindrance, hindrances, of_turn
 from outlast.core.job import Job, JobId, JobSpec, Node
 from outlast.core.spec import spec_to_json
 from outlast.core.state import JobStatus, NodeStatus
@@ -111,3 +112,19 @@ def test_a_job_that_is_not_understood_is_told_as_that(wrong: dict[str, Any]) -> 
     """A status of another version, say: never guessed."""
     with pytest.raises(BadAnswer, match="that this version does not understand"):
         read_job(told(JOB) | wrong)
+
+
+def test_what_it_waits_for_comes_back() -> None:
+    """With all there is to it; and what only a newer server knows is shown as it says it."""
+    job = Job(id=JobId("job_1"), spec=JobSpec(command=("true",)), nodes=(Node(),), created_at=NOW)
+    full = {"kind": "queue_full", "width": 1, "running": 2}
+    waits = replace(
+        job, waiting_for=(of_turn(job, full), of_turn(job, {"kind": "turn", "ahead": 0}))
+    )
+    data = told(waits)
+    data["waiting_for"].append({"kind": "moon", "message": "the moon is full", "phase": 0.5})
+
+    read = read_job(data)
+
+    moon = Hindrance(kind="moon", message="the moon is full", facts={"phase": 0.5})
+    assert (*waits.waiting_for, moon) == read.waiting_for == hindrances(read, NOW)

@@ -103,9 +103,14 @@ class Visitor:
             page.goto(f"{self.service.url}/{at}")
         return page
 
+    def leave(self) -> None:
+        """Close all windows, and forget what the browser complained of until then."""
+        self.close()
+        self.said.clear()
+
     def close(self) -> None:
-        for context in self._contexts:
-            context.close()
+        while self._contexts:
+            self._contexts.pop().close()
 
 
 @pytest.fixture

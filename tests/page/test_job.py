@@ -78,7 +78,7 @@ def test_what_is_wrong_with_a_form_is_told_beside_its_fields(
     expect(page.locator(".fault").first).to_be_visible()
     assert page.locator("[aria-invalid=true]").count() >= 1
     assert [] == caller.client.get("/jobs").json()["items"]
-    visitor.said.clear()  # a refusal is in the browser's own log
+    visitor.leave()  # a refusal is in the browser's own log
 
 
 def test_a_broken_line_and_a_reload_lose_nothing(
@@ -102,7 +102,31 @@ def test_a_broken_line_and_a_reload_lose_nothing(
     told = lines(page)
     assert [*(f"line {i}" for i in range(1, len(told))), "over"] == told
     expect(page.locator(".standing")).to_contain_text("complete")
-    visitor.said.clear()  # what could not be fetched is in the browser's own log
+    visitor.leave()  # what could not be fetched is in the browser's own log
+
+
+def test_a_page_that_began_without_an_answer_takes_up_by_itself(visitor: Visitor) -> None:
+    """The line broke before the page knew who is here: it asks again until it is told."""
+    page = visitor.open()
+    page.route("**/page/me", lambda route: route.abort("connectionrefused"))
+    page.reload()
+    expect(page.get_by_text("Waiting for the service…")).to_be_visible()
+    page.unroute_all()
+    expect(page.get_by_text("Nothing runs here, and nothing has.")).to_be_visible()
+    expect(page.get_by_text("The service does not answer.")).to_have_count(0)
+    visitor.leave()  # what could not be fetched is in the browser's own log
+
+
+def test_a_view_that_could_not_be_fetched_is_told_and_fetched_again(visitor: Visitor) -> None:
+    """The line broke as a view's module was wanted: it says so, with a way out."""
+    page = visitor.open()
+    page.route("**/queues.js", lambda route: route.abort("connectionrefused"))
+    page.keyboard.press("q")
+    expect(page.get_by_text("This part of the page could not be fetched.")).to_be_visible()
+    page.unroute_all()
+    page.get_by_role("button", name="Load it again").click()
+    expect(page.get_by_role("heading", name="Queues")).to_be_visible()
+    visitor.leave()  # as above
 
 
 def printed(caller: Caller, job_id: str) -> int:
@@ -125,7 +149,7 @@ def test_a_session_that_is_over_is_told_with_what_to_do(service: Service, visito
     page.get_by_label("Token").fill((service.home / "token").read_text().strip())
     page.get_by_role("button", name="Open").click()
     expect(page.get_by_text("Nothing runs here, and nothing has.")).to_be_visible()
-    visitor.said.clear()  # refusals are in the browser's own log
+    visitor.leave()  # refusals are in the browser's own log
 
 
 def store_many_nodes(home: Path, count: int) -> Job:
@@ -201,4 +225,4 @@ def test_an_ended_job_is_run_again_and_deleted(visitor: Visitor, caller: Caller)
     expect(page.get_by_role("list", name="Jobs, newest first")).to_be_visible()
     page.goto(f"{page.url.partition('#')[0]}#/jobs/{old['job_id']}")
     expect(page.get_by_text("This job was here, and is no more")).to_be_visible()
-    visitor.said.clear()  # the answer 410 is in the browser's own log
+    visitor.leave()  # the answer 410 is in the browser's own log

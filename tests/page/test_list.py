@@ -138,6 +138,25 @@ def test_the_list_is_walked_by_keys(service: Service, visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="New job")).to_be_visible()
 
 
+def test_a_key_counts_from_when_the_list_is_drawn(service: Service, visitor: Visitor) -> None:
+    """A view heard keys only once it had been painted: one pressed before that was lost."""
+    store_jobs(service.home, 60)
+    page = visitor.open()
+    expect(rows(page).first).to_contain_text("job 0059")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="job 0059")).to_be_visible()
+    page.evaluate(
+        """() => new MutationObserver((_, observer) => {
+             if (!document.querySelector(".row.selected")) return;
+             observer.disconnect();
+             dispatchEvent(new KeyboardEvent("keydown", { key: "j" }));
+           }).observe(document.body, { childList: true, subtree: true })"""
+    )
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="job 0058")).to_be_focused()
+
+
 def test_ten_thousand_jobs_are_a_list_like_any_other(service: Service, visitor: Visitor) -> None:
     """Few rows are in the document; all of the day is counted; the oldest is found by a word."""
     store_jobs(service.home, 10_000)

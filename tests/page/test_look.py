@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -34,6 +36,8 @@ def test_every_view_is_for_everybody(
     caller.client.post("/queues/disk/pause", json={})
     caller.submit(shell="exit 0", name="in turn", queue="disk", priority=3)
     later = caller.submit(shell="exit 0", name="later", queue="disk", after=[running["job_id"]])
+    weekly = {"cron": "0 8 * * mon", "tz": "UTC", "job": {"shell": "exit 0"}}
+    assert 200 == caller.client.put(f"/schedules/{'w' * 64}", json=weekly).status_code
     page = visitor.open(size=size, colours=colours)
     found: dict[str, list[str]] = {}
 
@@ -60,6 +64,7 @@ def test_every_view_is_for_everybody(
     page.get_by_role("button", name="Submit").click()
     expect(page.locator(".fault").first).to_be_visible()
     look("the form")
+    look_at_schedules(page, look)
     go(page, "queues")
     expect(page.get_by_role("list", name="Waiting in disk, in order")).to_contain_text("in turn")
     look("queues")
@@ -76,9 +81,21 @@ def test_every_view_is_for_everybody(
     page.reload()
     expect(page.get_by_role("heading", name="Your session here is over")).to_be_visible()
     look("nobody let in")
-    visitor.said.clear()  # that nobody is let in is in the browser's own log
+    visitor.leave()  # that nobody is let in is in the browser's own log
 
     assert {} == found
+
+
+def look_at_schedules(page: Page, look: Callable[[str], None]) -> None:
+    """Show the form of a new one, with what is wrong, and the one that is there, paused."""
+    go(page, "new/schedule")
+    page.get_by_role("button", name="Add schedule").click()
+    expect(page.locator(".fault").first).to_be_visible()
+    look("the form of a schedule")
+    go(page, "schedules")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    look("schedules")
 
 
 def go(page: Page, view: str) -> None:

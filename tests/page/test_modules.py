@@ -194,15 +194,15 @@ def test_a_quote_that_is_never_closed_is_a_fault(page: Page) -> None:
     form = dict.fromkeys(
         (
             *("on", "image", "name", "labels", "env", "cwd", "idle_timeout", "queue_timeout"),
-            *("grace", "queue", "after"),
+            *("grace", "queue", "after", "delay", "on_end", "memory"),
         ),
         "",
     )
     form |= {"kind": "command", "place": "here", "text": "echo 'a", "timeout": "later"}
-    form |= {"priority": "21", "retries": "1.5"}
+    form |= {"priority": "21", "retries": "1.5", "cpus": "-1", "resources": "gpu gpu=x"}
     faults = module(page, "request.js", "it.readForm(arg).faults.map(f => f[0])", form)
 
-    assert ["text", "timeout", "priority", "retries"] == faults
+    assert ["text", "timeout", "priority", "retries", "cpus", "resources"] == faults
 
 
 def test_what_looks_like_more_certainty_is_not_shown(page: Page) -> None:

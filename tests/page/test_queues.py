@@ -143,8 +143,11 @@ def test_it_is_shown_who_waits_for_what(visitor: Visitor, caller: Caller) -> Non
     expect(facts.get_by_role("link", name="disk")).to_be_visible()
     facts.get_by_role("link", name="after it").click()
     expect(page.get_by_role("heading", name="after it")).to_be_visible()
-    expect(page.locator(".standing")).to_contain_text("waiting for another job")
-    expect(page.get_by_role("region", name="The job")).to_contain_text("first, running to complete")
+    expect(page.locator(".standing")).to_contain_text("waits for first, running to complete")
+    expect(facts).to_contain_text("first, running to complete")
+    assert 200 == caller.client.post(f"/jobs/{first['job_id']}/cancel", json={}).status_code
+    expect(page.locator(".standing")).to_contain_text("its need failed")
+    expect(facts).to_contain_text("first, cancelled to complete")
 
 
 def test_a_new_job_says_where_it_waits_and_for_what(visitor: Visitor, caller: Caller) -> None:
@@ -157,11 +160,13 @@ def test_a_new_job_says_where_it_waits_and_for_what(visitor: Visitor, caller: Ca
     page.get_by_label("Priority").fill("-21")
     page.get_by_label("After").fill(f"failed:{first}")
     page.get_by_label("Retries").fill("1")
+    page.get_by_label("At its end").fill("echo told")
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_label("Priority")).to_be_focused()
     page.get_by_label("Priority").fill("-2")
     expect(page.get_by_label("Command", exact=True).last).to_have_text(
-        f"outlast submit --queue disk --priority -2 --after failed:{first} --retries 1 --shell 'exit 4'"
+        f"outlast submit --queue disk --priority -2 --after failed:{first} --retries 1"
+        " --on-end 'echo told' --shell 'exit 4'"
     )
     page.get_by_role("button", name="Submit").click()
     expect(page.locator(".standing")).to_contain_text("failed")
@@ -169,6 +174,34 @@ def test_a_new_job_says_where_it_waits_and_for_what(visitor: Visitor, caller: Ca
     assert ("disk", -2, 4, 2) == tuple(
         job[key] for key in ("queue", "priority", "exit_code", "attempt")
     )
+    assert "complete" == caller.ended(job["on_end_job"])["status"]
+
+
+def test_it_is_told_what_there_must_be_room_for(service: Service, visitor: Visitor) -> None:
+    """What a job was said to need, where its turn comes next, and in its own view."""
+    service.stop()
+    (service.home / "config.toml").write_text("[resources]\ngpu = 2\n")
+    service.start()
+    caller = Caller(service.client())
+    first = caller.submit(shell="sleep 600", resources={"gpu": 2})
+    caller.running(first["job_id"])
+    page = visitor.open("#/new")
+    page.get_by_label("Shell line").last.fill("sleep 600")
+    page.get_by_label("Name").fill("second")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Resources").fill("gpu=3")
+    page.get_by_role("button", name="Submit").click()
+    needs = page.get_by_label("Resources")
+    expect(needs).to_be_focused()
+    expect(needs).to_have_accessible_description(re.compile("needs 3 of gpu.*has 2"))
+    needs.fill("gpu")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.locator(".standing")).to_contain_text("this machine has no room for gpu=1 now")
+    page.keyboard.press("q")
+    expect(waiting(page, "default")).to_have_text(
+        re.compile("second.*this machine has no room for gpu=1 now; its turn comes next")
+    )
+    visitor.leave()  # a refusal is in the browser's own log
 
 
 def test_earlier_attempts_are_told(visitor: Visitor, caller: Caller) -> None:
@@ -231,7 +264,7 @@ def test_who_only_reads_sees_queues_and_changes_none(
 
     enter(page, service, "run")
     expect(page.get_by_role("main").get_by_role("button")).to_have_text(["Hold", "Move"])
-    visitor.said.clear()  # that nobody was let in is in the browser's own log
+    visitor.leave()  # that nobody was let in is in the browser's own log
 
 
 def enter(page: Page, service: Service, scope: str) -> None:

@@ -128,10 +128,19 @@ class Engine(abc.ABC):
         Return all containers that it has, those that have ended too.
 
         Its list may go on to name one that it was asked to remove while that was ending: each is
-        looked for.
+        looked for. Podman has none at all just when a process of one ends: it is asked again.
         """
-        listed: list[dict[str, Any]] = self.ask("GET", "/containers/json?all=1")
-        return [each for each in listed if self._has(each["Id"])]
+        return [each for each in self._listed() if self._has(each["Id"])]
+
+    def _listed(self) -> list[dict[str, Any]]:
+        deadline = time.monotonic() + UP_S
+        while True:
+            try:
+                return list(self.ask("GET", "/containers/json?all=1"))
+            except AssertionError as error:
+                if "no such process" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
 
     def volumes(self) -> list[dict[str, Any]]:
         """Return all volumes that it has."""

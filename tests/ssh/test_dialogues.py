@@ -235,10 +235,34 @@ def test_what_was_bound_is_lost_and_not_begun_again(
     node = job.nodes[0]
     assert ("failed", "lost", None) == (job.status, node.reason, node.exit_code)
     assert str(node.error).startswith("it was bound to its connection, and ")
-    assert "it is not begun a second time" in str(node.error)
+    assert "this attempt is not begun a second time" in str(node.error)
     assert "did not say whether" in str(node.stop_error)
     assert client.output(job.id).endswith(b"Password for ops: (hidden)\r\nworking\r\n")
     assert 1 == len(appliance.logins())
+    assert [] == files_with_the_secret()
+
+
+@pytest.mark.slow
+def test_what_was_bound_is_tried_again_where_that_does_no_harm(
+    client: Client, home: Path, appliance: Appliance
+) -> None:
+    """On another connection, with the same answers and the same secret; the first try says why it was lost."""
+    again: dict[str, Any] = {"retries": 1, "retry_delay": "100ms", "if_lost": "restart"}
+    job = client.submit(on=appliance.with_oddity("mute"), dialogue=RULES, **again)
+    until_printed(client, job, b"working\r\n")
+    os.kill(supervisor_of(home), signal.SIGKILL)
+    with Client() as other:
+        eventually(lambda: other.get(job.id).nodes[0].attempt == 2, "the next try")
+        until_printed(other, job, b"working\r\n")
+        other.cancel(job.id, grace=0)
+        job = over(other, job)
+
+    (lost,) = job.nodes[0].earlier
+    assert ("cancelled", 2, "lost") == (job.status, job.nodes[0].attempt, lost.reason)
+    assert "this attempt is not begun a second time" in str(lost.error)
+    for number in (1, 2):
+        assert b"Password for ops: (hidden)\r\nworking" in client.output(job.id, attempt=number)
+    assert 2 == len(appliance.logins())
     assert [] == files_with_the_secret()
 
 

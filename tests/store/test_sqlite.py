@@ -103,9 +103,10 @@ def test_every_field_has_its_column() -> None:
             if field.name not in without
         }
 
-    # The phase is read beside the attempt, by whoever looks; it is never stored.
+    # The phase is read beside the attempt, by whoever looks, and why a job waits is asked of whoever
+    # gives turns; neither is ever stored.
     assert set(sql.NODE_COLUMNS) == columns(Node, {"phase"})
-    assert set(sql.JOB_COLUMNS) == columns(Job, {"nodes"})
+    assert set(sql.JOB_COLUMNS) == columns(Job, {"nodes", "waiting_for"})
 
 
 # ------------------------------------------------------------------------------------- SQL's guards

@@ -23,9 +23,10 @@ from hypothesis.stateful import (
 
 from outlast.core import events as ev
 from outlast.core.job import Job, JobId
+from outlast.core.needs import Condition, Need
 from outlast.core.state import JobStatus, Reason
 from outlast.core.transition import settle, transition, with_node
-from outlast.errors import Conflict, Expired, IllegalMove, NotFound
+from outlast.errors import Conflict, Expired, IllegalMove, InvalidRequest, NotFound
 from outlast.ports.store import Entry, Query, Store
 from outlast.store import open_store
 from outlast.testing import FakeClock
@@ -41,6 +42,17 @@ TIMES = st.integers(-5, 20).map(lambda seconds: seconds * SECOND)
 class Key:
     job_id: JobId
     fingerprint: str
+
+
+def waiting(job: Job, after: Sequence[JobId]) -> Job:
+    """Return *job* as one that waits for some others to end."""
+    needs = tuple(Need(job_id=job_id, on=Condition.ANY) for job_id in after)
+    return replace(job, spec=replace(job.spec, after=needs))
+
+
+def is_over(job: Job, at: datetime) -> bool:
+    """Whether a job's retention is over."""
+    return job.expires_at is not None and job.expires_at <= at
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -78,20 +90,28 @@ class StoreMachine(RuleBasedStateMachine):
             ),
             max_size=4,
         ),
+        after=st.lists(ids, max_size=2, unique=True),
+        held=st.booleans(),
         jump=st.integers(-3, 5),
     )
-    def add(self, drawn: Sequence[tuple[dict[str, str], int, str | None, str, str]], jump: int):  # type: ignore[no-untyped-def]  # Hypothesis's own type for many values
+    def add(  # type: ignore[no-untyped-def]  # Hypothesis's own type for many values
+        self,
+        drawn: Sequence[tuple[dict[str, str], int, str | None, str, str]],
+        after: list[JobId],
+        held: bool,
+        jump: int,
+    ):
         self.clock.jump(jump * SECOND)
         entries = [
             Entry(
-                job=a_job(self.clock, labels=labels, nodes=nodes),
+                job=waiting(a_job(self.clock, labels=labels, nodes=nodes, held=held), after),
                 key=key,
                 principal=principal,
                 fingerprint=fingerprint,
             )
             for labels, nodes, key, principal, fingerprint in drawn
         ]
-        jobs, keys, expected = dict(self.jobs), dict(self.keys), []
+        jobs, keys, expected = dict(self.jobs), dict(self.keys), list[Job]()
         for entry in entries:
             job = entry.job
             if entry.key is not None:
@@ -109,10 +129,32 @@ class StoreMachine(RuleBasedStateMachine):
                 job = jobs.get(known.job_id, job)
             jobs.setdefault(job.id, job)
             expected.append(job)
+        if any(
+            (there := self.jobs.get(need.job_id)) is None or is_over(there, job.created_at)
+            for job in expected
+            if job.id not in self.jobs
+            for need in job.spec.after
+        ):
+            with pytest.raises(InvalidRequest):
+                self.store.add(entries)
+            return multiple()
 
         assert tuple(expected) == self.store.add(entries)
         self.jobs, self.keys = jobs, keys
         return multiple(*(job.id for job in expected))
+
+    @rule(job_id=ids, held=st.booleans(), queue=st.none() | TEXT, priority=st.integers(-20, 20))
+    def arrange(
+        self,
+        job_id: JobId,
+        held: bool,
+        queue: str | None,
+        priority: int,
+    ) -> None:
+        if (before := self.jobs.get(job_id)) is not None:
+            after = replace(before, held=held, queue=queue, priority=priority)
+            assert frozenset() == self.store.save([(before, after)])
+            self.jobs[job_id] = replace(after, version=before.version + 1)
 
     @rule(job_id=ids)
     def get(self, job_id: JobId) -> None:
@@ -162,14 +204,20 @@ class StoreMachine(RuleBasedStateMachine):
         now = self.clock.advance(SECOND)
         forget_before = now - keep * SECOND
         self.store.expire(job_ids, at=now, forget_before=forget_before)
+        waited_for = self.waited_for()
         for job_id in job_ids:
-            if self.jobs.pop(job_id, None):
+            if job_id not in waited_for and self.jobs.pop(job_id, None):
                 self.tombstones[job_id] = now
         forgotten = {job_id for job_id, at in self.tombstones.items() if at < forget_before}
         self.tombstones = {
             job_id: at for job_id, at in self.tombstones.items() if job_id not in forgotten
         }
         self.keys = {name: key for name, key in self.keys.items() if key.job_id not in forgotten}
+
+    def waited_for(self) -> set[JobId]:
+        """The jobs whose end somebody who has not begun is still to learn."""
+        queued = [job for job in self.jobs.values() if job.status == JobStatus.QUEUED]
+        return {need.job_id for job in queued for need in job.spec.after}
 
     @rule(
         query=st.builds(
@@ -183,6 +231,7 @@ class StoreMachine(RuleBasedStateMachine):
         since=st.none() | TIMES,
         ended=st.none() | TIMES,
         expired=st.none() | TIMES,
+        after=st.none() | ids,
     )
     def find(
         self,
@@ -190,6 +239,7 @@ class StoreMachine(RuleBasedStateMachine):
         since: timedelta | None,
         ended: timedelta | None,
         expired: timedelta | None,
+        after: JobId | None,
     ) -> None:
         start = FakeClock().now()
         query = replace(
@@ -197,8 +247,14 @@ class StoreMachine(RuleBasedStateMachine):
             since=None if since is None else start + since,
             ended_before=None if ended is None else start + ended,
             expired_at=None if expired is None else start + timedelta(days=1) + expired,
+            after=after,
         )
-        expected = [job for job in self.jobs.values() if fulfils(job, query)]
+        kept = set() if expired is None else self.waited_for()
+        expected = [
+            job
+            for job in self.jobs.values()
+            if fulfils(job, query) and job.id not in kept and (after is None or after in self.jobs)
+        ]
         found: list[Job] = []
         while True:
             page = self.store.find(query)

@@ -286,6 +286,29 @@ def test_after_a_reboot_what_was_known_is_told_and_what_ran_is_gone(
     assert ["failed", "host_rebooted", None] == told[ran.job.id]
     assert ["failed", "exit_nonzero", TRUE_CODE] == told[finished.job.id]
     assert (1, 1) == (ran.count_starts(), finished.count_starts())
+    with fresh_client() as other:
+        left = other.get(ran.job.id)
+        assert ("out\n", 4) == (other.result(left.id)["stdout"], left.nodes[0].stdout_bytes)
+
+
+@pytest.mark.usefixtures("bare_cgroups")
+def test_what_a_lost_attempt_had_printed_is_there(
+    client: Client, home: Path, tmp_path: Path, start: Callable[..., Command]
+) -> None:
+    """Nobody measured it when the machine went down: its files tell, also once another one ended."""
+    ran = start(retries=1, if_lost="restart")
+    kill_all_of_ours(client, home)
+    kill(ran.pid)
+    (tmp_path / "go").touch()
+    told = rebooted(home, tmp_path, ASK)
+    logs = [sys.executable, "-m", "outlast", "job", "logs", "--attempt", "1", "--tail", "1"]
+    shown = subprocess.run([*logs, ran.job.id], capture_output=True, timeout=60, check=True)
+    with fresh_client() as other:
+        (lost,) = other.get(ran.job.id).nodes[0].earlier
+
+    assert ["failed", "exit_nonzero", TRUE_CODE] == told[ran.job.id]
+    assert ("host_rebooted", 4, 0) == (lost.reason, lost.stdout_bytes, lost.stderr_bytes)
+    assert b"out\n" == shown.stdout
 
 
 @pytest.mark.usefixtures("bare_cgroups")

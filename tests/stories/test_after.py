@@ -87,7 +87,7 @@ def test_what_is_waited_for_is_there_until_it_is_not(client: Client, tmp_path: P
 
     assert (
         f"after: the job {gone.id} was deleted, or its retention is over",
-        "after: the job job_never is none",
+        "after: the job job_never is not there",
     ) == refused.value.faults
     assert ("failed", "dependency_failed") == fate(at_once)
     assert [{"job_id": ended.id, "on": "any"}, {"job_id": holds.id, "on": "complete"}] == told[
@@ -99,3 +99,21 @@ def test_what_is_waited_for_is_there_until_it_is_not(client: Client, tmp_path: P
         f"{holds.id} is cancelled, and had to complete",
     ) == (fate(after), after.nodes[0].error)
     assert (("complete", None), ()) == (fate(again), again.spec.after)
+
+
+def test_what_is_tried_again_waits_for_what_has_not_ended(client: Client) -> None:
+    """For nobody else, however they ended; and it is not held, whoever held the old one."""
+    failed = client.wait(client.submit(shell="exit 3").id, timeout=PATIENCE_S)
+    runs = client.submit(["sleep", "1000"])
+    old = client.submit(["true"], after=[f"any:{failed.id}", f"any:{runs.id}"], hold=True)
+    never = client.wait(client.submit(["true"], after=failed.id).id, timeout=PATIENCE_S)
+    client.cancel(old.id)
+    again = client.retry(old.id)
+    at_once = client.wait(client.retry(never.id).id, timeout=PATIENCE_S)
+    told = client.describe(client.get(again.id))
+    client.cancel(runs.id, grace=0)
+
+    assert ("dependency_failed", ("complete", None)) == (never.reason, fate(at_once))
+    assert ("waiting", f"waits for {runs.id}") == (told["nodes"][0]["phase"], told["message"])
+    assert [{"job_id": runs.id, "on": "any"}] == told["after"]
+    assert ("complete", None) == fate(client.wait(again.id, timeout=PATIENCE_S))

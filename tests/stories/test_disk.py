@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,8 +16,17 @@ from outlast import Client
 from outlast.engine.live import UNSTORED_END
 from outlast.errors import ClientError
 
-from ..world import began, eventually, fresh_client, kill, record_of, supervisor_of
+from ..world import (
+    PATIENCE_S,
+    began,
+    eventually,
+    fresh_client,
+    kill,
+    record_of,
+    supervisor_of,
+)
 from .conftest import fate, over
+from .test_schedules import account
 
 pytestmark = pytest.mark.slow  # whole lives, made of what shorter tests cover
 
@@ -127,6 +137,51 @@ def test_a_supervisor_that_dies_on_a_full_disk_is_followed_by_another(
         assert ("exit_nonzero", 37) == fate(over(client, job))
     assert record_of(small_home, job).ended is not None
     assert "started\n" == (tmp_path / "starts").read_text()
+
+
+def test_tries_ends_and_schedules_wait_for_room(
+    small_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A try that fails meanwhile is on record once, the next one comes, then what the end begins; and
+    each time of a schedule is a job or was counted.
+    """
+    monkeypatch.setenv("OUTLAST_MIN_FREE", "0")
+    with fresh_client() as client:
+        job = client.submit(
+            shell="echo $OUTLAST_ATTEMPT >> tries; until [ -e go ]; do sleep 0.02; done; "
+            "[ $(wc -l < tries) = 2 ] || exit 75",
+            on_end='echo "$OUTLAST_ENDED_STATUS $(wc -l < tries)" >> told',
+            retries=3,
+            retry_delay="100ms",
+            cwd=str(tmp_path),
+        )
+        client.schedules.add("tick", shell="echo run >> runs", cwd=str(tmp_path), every=1)
+        eventually(lambda: client.schedules.get("tick").last_job_id, "its first run")
+        eventually(lambda: client.get(job.id).status == "running")
+        fill(small_home / "filler")
+        for size in (60_000, 0):  # which takes the last of the database's log, too
+            with pytest.raises(ClientError):
+                submit_until_refused(client, size)
+        (tmp_path / "go").touch()
+        eventually(lambda: record_of(small_home, job).ended is not None)
+        time.sleep(2.5)  # for the schedule to be due
+        (small_home / "filler").unlink()
+        before = client.schedules.get("tick").last_job_id
+
+        job = over(client, job)
+        last = client.wait(client.describe(job)["on_end_job"], timeout=PATIENCE_S)
+        eventually(lambda: before != client.schedules.get("tick").last_job_id, "its next run")
+        decided, known, more = account(client, tmp_path)
+
+    assert ("complete", [("exit_nonzero", 75)], 2) == (
+        job.status,
+        [(each.reason, each.exit_code) for each in job.nodes[0].earlier],
+        job.nodes[0].attempt,
+    )
+    assert f"{job.id}/0/1\n{job.id}/0/2\n" == (tmp_path / "tries").read_text()
+    assert ("complete", "complete 2\n") == (last.status, (tmp_path / "told").read_text())
+    assert (decided, 0) == (known, more)
 
 
 def test_the_limit_of_output_is_a_job_s_own(client: Client, tmp_path: Path) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from outlast import Client
+from outlast.clock import SystemClock
 from outlast.core.schedule import Schedule
 from outlast.shim.failpoint import OF_SCHEDULES, VARIABLE
+from outlast.store import open_schedules
 
-from ..world import PATIENCE_S, eventually, fresh_client, kill, supervisor_of
+from ..world import PATIENCE_S, began, eventually, fresh_client, kill, record_of, supervisor_of
 
 SECOND = timedelta(seconds=1)
 pytestmark = pytest.mark.slow  # seconds have to pass
@@ -75,3 +79,26 @@ def test_what_passes_while_nobody_is_there_is_missed_and_told(home: Path, tmp_pa
 
     assert (decided, 0) == (known, more)
     assert "while nobody was there" in (home / "supervisor.log").read_text()
+
+
+def test_a_run_that_ended_while_nobody_was_there_is_over(home: Path, tmp_path: Path) -> None:
+    """What is due then is not left out for it: its end was only not heard of."""
+    gate = tmp_path / "gate"
+    with fresh_client() as client:
+        client.schedules.add("tick", shell=f"until [ -e {gate} ]; do sleep 0.02; done", every="1h")
+        first = client.schedules.run("tick")
+        began(home, first)
+        kill(supervisor_of(client))
+        gate.touch()
+        eventually(lambda: record_of(home, first).ended, "its end")
+        with closing(open_schedules(home / "outlast.db")) as schedules:
+            (before,) = schedules.find()
+            assert schedules.save(before, replace(before, next_at=SystemClock().now()))
+        until(
+            client, lambda schedule: schedule.last_job_id != first.id or schedule.skipped_count > 0
+        )
+        final = client.schedules.remove("tick")
+        client.wait(final.last_job_id or first.id, timeout=PATIENCE_S)
+
+    assert (0, 0) == (final.skipped_count, final.missed_count)
+    assert first.id != final.last_job_id

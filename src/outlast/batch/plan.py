@@ -30,8 +30,13 @@ BATCH_LABEL: Final = "outlast.batch"
 KEY_LABEL: Final = "outlast.key"
 """What makes a job the same work as another one."""
 
-NOT_EXECUTION: Final = frozenset({"name", "labels", "queue_timeout_ms", "retention_ms"})
-"""Keys of a spec that change nothing about what is run."""
+NOT_EXECUTION: Final = frozenset(
+    {
+        *("name", "labels", "queue_timeout_ms", "retention_ms"),
+        *("priority", "delay_ms", "start_at", "hold", "after"),
+    }
+)
+"""Keys of a spec that change nothing about what is run: how it is called and kept, and when it begins."""
 
 MAX_NAME_BYTES: Final = 255
 DIGEST_LENGTH: Final = 32
@@ -61,6 +66,8 @@ class Order:
     """What exit codes of the command mean, as error codes of the manifest."""
 
     max_parallel: int | None = None
+    queue: str | None = None
+    """Where its jobs wait, with others that do; None: by themselves. Not with *max_parallel*."""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -183,7 +190,9 @@ def spec_of(order: Order, item: Item) -> dict[str, Any]:
         "env": env,
         "labels": labels,
     }
-    if order.max_parallel is not None:
+    if order.queue is not None:
+        spec["queue"] = order.queue
+    elif order.max_parallel is not None:
         spec |= {"queue": f"batch-{order.batch}", "queue_width": order.max_parallel}
     if order.stdin:
         (spec["stdin"],) = fill([order.stdin], values)

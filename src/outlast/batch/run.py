@@ -197,7 +197,8 @@ class Run:
             jobs: Iterable[Job] = self._client.submit_many(
                 [spec for _, _, spec in ready], keys=keys
             )
-        except (Expired, Conflict):
+        except (Expired, Conflict) as error:
+            _check_key(error)
             # Some number was that of a job whose record is gone: only its key is still taken.
             jobs = [self._submit_next(item, what.number, spec) for item, what, spec in ready]
         for (item, _, _), job in zip(ready, jobs, strict=True):
@@ -209,7 +210,8 @@ class Run:
         while True:
             try:
                 (job,) = self._client.submit_many([spec], keys=[idempotency_key(item, number)])
-            except (Expired, Conflict):
+            except (Expired, Conflict) as error:
+                _check_key(error)
                 number += 1
             else:
                 return job
@@ -263,6 +265,12 @@ class Run:
                 self._keeper.save_soon()
             if until():
                 return
+
+
+def _check_key(error: Expired | Conflict) -> None:
+    """See that the key of a job was refused, and not the job, whatever its key: no queue takes it, say."""
+    if error.job_id is None:
+        raise error
 
 
 def jobs_of(client: Client, batch: str) -> Iterator[tuple[Job, ...]]:

@@ -148,7 +148,8 @@ def settle_container(given: dict[str, Any], faults: list[str], asked: Mapping[st
         given["timeout"] = CONTAINER_TIMEOUT
     if given["grace"] is None:
         given["grace"] = CONTAINER_GRACE
-    given["limits"] = _limits(given["limits"], asked.get("limits"))
+    if not given["on"]:  # Of hosts, which it is not for, these would be faults that nobody made.
+        given["limits"] = _limits(given["limits"], asked.get("limits"))
     faults += [
         f"{name}: {why}" for name, why in NOT_INSIDE.items() if given[name] not in (None, (), False)
     ]
@@ -160,7 +161,7 @@ def settle_container(given: dict[str, Any], faults: list[str], asked: Mapping[st
 
 
 NOT_INSIDE: Final = {
-    "on": "on and container exclude each other: give one",
+    "on": "a container is on this machine, and not on hosts: leave one of the two out",
     "clean_env": "to a container nothing of this environment goes anyway",
 }
 

@@ -128,7 +128,7 @@ def settle_hosts(given: dict[str, Any], faults: list[str], *, said: bool) -> Non
                 " this machine is there already, in its cwd"
             )
         faults += [
-            f"{name} is a host's, and on names none"
+            f"{name} is for hosts, and on names none"
             for name, usual in HOSTS_OWN.items()
             if given[name] not in (None, usual) and not said
         ]
@@ -160,7 +160,7 @@ def settle_bound(given: dict[str, Any], faults: list[str], *, said: Collection[s
         if given["stdin"] is not None:
             faults.append("stdin: a dialogue is what its host reads")
     if not given["on"] and "on" not in said and given["session"] is None:
-        faults.append(f"{what} is a host's, and on names none")
+        faults.append(f"{what} is for hosts, and on names none")
     nobody = "a job that is bound to its connection has nothing of ours on the host that could"
     faults += [
         f"{name}: {nobody} see to it"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .collect import Collect
     from .container import Container
     from .dialogue import Rule
+    from .hindrance import Hindrance
     from .hostspec import HostSpec
     from .needs import Need
     from .webhook import Webhook
@@ -182,11 +183,8 @@ class JobSpec:
         """Return the spec in force at *node*: a host's own clocks come before its job's."""
         if (host := self.hosts.get(node)) is None:
             return self
-        return replace(
-            self,
-            timeout=host.timeout or self.timeout,
-            connect_timeout=host.connect_timeout or self.connect_timeout,
-        )
+        connect_timeout = host.connect_timeout or self.connect_timeout
+        return replace(self, timeout=host.timeout or self.timeout, connect_timeout=connect_timeout)
 
     @property
     def references(self) -> frozenset[str]:
@@ -340,6 +338,9 @@ class Job:
     version: int = 0
     """Counts the writes: a write names the version it read."""
 
+    waiting_for: tuple[Hindrance, ...] = field(default=(), compare=False)
+    """What keeps it from beginning, as far as somebody has asked: no part of the record."""
+
     @property
     def name(self) -> str | None:
         """The name that it was given for people."""
@@ -390,9 +391,8 @@ def nodes_of(spec: JobSpec) -> tuple[Node, ...]:
     """Return the nodes of a new job: one for each host, or its container's, or this machine's."""
     if spec.container is not None:
         return (Node(name=spec.container.image, executor=CONTAINER),)
-    if not spec.on:
-        return (Node(),)
-    return tuple(Node(index=i, name=host, executor=SSH) for i, host in enumerate(spec.on))
+    hosts = tuple(Node(index=i, name=host, executor=SSH) for i, host in enumerate(spec.on))
+    return hosts or (Node(),)
 
 
 def attempt_key(job_id: JobId, index: int, attempt: int) -> str:

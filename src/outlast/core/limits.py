@@ -6,6 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ..errors import InvalidRequest
+
 TIMEOUT: Final = timedelta(hours=24)
 GRACE: Final = timedelta(seconds=10)
 HOST_TIMEOUT: Final = timedelta(seconds=600)
@@ -34,6 +36,9 @@ LONGEST: Final = timedelta(days=3650)
 
 LARGEST: Final = (1 << 63) - 1
 """No size is larger: the kernel and the database count them in 64 bits."""
+
+MOST_AT_ONCE: Final = 1_000_000_000
+"""No answer lists more: beyond it a number is a slip, and a database's arithmetic near its end."""
 
 OUTPUT_BYTES: Final = 1 << 30
 """Default limit of each output stream."""
@@ -125,6 +130,8 @@ def parse_size(value: object) -> int:
         size: float = value
     elif isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
         size = float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " ")
+        if size % 1 > 0 and not match[2]:
+            raise ValueError(f"{value!r:.80} is no whole number of bytes: give it a unit, 1.5g say")
     else:
         raise ValueError(f"{value!r:.80} is not a size: write bytes, or a number with k, m, g or t")
     if size < 0:
@@ -179,6 +186,12 @@ def positive_int(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_PIDS:
         raise ValueError(f"{value!r:.80} is not a whole number from 1 to {MAX_PIDS:,}")
     return value
+
+
+def check_limit(limit: int) -> None:
+    """See that an answer may list so many. Raises InvalidRequest."""
+    if not 1 <= limit <= MOST_AT_ONCE:
+        raise InvalidRequest(f"limit is from 1 to {MOST_AT_ONCE:,}, and not {limit}")
 
 
 def iso(at: datetime | None) -> str | None:

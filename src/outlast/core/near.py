@@ -20,7 +20,7 @@ def near(word: str, names: Iterable[str]) -> str | None:
     found = [(0, name) for name in names if name.startswith(word)]
     slips = 1 if len(word.strip("-")) <= SHORT else 2
     found += [(away, name) for name in names if (away := distance(word, name)) <= slips]
-    return min(found, key=lambda each: each[0])[1] if found else None
+    return min(found, key=lambda each: (each[0], len(each[1])))[1] if found else None
 
 
 def distance(one: str, other: str) -> int:

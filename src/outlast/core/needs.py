@@ -8,7 +8,7 @@ is stored. So who waits is always younger than who is waited for, and nobody wai
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -76,14 +76,16 @@ def unmet(job_id: JobId, on: Condition, status: JobStatus | None) -> str:
 
 def read_needs(value: object, faults: list[str]) -> tuple[Need, ...]:
     """
-    Read what a caller gives as `after`: `ID`, `failed:ID`, several with commas, or a list of these.
+    Read what a caller gives as `after`: `ID`, `failed:ID`, several with commas, or a list of these;
+    an entry may also be as a job's JSON shows it: `{"job_id": ID, "on": "failed"}`.
     """
     if isinstance(value, str):
         value = [value]
-    if not isinstance(value, Sequence) or not all(isinstance(each, str) for each in value):
-        faults.append(f"after is a list of ids of jobs, not {value!r:.80}")
+    entries = [_words(each) for each in value] if isinstance(value, Sequence) else [None]
+    if None in entries:
+        faults.append(f"after is a list of ids of jobs, or of such as any:ID, not {value!r:.80}")
         return ()
-    words = [word.strip() for each in value for word in each.split(",")]
+    words = [word for entry in entries if entry is not None for word in entry]
     if len(words) > MOST:
         faults.append(f"after names {len(words):,} jobs, and {MOST:,} is the most")
         return ()
@@ -99,6 +101,17 @@ def read_needs(value: object, faults: list[str]) -> tuple[Need, ...]:
 def needs_from_json(words: Sequence[str]) -> tuple[Need, ...]:
     """Return the needs that `str` wrote, in their order. Trusts *words*."""
     return read_needs(words, [])
+
+
+def _words(entry: object) -> list[str] | None:
+    """Return an entry of `after` as `str` writes needs; None: it is none."""
+    if isinstance(entry, str):
+        return [word.strip() for word in entry.split(",")]
+    if not isinstance(entry, Mapping) or not {"job_id"} <= entry.keys() <= {"job_id", "on"}:
+        return None
+    if not all(isinstance(each, str) for each in entry.values()):
+        return None
+    return [f"{entry.get('on', Condition.COMPLETE)}:{entry['job_id']}"]
 
 
 def _read(word: str, faults: list[str]) -> Need | None:

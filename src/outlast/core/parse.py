@@ -86,7 +86,7 @@ class _Spec(Reader):
             "collect": read_collect(self.take("collect"), self.faults),
             "on_output_limit": self.choice("on_output_limit", ON_OUTPUT_LIMIT),
             "leftovers": self.choice("leftovers", LEFTOVERS),
-            "queue": self.label("queue", self.text("queue")),
+            "queue": self.queue(),
             "queue_width": self.number("queue_width"),
             **read_order(self),
             "after": self.needs() or None,
@@ -103,10 +103,8 @@ class _Spec(Reader):
         if (retry_of := self.text("retry_of")) is not None:
             given["retry_of"] = JobId(retry_of)
         self.one_of_three(given)
-        if given["queue"] == "":
-            self.faults.append("queue is a name, and this one is empty")
         if given["queue_width"] is not None and not given["queue"]:
-            self.faults.append("queue_width is a queue's, and none is named")
+            self.faults.append("queue_width is for a queue, and none is named: say queue as well")
         elif given["queue_width"] is not None and given["queue"] == DEFAULT_QUEUE:
             self.faults.append(
                 f"queue_width: {DEFAULT_QUEUE} is as wide as it was set to be: outlast queue set"
@@ -120,6 +118,13 @@ class _Spec(Reader):
         self.faults += [f"{shown(name)} {twice}" for name in both]
         self.faults += [f"{key!r:.80} is not a key of a job's spec" for key in self.left]
         return JobSpec(**{key: value for key, value in given.items() if value is not None})
+
+    def queue(self) -> str | None:
+        if (queue := self.text("queue")) is not None:
+            from .queue import queue_fault  # here: few jobs name one
+
+            self.faults += filter(None, [queue_fault(queue)])
+        return queue
 
     def one_of_three(self, given: dict[str, Any]) -> None:
         set_ones = [name for name in RUN_BY if given[name]]

@@ -1,13 +1,12 @@
 """
 A named queue: how wide it is, what there is for what runs in it, and whether it gives turns.
 
-One that nobody created is there as long as jobs are that name it, as wide as the last of them says.
+One that nobody created is there as long as jobs are that name it, as wide as the last of them that says it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -15,13 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import InvalidRequest
 from .frozen import frozen
 from .limits import format_size, parse_size, positive_int, positive_number
+from .naming import fault_of_name, is_name
 from .reader import Reader
 
 if TYPE_CHECKING:
-    from .job import Limits
+    from .job import Job, Limits
 
-MAX_NAME: Final = 64
-NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_NAME - 1}}}", re.ASCII)
+OF_SCHEDULE: Final = "schedule:"
+"""Before the name of a schedule whose runs wait for each other: the queue they do it in."""
+
+MAX_NAMED: Final = 5
+"""So many queues are named in one sentence."""
 
 LIMITS: Final = ("width", "max_cpus", "max_memory_bytes")
 """What can be set of a queue; None is no limit but the machine's."""
@@ -86,12 +89,17 @@ class QueueStanding:
 
 def check_name(name: object) -> str:
     """Return what may be the name of a queue that is created. Raises InvalidRequest."""
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise InvalidRequest(
-            f"{name!r:.80} is no name for a queue: letters, digits and . _ @ -, at most {MAX_NAME},"
-            " the first a letter or a digit"
-        )
-    return name
+    if fault := fault_of_name(name, "a queue"):
+        raise InvalidRequest(fault)
+    return str(name)
+
+
+def queue_fault(name: str) -> str | None:
+    """
+    Say what keeps jobs from naming a queue so; None: nothing. It is what one that is created may
+    be called, so that each can be paused, or that of a schedule's runs.
+    """
+    return fault_of_name(name.removeprefix(OF_SCHEDULE), "a queue")
 
 
 def read_limits(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,6 +121,10 @@ def read_limits(given: Mapping[str, Any]) -> dict[str, Any]:
             reader.faults.append("max_memory and max_memory_bytes are the same: give one")
         elif value is None or value == "none":
             read[name] = None
+        elif name == "width" and str(value) == "0":
+            reader.faults.append(
+                "width: 0 would let nothing begin: pause the queue; none is the machine's own width"
+            )
         else:
             how: Any = {"width": positive_int, "max_cpus": positive_number}.get(name, parse_size)
             read[name] = reader.read(f"{key}: ", how, value)
@@ -121,3 +133,42 @@ def read_limits(given: Mapping[str, Any]) -> dict[str, Any]:
     if reader.faults:
         raise InvalidRequest(*reader.faults)
     return read
+
+
+def _says_its_width(job: Job) -> bool:
+    """Whether a job says how wide the queue is in which it stands: one that was moved said it of another."""
+    return job.spec.queue_width is not None and job.queue == job.spec.queue
+
+
+def strangers(jobs: Iterable[Job], created: Collection[str]) -> str | None:
+    """
+    Return what whoever submitted *jobs* is to be told where they name queues that are not among
+    those that were *created*: names that may be mistyped. None: nothing.
+    """
+    named = {job.queue: job for job in jobs if job.queue and not _says_its_width(job)}
+    strange = [name for name in named if is_name(name) and name not in created]
+    if not strange:
+        return None
+    if len(strange) > 1:
+        names = ", ".join(f"{name!r:.80}" for name in strange[:MAX_NAMED])
+        more = f" and {len(strange) - MAX_NAMED:,} others" if len(strange) > MAX_NAMED else ""
+        return (
+            f"nobody has created the queues {names}{more}, and each is as wide as the machine,"
+            " or as the queue_width of its other jobs says"
+        )
+    (name,) = strange
+    told = stranger(name, created, lambda to: f"outlast job move --queue {to} {named[name].id}")
+    return f"{told}, or --queue-width N"
+
+
+def stranger(name: str, created: Collection[str], mend: Callable[[str], str]) -> str:
+    """Return what is told of a queue that is not *created*; *mend* moves there what was meant for it."""
+    from .near import near  # here, since it is for those who have made a slip
+
+    told = (
+        f"nobody has created a queue {name!r:.80}, and it is as wide as the machine, or as the"
+        " queue_width of its other jobs says:"
+    )
+    if meant := near(name, created):
+        told += f" was {meant} meant? {mend(meant)};"
+    return f"{told} outlast queue create {name} --width N"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .queue import MAX_NAME, NAME
+from .naming import fault_of_name
 
 if TYPE_CHECKING:
     from .reader import Reader
@@ -17,6 +17,9 @@ MOST: Final = 1_000_000
 """Of one resource; more is a slip, not a wish."""
 
 MAX_NAMES: Final = 64
+
+OWN: Final = "*"
+"""Before what is a machine's or a queue's, and no resource: no name of one begins so."""
 
 
 def read_needs(reader: Reader) -> dict[str, int] | None:
@@ -77,13 +80,10 @@ def _read(value: object) -> tuple[dict[str, int], list[str]]:
         faults.append(f"{len(value)} are too many: {MAX_NAMES} is the most")
     sound: dict[str, int] = {}
     for name, amount in value.items():
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            faults.append(
-                f"{name!r:.80} is no name for one: letters, digits and . _ @ -, at most {MAX_NAME},"
-                " the first a letter or a digit"
-            )
+        if fault := fault_of_name(name, "one"):
+            faults.append(fault)
         elif isinstance(amount, bool) or not isinstance(amount, int) or not 0 < amount <= MOST:
-            faults.append(f"{name} is {amount!r:.80}, and no whole number from 1 to {MOST:,}")
+            faults.append(f"{name} is {amount!r:.80}, and not a whole number from 1 to {MOST:,}")
         else:
             sound[name] = amount
     return sound, faults

@@ -5,21 +5,19 @@ have passed while nobody was there. When those times are is a function that is g
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from .frozen import frozen
-from .job import JobId, JobSpec
+from .job import JobId, JobSpec, queue_of
+from .naming import fault_of_name
+from .queue import OF_SCHEDULE, stranger
 
 After = Callable[[datetime], datetime | None]
 """Returns the first time of a schedule that is later than the given one; None: there is none."""
-
-MAX_NAME: Final = 64
-_NAME: Final = rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_NAME - 1}}}"
 
 LABEL: Final = "schedule"
 """The label of a schedule's jobs: its value is the schedule's name."""
@@ -101,7 +99,7 @@ class Schedule:
 
     last_job_id: JobId | None = None
     missed_count: int = 0
-    """The times that passed without a job of their own, since nobody was there."""
+    """The times that passed without a job of their own: nobody was there, or none might be submitted."""
 
     missed_at: datetime | None = None
     """The last of them."""
@@ -129,12 +127,7 @@ class Step:
 
 def name_fault(name: object) -> str | None:
     """Return what is wrong with a name for a schedule; None: nothing."""
-    if isinstance(name, str) and re.fullmatch(_NAME, name):
-        return None
-    return (
-        f"{name!r:.80} is no name for a schedule: letters, digits and ._@-, {MAX_NAME} at most,"
-        " a letter or digit first"
-    )
+    return fault_of_name(name, "a schedule")
 
 
 def steps_of(every: timedelta, start: datetime) -> After:
@@ -152,6 +145,7 @@ def look(schedule: Schedule, now: datetime, after: After) -> Step | None:
 
     A time that came up to `LATE` ago has come; all before it were missed. One that is further off
     than the time after the next was set by a clock that has been set back since: it is set anew.
+    What ran before that does not run again, since its job has the key of its time.
     """
     at = schedule.next_at
     if schedule.state is not ScheduleState.ACTIVE or at is None:
@@ -161,7 +155,7 @@ def look(schedule: Schedule, now: datetime, after: After) -> Step | None:
         beyond = None if coming is None else after(coming)
         if beyond is None or at <= beyond:
             return None
-        return Step(before=schedule, after=replace(schedule, next_at=coming))
+        return Step(before=schedule, after=replace(schedule, next_at=_anew(now, after)))
     times = [at]
     while len(times) < MOST and (following := after(times[-1])) is not None and following <= now:
         times.append(following)
@@ -174,6 +168,13 @@ def look(schedule: Schedule, now: datetime, after: After) -> Step | None:
         missed_at=passed[-1] if passed else schedule.missed_at,
     )
     return Step(before=schedule, after=stands, due_at=times[-1] if begins else None)
+
+
+def _anew(now: datetime, after: After) -> datetime | None:
+    """Return the next time; or the one that has come since the clock was set, before anybody looked."""
+    recent = after(now - LATE)
+    is_the_only_one = recent is not None and (after(recent) or now) > now
+    return recent if is_the_only_one else after(now)
 
 
 def begun(step: Step, job_id: JobId) -> Step:
@@ -189,8 +190,11 @@ def skipped(step: Step) -> Step:
 
 
 def refused(step: Step, why: str) -> Step:
-    """Return *step* where no job may or can be submitted, and why."""
-    return _without_job(step, error=why)
+    """Return *step* where no job may or can be submitted, and why: a time that had come was missed."""
+    if step.due_at is None:
+        return _without_job(step, error=why)
+    count = step.after.missed_count + 1
+    return _without_job(step, error=why, missed_count=count, missed_at=step.due_at)
 
 
 def _without_job(step: Step, **changes: object) -> Step:
@@ -216,7 +220,7 @@ def spec_of_run(schedule: Schedule) -> JobSpec:
     if spec.name is None:
         given["name"] = schedule.name
     if schedule.timing.overlap is Overlap.QUEUE:
-        given |= {"queue": f"{LABEL}:{schedule.name}", "queue_width": 1}
+        given |= {"queue": OF_SCHEDULE + schedule.name, "queue_width": 1}
     return replace(spec, **given)  # type: ignore[arg-type]  # fields by name
 
 
@@ -236,5 +240,17 @@ def spec_faults(spec: JobSpec, timing: Timing) -> list[str]:
         if spec.queue is not None:
             faults.append(f"{wait}: leave queue out")
         if spec.on:
-            faults.append(f"{wait}, and in one that wide hosts would take turns, too: take skip")
+            faults.append(f"{wait}, one at a time: hosts would wait for each other, too: take skip")
     return faults
+
+
+def strange_queue(schedule: Schedule, created: Callable[[], Collection[str]]) -> str | None:
+    """
+    Return what whoever added *schedule* is to be told where its jobs name a queue that is not among
+    those that were *created*, which are asked for only then: a name that may be mistyped. None: nothing.
+    """
+    name = queue_of(schedule.spec)
+    if name is None or schedule.spec.queue_width is not None or name in (there := created()):
+        return None
+    again = f"outlast schedule add --replace {schedule.name} --queue"
+    return f"{stranger(name, there, lambda to: f'{again} {to} ...')}, or --queue-width N"

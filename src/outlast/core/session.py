@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
-from typing import Final
 
 from ..errors import InvalidRequest
 from .frozen import frozen
 from .hosts import parse_host
 from .hostspec import HostSpec
 from .job import JobId, SessionId
-
-MAX_NAME: Final = 64
-_NAME: Final = rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_NAME - 1}}}"
+from .naming import fault_of_name
 
 
 @frozen
@@ -88,12 +84,7 @@ def _login_of(host: str, hosts: Mapping[str, HostSpec]) -> tuple[str | int | Non
 
 def name_fault(name: object) -> str | None:
     """Say what keeps *name* from being a session's; None if nothing."""
-    if isinstance(name, str) and re.fullmatch(_NAME, name, re.ASCII):
-        return None
-    return (
-        f"{name!r:.80} is no name for a session: letters, digits and . _ @ -, at most {MAX_NAME},"
-        " the first a letter or a digit"
-    )
+    return fault_of_name(name, "a session")
 
 
 def check_session(name: object, host: object) -> tuple[str, str]:

@@ -70,3 +70,6 @@ TERMINAL_JOB: Final = frozenset(JobStatus) - {JobStatus.QUEUED, JobStatus.RUNNIN
 
 TIMED_OUT: Final = frozenset({Reason.TIMEOUT, Reason.IDLE_TIMEOUT, Reason.QUEUE_TIMEOUT})
 """The reasons that a caller is told as a time-out (exit code 7)."""
+
+UNSEEN: Final = frozenset({Reason.LOST, Reason.HOST_REBOOTED})
+"""Ends that nobody saw: how much had been printed by then, only the files know."""

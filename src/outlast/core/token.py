@@ -10,6 +10,7 @@ from typing import Final
 
 from ..errors import InvalidRequest
 from .frozen import frozen
+from .naming import fault_of_name
 from .principal import Scope
 from .secret import is_secret
 
@@ -22,14 +23,12 @@ SECRET_BYTES: Final = 32
 LOCAL: Final = "local"
 """The token of whoever has the home, which the first start of a server makes."""
 
-MAX_NAME: Final = 64
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SECRET_LENGTH: Final = 43
 _CHECK_LENGTH: Final = 6
 _TOKEN: Final = re.compile(
     rf"{PREFIX}([0-9A-Za-z]{{{_SECRET_LENGTH}}})([0-9A-Za-z]{{{_CHECK_LENGTH}}})"
 )
-_NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 
 
 @frozen
@@ -101,11 +100,8 @@ def check_token(name: object, scope: Scope, *, policy: str | None, secrets: froz
         InvalidRequest: It cannot; every fault is listed.
     """
     faults = []
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        faults.append(
-            f"{name!r:.80} is no name for a token: letters, digits and . _ @ -, at most {MAX_NAME},"
-            " the first a letter or a digit"
-        )
+    if fault := fault_of_name(name, "a token"):
+        faults.append(fault)
     elif name == LOCAL:
         faults.append(f"{LOCAL!r} is the name of the server's own token: take another")
     faults += [f"{each!r:.80} is no name of a secret" for each in secrets if not is_secret(each)]

@@ -185,6 +185,8 @@ def _fingerprint(spec: JobSpec, stdin: bytes | None) -> str:
 
     given = spec_to_json(spec)
     given.pop("queue_width", None)  # how many run beside it is no part of what is asked for
+    if spec.retry_of is not None:
+        given.pop("after", None)  # asked for again, it may have fewer to wait for
     digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode())
     digest.update(b"\0" + (stdin or b""))
     return digest.hexdigest()

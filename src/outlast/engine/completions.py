@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.completion import Completion, CompletionPage
-from ..errors import InvalidRequest
+from ..core.limits import check_limit
 from ..ports.store import Query
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class CompletionDesk:
 
     def look(self, request: verbs.Completions, *, catch_up: bool = True) -> CompletionPage:
         """Return the ends behind the request's cursor as they stand, without staying."""
-        if request.limit < 1:
-            raise InvalidRequest(f"limit is at least 1, not {request.limit}")
+        check_limit(request.limit)
         page = self._completions.after(request.since, limit=request.limit)
         if catch_up and not page.completions and self._is_at_work():
             self._supervision.catch_up(CATCH_UP)

@@ -53,10 +53,12 @@ def read_timing(given: Mapping[str, Any], now: datetime, faults: list[str]) -> T
                 faults.append(f"{key}: {error}")
             else:
                 if not SHORTEST <= every <= LONGEST:
-                    faults.append(f"{key}: once a second is the most, every 3650 days the least")
+                    faults.append(f"{key}: {said[key]!r:.80} is not from 1s to 3650d")
                     every = None
     if sum(key in said for key in ("cron", "every", "every_ms")) != 1:
-        faults.append("a schedule takes either cron or every, and one of them: every=15m, say")
+        faults.append(
+            "a schedule is given either cron or every, and not both: every 15m, for example"
+        )
     cron, tz = said.get("cron"), said.get("tz")
     if tz is not None and cron is None:
         faults.append("tz is for cron: an interval is the same in every time zone")
@@ -80,9 +82,13 @@ def times_of(schedule: Schedule) -> After:
     Raises:
         InvalidRequest: They cannot be told here any more: its time zone is gone, say.
     """
-    timing = schedule.timing
+    return times_from(schedule.timing, schedule.created_at)
+
+
+def times_from(timing: Timing, start: datetime) -> After:
+    """Return the times of what is due as *timing* says, counted from *start*. Raises as `times_of`."""
     if timing.every is not None:
-        return steps_of(timing.every, schedule.created_at)
+        return steps_of(timing.every, start)
     return _cron_times(str(timing.cron), zone_of(timing.tz or "UTC"))
 
 
@@ -134,7 +140,10 @@ def _cron_fault(cron: object, tz: object, now: datetime) -> str | None:
     if not isinstance(cron, str):
         return f"cron is an expression, not {cron!r:.80}: {FORM}"
     if cron.strip().lower() == "@reboot":
-        return "cron: @reboot is no time of day: outlast supervisor install starts what waits"
+        return (
+            "cron: @reboot is not a time; to have what waits go on after a reboot:"
+            " outlast supervisor install"
+        )
     if len(_fields(cron)) != 5:
         return f"cron: {cron!r:.80} has not five fields: {FORM}"
     from cronsim import CronSimError

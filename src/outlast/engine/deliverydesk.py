@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..core.delivery import Delivery, Try
-from ..core.limits import iso, to_ms
+from ..core.limits import check_limit, iso, to_ms
 from ..core.webhook import shown_url
-from ..errors import InvalidRequest, NotTerminal
+from ..errors import NotTerminal
 from . import verbs
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ class DeliveryDesk:
 
     def find(self, request: verbs.Deliveries) -> tuple[Delivery, ...]:
         """Return the newest deliveries, each with its tries."""
-        if request.limit < 1:
-            raise InvalidRequest(f"limit is at least 1, not {request.limit}")
+        check_limit(request.limit)
         if request.job_id is not None:
             self._get(request.job_id)
         if self._deliveries.next_due() is not None:

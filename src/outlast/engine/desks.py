@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from ..core.state import NodeStatus
 
 if TYPE_CHECKING:
     from ..core.completion import CompletionPage
@@ -83,7 +85,22 @@ class Desks:
 
     def move(self, request: verbs.Move) -> Job:
         """Move a job that has not begun. Raises NotFound, Expired, or Conflict: it has."""
-        return self.queues.move(request)
+        return self.explained([self.queues.move(request)])[0]
+
+    def explained(self, jobs: Iterable[Job]) -> tuple[Job, ...]:
+        """
+        Return *jobs*, those that wait with what keeps them from beginning (`Job.waiting_for`). The
+        supervisor is asked once about all of them, and not at all where none waits.
+        """
+        there = tuple(jobs)
+        if all(node.status != NodeStatus.PENDING for job in there for node in job.nodes):
+            return there
+        from .why import explained
+
+        def paused() -> frozenset[str]:
+            return self.queues.paused()  # opened only where nobody else can tell
+
+        return explained(there, self._arranging, paused)
 
     @cached_property
     def desk(self) -> SessionDesk:

@@ -1,4 +1,4 @@
-"""inotify(7), by the C library: a descriptor that tells which of some files were written to."""
+"""inotify(7), by the C library: a descriptor that tells which of some files something was done to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-_IN_MODIFY: Final = 0x2
+WRITTEN: Final = 0x2
+"""Something was written to it (IN_MODIFY)."""
+
+CREATED: Final = 0x100
+"""In it, a folder, something was created (IN_CREATE)."""
+
 _IN_Q_OVERFLOW: Final = 0x4000
 _FLAGS: Final = os.O_NONBLOCK | os.O_CLOEXEC
 """The same values as IN_NONBLOCK and IN_CLOEXEC (inotify_init(2))."""
@@ -32,11 +37,11 @@ class Inotify:
             fd = self._libc.inotify_init1(_FLAGS)
             self.fd = fd if fd >= 0 else None
 
-    def add(self, path: str) -> int | None:
+    def add(self, path: str, what: int = WRITTEN) -> int | None:
         """Watch a file, and return the watch's number; None where it is not there, or too many are."""
         if self.fd is None:
             return None
-        number = self._libc.inotify_add_watch(self.fd, os.fsencode(path), _IN_MODIFY)
+        number = self._libc.inotify_add_watch(self.fd, os.fsencode(path), what)
         return number if number >= 0 else None
 
     def remove(self, watch: int) -> None:
@@ -45,7 +50,7 @@ class Inotify:
             self._libc.inotify_rm_watch(self.fd, watch)
 
     def grown(self) -> Iterator[int | None]:
-        """Yield the watches of what was written to since; None for all: more than it could keep."""
+        """Yield the watches to which it happened since; None for all: more than it could keep."""
         while self.fd is not None:
             try:
                 data = os.read(self.fd, 1 << 16)
@@ -56,7 +61,7 @@ class Inotify:
                 data = data[_HEAD.size + length :]
                 if mask & _IN_Q_OVERFLOW:
                     yield None
-                elif mask & _IN_MODIFY:
+                elif mask & (WRITTEN | CREATED):
                     yield watch
 
     def close(self) -> None:

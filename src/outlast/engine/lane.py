@@ -45,7 +45,7 @@ class Lane:
         """How many turns."""
 
         self.said: int | None = None
-        """The width that the job which came last asks for."""
+        """The width that was said last, by a job that names this lane; None: nobody said any."""
 
         self._width: int | None = None
         self._has: Share = NOTHING
@@ -100,16 +100,38 @@ class Lane:
         """Yield those that may begin by what the queue allows, in their order."""
         if self._is_paused or not self._waiting:
             return iter(())
-        width = self._width if self._is_ruled else self.said
-        free = None if width is None else max(0, width - self.running)
+        free = None if self.width is None else max(0, self.width - self.running)
         allowed = itertools.islice(self._in_order(), free)
         return itertools.takewhile(self._fits, allowed) if self._has else allowed
 
     def _fits(self, place: Place) -> bool:
-        # Alone it always does: a queue may have been given less since, and it must not be stuck.
-        return not self.running or all(
-            self._used.get(name, 0) + amount <= self._has.get(name, LARGEST)
+        return not self.lacks(place)
+
+    # Why one waits --------------------------------------------------------------------------
+
+    @property
+    def is_paused(self) -> bool:
+        return self._is_paused
+
+    @property
+    def width(self) -> int | None:
+        """How many may run at once, by the queue's rule or as was said last; None: any number."""
+        return self._width if self._is_ruled else self.said
+
+    def lacks(self, place: Place) -> list[str]:
+        """Return what there is not enough of for that place now."""
+        if not self.running:
+            return []  # a queue may have been given less since, and it must not be stuck
+        return [
+            name
             for name, amount in self._shares.get(place, NOTHING).items()
+            if self._used.get(name, 0) + amount > self._has.get(name, LARGEST)
+        ]
+
+    def first_jobs(self, count: int) -> list[JobId]:
+        """Return whose turn comes first, as far as *count* nodes reach: each job once."""
+        return list(
+            dict.fromkeys(job_id for job_id, _ in itertools.islice(self._in_order(), count))
         )
 
     def _in_order(self) -> Iterator[Place]:

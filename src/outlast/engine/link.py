@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import JobId
 from ..core.limits import to_ms
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     import socket
 
     from ..ports.clock import Clock
+    from .doorbell import Doorbell
 
 START_PATIENCE: Final = timedelta(seconds=15)
 """How long a supervisor is given to come up, by those who cannot do without."""
 
 ANSWER_PATIENCE: Final = timedelta(seconds=60)
 GREETING_PATIENCE: Final = timedelta(seconds=5)
+WHY_PATIENCE: Final = timedelta(seconds=1)
 
 Start = Callable[[int], bool]
 """
@@ -40,11 +42,13 @@ class Link:
     """
 
     def __init__(self, home: str, version: str, start: Start, clock: Clock) -> None:
-        self._home = home
+        self.home = home
         self._version = version
         self._start = start
         self.clock = clock
         self._kept: tuple[int, socket.socket] | None = None
+        self.has_work: Callable[[], bool] | None = None
+        """Whether the store has anything for a supervisor; None: it is not asked."""
 
     # The port -------------------------------------------------------------------------------
 
@@ -91,6 +95,17 @@ class Link:
         """Have the supervisor hold a job, or release it; it stores it before it answers."""
         self._order({"op": "hold", "job": job_id, "held": held}, job_id)
 
+    def obstacles(
+        self, places: Sequence[tuple[JobId, int]]
+    ) -> Mapping[JobId, list[dict[str, Any]]] | None:
+        """Ask the supervisor, if there is one: whoever asks has had it started."""
+        deadline = self.clock.monotonic() + WHY_PATIENCE.total_seconds()
+        with suppress(TimeoutError, OSError, ValueError):
+            answer = self._ask({"op": "obstacles", "places": places}, deadline)
+            if answer is not None and "obstacles" in answer:
+                return {JobId(job_id): told for job_id, _, told in answer["obstacles"]}
+        return None
+
     def _order(self, line: wire.Line, job_id: JobId) -> None:
         # Asked again where the answer was lost with the supervisor: the second time is the first.
         for _ in range(3):
@@ -111,7 +126,7 @@ class Link:
                 )
             return
         raise Unavailable(
-            f"No supervisor could be reached or started for {self._home}",
+            f"No supervisor could be reached or started for {self.home}",
             job_id=job_id,
             suggestion="See its log: outlast supervisor status",
         )
@@ -128,7 +143,10 @@ class Link:
     def news(
         self, job_ids: frozenset[JobId] | None, *, timeout: timedelta | None = None
     ) -> Subscription:
-        """Subscribe to changes of these jobs; None: of all. Takes *timeout* at the most."""
+        """
+        Subscribe to changes of these jobs; None: of all, which starts no supervisor where there is
+        nothing to do for one. Takes *timeout* at the most.
+        """
         return Subscription(self, job_ids, timeout)
 
     def close(self) -> None:
@@ -148,7 +166,7 @@ class Link:
 
         try:
             answer = self._ask_status()
-            if answer is None and Home(self._home).is_being_started():
+            if answer is None and Home(self.home).is_being_started():
                 self._is_coming_up(self.clock.monotonic() + START_PATIENCE.total_seconds())
                 answer = self._ask_status()
         except TimeoutError:
@@ -161,7 +179,7 @@ class Link:
 
     def _mute(self) -> Unavailable:
         return Unavailable(
-            f"The supervisor of {self._home} does not answer",
+            f"The supervisor of {self.home} does not answer",
             suggestion="Is it stopped? Killing it harms no job: another one takes over",
         )
 
@@ -192,7 +210,7 @@ class Link:
 
         A supervisor older than this program is asked to leave first: the next one is ours.
         """
-        peer = wire.connect(self._home, self._left(deadline))
+        peer = wire.connect(self.home, self._left(deadline))
         if peer is None:
             return None
         try:
@@ -276,7 +294,7 @@ class Link:
     def _is_coming_up(self, deadline: float) -> bool:
         """Stay while another one that holds the lock gets ready to listen."""
         while self.clock.monotonic() < deadline:
-            peer = wire.connect(self._home, self._left(deadline))
+            peer = wire.connect(self.home, self._left(deadline))
             if peer is not None:
                 peer.close()
                 return True
@@ -294,8 +312,11 @@ class Subscription:
         self._watched = {"all": True} if job_ids is None else {"jobs": sorted(job_ids)}
         self._peer: socket.socket | None = None
         self._reader: wire.Reader | None = None
+        self._bell: Doorbell | None = None
         patience = START_PATIENCE if timeout is None else min(timeout, START_PATIENCE)
-        self._subscribe(max(0.0, patience.total_seconds()))
+        self._hang_bell()
+        if self._may_subscribe(0):
+            self._subscribe(max(0.0, patience.total_seconds()))
 
     def wait_changed(self, timeout: timedelta | None) -> bool:
         """Return True once something may have changed, False when *timeout* has passed."""
@@ -305,6 +326,8 @@ class Subscription:
         """Return which may have changed; none when *timeout* has passed, None for any."""
         seconds = None if timeout is None else max(0.0, timeout.total_seconds())
         if self._reader is None:
+            if not self._may_subscribe(seconds):
+                return frozenset()
             self._subscribe(START_PATIENCE.total_seconds() if seconds is None else seconds)
             return None
         changed: set[JobId] = set()
@@ -316,6 +339,7 @@ class Subscription:
         except TimeoutError:
             return frozenset(changed)
         self.close()
+        self._hang_bell()
         return None
 
     def fileno(self) -> int | None:
@@ -327,6 +351,21 @@ class Subscription:
         if self._peer is not None:
             self._peer.close()
         self._peer = self._reader = None
+        if self._bell is not None:
+            self._bell.close()
+            self._bell = None
+
+    def _hang_bell(self) -> None:
+        """Where all jobs are meant, one is not started for nothing: watch for whoever comes."""
+        has_work = self._link.has_work
+        if "all" in self._watched and has_work is not None:
+            from .doorbell import Doorbell  # not for `job status`
+
+            self._bell = Doorbell(self._link.home, has_work, self._link.clock.monotonic)
+
+    def _may_subscribe(self, seconds: float | None) -> bool:
+        """Return True once a supervisor is there, or to be started; False: neither, in that time."""
+        return self._bell is None or self._bell.wait(seconds)
 
     def _subscribe(self, seconds: float) -> None:
         clock = self._link.clock
@@ -340,6 +379,7 @@ class Subscription:
                 # Neither there nor to be started: not spun on, since it may come by itself.
                 select.select([], [], [], min(0.05, max(0.0, deadline - clock.monotonic())))
                 return
+            self.close()
             self._peer, self._reader = peer, wire.Reader(peer)
             with suppress(OSError):
                 peer.sendall(wire.encode({"op": "watch", **self._watched}))

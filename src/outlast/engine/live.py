@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..core.job import Job, JobId, Node
+from ..core.state import UNSEEN
 from ..errors import NotFound
 from ..shim import spool
+
+if TYPE_CHECKING:
+    from ..core.attempt import Attempt
 
 FolderOf = Callable[[Job, Node], str]
 Get = Callable[[JobId], Job]
@@ -20,10 +24,6 @@ UNSTORED_END: Final = "it has ended, which could not be stored yet: is the disk 
 """The message of a job of whose end only its folder knows."""
 
 
-MOST_NAMED: Final = 3
-"""Of so many jobs that are waited for the ids are told."""
-
-
 def with_live_facts(job: Job, folder_of: FolderOf, get: Get) -> Job:
     """Return *job* with the sizes and progress of what runs, or with what it waits for."""
     if job.spec.after and not any(node.attempt or node.is_terminal for node in job.nodes):
@@ -32,16 +32,19 @@ def with_live_facts(job: Job, folder_of: FolderOf, get: Get) -> Job:
 
 
 def _with_needs(job: Job, get: Get) -> Job:
-    left = [need.job_id for need in job.spec.after if not _has_ended(need.job_id, get)]
+    left = [need for need in job.spec.after if not has_ended(need.job_id, get)]
     if not left:
         return job
+    from ..core.hindrance import MOST_NAMED, of_jobs  # here, since most jobs wait for none
+
     more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
-    words = f"waits for {', '.join(left[:MOST_NAMED])}{more}"
+    words = f"waits for {', '.join(need.job_id for need in left[:MOST_NAMED])}{more}"
     nodes = (replace(node, phase=WAITING, message=words) for node in job.nodes)
-    return replace(job, nodes=tuple(nodes))
+    return replace(job, nodes=tuple(nodes), waiting_for=(of_jobs(left),))
 
 
-def _has_ended(job_id: JobId, get: Get) -> bool:
+def has_ended(job_id: JobId, get: Get) -> bool:
+    """Whether a job is over; one that is not known any more is."""
     try:
         return get(job_id).is_terminal
     except NotFound:
@@ -49,8 +52,20 @@ def _has_ended(job_id: JobId, get: Get) -> bool:
 
 
 def _live(job: Job, node: Node, folder_of: FolderOf) -> Node:
-    if node.is_settled or not node.attempt:
+    if not node.attempt:
         return node
+    if any(map(_is_unmeasured, node.earlier)):
+        node = replace(
+            node,
+            earlier=tuple(
+                _with_sizes(each, folder_of(job, replace(node, attempt=each.number)))
+                if _is_unmeasured(each)
+                else each
+                for each in node.earlier
+            ),
+        )
+    if node.is_settled:
+        return _with_sizes(node, folder_of(job, node)) if _is_unmeasured(node) else node
     folder = folder_of(job, node)
     if node.is_between:
         return _with_sizes(node, folder)
@@ -61,9 +76,17 @@ def _live(job: Job, node: Node, folder_of: FolderOf) -> Node:
     )
 
 
-def _with_sizes(node: Node, folder: str) -> Node:
+def _is_unmeasured(sized: Node | Attempt) -> bool:
+    """Whether nobody saw how much it had printed, when it was given up: it says 0 and has no end."""
+    return sized.reason in UNSEEN and not (sized.stdout_bytes or sized.stderr_bytes)
+
+
+Sized = TypeVar("Sized", "Node", "Attempt")
+
+
+def _with_sizes(sized: Sized, folder: str) -> Sized:
     out, err = (spool.output_size(folder, stream) for stream in (spool.STDOUT, spool.STDERR))
-    return replace(node, stdout_bytes=out, stderr_bytes=err)
+    return replace(sized, stdout_bytes=out, stderr_bytes=err)
 
 
 def with_unstored_end(job: Job, folder_of: FolderOf) -> Job:

@@ -19,6 +19,7 @@ from ..errors import InvalidRequest
 from .secrets import resolve_secrets
 
 if TYPE_CHECKING:
+    from ..core.machine import Machine
     from ..core.webhooksettings import WebhookSettings
     from ..ports.executor import Capabilities, Captured
 
@@ -38,13 +39,13 @@ def read_request(
     *,
     named: Mapping[str, str] | None = None,
     webhooks: WebhookSettings | None = None,
-    resources: Mapping[str, int] | None = None,
+    machine: Machine | None = None,
 ) -> tuple[tuple[JobSpec, ...], dict[str, str]]:
     """
     Return the specs that a local caller asks for, and the values of the secrets in them.
 
     *faults* are those that the caller found itself; *named* are a server's secrets, *webhooks*
-    what is in force for those; *resources* are what this machine has. What is sound of a spec is asked
+    what is in force for those; *machine* is what there is here. What is sound of a spec is asked
     of the machine only where something else is wrong: the service asks it anyway before it stores.
 
     Raises:
@@ -58,7 +59,8 @@ def read_request(
         found.update(dict.fromkeys(wrong))
         if spec.webhooks:
             found.update(dict.fromkeys(_webhook_faults(spec, webhooks)))
-        found.update(dict.fromkeys(_resource_faults(spec, resources or {})))
+        if machine is not None:
+            found.update(dict.fromkeys(machine.refusals(spec)))
     secrets: dict[str, str] = {}
     try:
         secrets = resolve_secrets(specs, named=named)
@@ -138,18 +140,10 @@ def _on_end_faults(spec: JobSpec, captured: Captured) -> list[str]:
     return [] if fault is None else [f"on_end: {fault}"]
 
 
-def check_resources(spec: JobSpec, has: Mapping[str, int]) -> None:
-    """Raise InvalidRequest where *spec* needs more than this machine *has* of its resources."""
-    if faults := _resource_faults(spec, has):
+def check_machine(spec: JobSpec, machine: Machine) -> None:
+    """Raise InvalidRequest where *spec* needs more than this *machine* has."""
+    if faults := machine.refusals(spec):
         raise InvalidRequest(*faults)
-
-
-def _resource_faults(spec: JobSpec, has: Mapping[str, int]) -> list[str]:
-    if not spec.resources:
-        return []
-    from ..core.resources import lacks  # here: most jobs need none
-
-    return lacks(spec.resources, has)
 
 
 def _webhook_faults(spec: JobSpec, settings: WebhookSettings | None) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import SSH, Job, JobId, Node
 from ..core.limits import iso, poll_interval, to_ms
+from ..core.state import NodeStatus
 
 if TYPE_CHECKING:
     from ..core.attempt import Attempt
@@ -77,16 +78,7 @@ def public_job(
     public["labels"] = dict(job.spec.labels)
     public["attempt"] = max(1, *(node.attempt for node in job.nodes), 1)
     public |= _others(job)
-    if job.queue is not None:
-        public["queue"] = job.queue
-    if job.priority:
-        public["priority"] = job.priority
-    if (start_at := job.begins_at) > job.created_at:
-        public["start_at"] = iso(start_at)
-    if job.spec.resources:
-        public["resources"] = dict(job.spec.resources)
-    if job.held and not job.is_terminal:
-        public["held"] = True
+    public |= _waiting(job, now)
     if job.spec.session is not None:
         public["session"] = job.spec.session
     if job.spec.webhooks:
@@ -113,6 +105,27 @@ def _others(job: Job) -> dict[str, Any]:
 
         others["on_end_job"] = on_end_id(job.id)
     return others
+
+
+def _waiting(job: Job, now: datetime) -> dict[str, Any]:
+    """Return where it waits for its turn, or did, and while it waits, what for."""
+    public: dict[str, Any] = {}
+    if job.queue is not None:
+        public["queue"] = job.queue
+    if job.priority:
+        public["priority"] = job.priority
+    if (start_at := job.begins_at) > job.created_at:
+        public["start_at"] = iso(start_at)
+    if job.spec.resources:
+        public["resources"] = dict(job.spec.resources)
+    if job.held and not job.is_terminal:
+        public["held"] = True
+    if any(node.status == NodeStatus.PENDING for node in job.nodes):
+        from ..core.hindrance import hindrances  # here, since few jobs that are asked for wait
+
+        if told := hindrances(job, now):
+            public["waiting_for"] = [each.to_json() for each in told]
+    return public
 
 
 def _public_node(job: Job, node: Node, now: datetime) -> dict[str, Any]:

@@ -17,11 +17,13 @@ from .captures import Captures
 from .retention import Retention
 from .server import Server
 from .supervisor import Supervisor
+from .turns import Turns
 from .vault import Vault
 from .watchers import Watchers
 from .work import has_work
 
 if TYPE_CHECKING:
+    from ..core.machine import Machine
     from ..home import Home, Lock
     from ..ports.clock import Clock
     from ..ports.deliveries import Deliveries
@@ -58,10 +60,10 @@ class Reign:
         open_queues: Callable[[], Queues],
         make_tidings: Callable[[Deliveries], Tidings],
         open_schedules: Callable[[], Schedules],
-        make_almanac: Callable[[Schedules, Store, Callable[[], None]], Almanac],
+        make_almanac: Callable[[Schedules, Store, Supervisor], Almanac],
         version: str,
         max_running: int,
-        resources: Mapping[str, int],
+        machine: Machine,
         idle_exit: timedelta,
         in_force: Mapping[str, Any],
     ) -> None:
@@ -77,7 +79,7 @@ class Reign:
         self._clock = clock
         self._version = version
         self._max_running = max_running
-        self._resources = resources
+        self._machine = machine
         self._idle_exit = idle_exit
         self._in_force = in_force
         self._asked_to_leave = asyncio.Event()
@@ -129,14 +131,13 @@ class Reign:
             self._clock,
             Captures(self._home),
             boot_id=boot_id,
-            max_running=self._max_running,
-            resources=self._resources,
+            turns=Turns(self._max_running, self._machine),
             on_change=watchers.tell_changed,
             is_watched=watchers.__contains__,
             announce=tidings.announce,
             read_queues=queues.find,
         )
-        almanac = self._make_almanac(schedules, store, supervisor.wake)
+        almanac = self._make_almanac(schedules, store, supervisor)
 
         def wake() -> None:
             tidings.wake()

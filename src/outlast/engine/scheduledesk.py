@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..core.limits import iso, to_ms
@@ -40,8 +41,22 @@ if TYPE_CHECKING:
 SHOWN: Final = 5
 """So many of its next times are told of one schedule."""
 
+PATIENCE: Final = timedelta(seconds=5)
+"""How long a supervisor is given to take in an end that there may be."""
+
 TRIES: Final = 10
 """A supervisor may change a schedule in the same moment."""
+
+
+Admits = Callable[[Schedule], None]
+"""
+Sees that whoever asks may change a schedule, or raises `Forbidden`. What is changed then is the one
+that was shown to it, and no other of its name.
+"""
+
+
+def anybody(schedule: Schedule) -> None:
+    """Admit whoever asks: it is their own home."""
 
 
 class AddSchedule(NamedTuple):
@@ -58,6 +73,12 @@ class AddSchedule(NamedTuple):
 
     replace: bool = False
     """Put it in the place of another one of this name."""
+
+    admits: Admits = anybody
+    """Is shown that one."""
+
+    most: int | None = None
+    """So many its token may have; None: as many as it likes."""
 
     def __repr__(self) -> str:
         return f"AddSchedule({self.name})"
@@ -102,6 +123,8 @@ class ScheduleDesk:
             InvalidRequest: Something is wrong with it; every fault is listed.
 
             Conflict: There is another one of this name, and it is not to be replaced.
+
+            Forbidden: Whoever asks may not replace it, or has too many already.
         """
         (spec,), captured = request.request.specs, request.request.captured or Captured(env={})
         spec = anchored(spec, captured)
@@ -121,27 +144,39 @@ class ScheduleDesk:
             created_at=now,
         )
         schedule = replace(schedule, next_at=times_of(schedule)(now))
-        before = next(iter(self._schedules.find(request.name)), None)
-        if before is not None and not request.replace:
-            if _asks_the_same(before, schedule):
-                return before
-            raise _taken(request.name)
+        for _ in range(TRIES):
+            before = next(iter(self._schedules.find(request.name)), None)
+            if before is not None and not request.replace:
+                stdin = request.request.stdin
+                if _asks_the_same(before, schedule) and self._files.stdin_of(before) == stdin:
+                    return before
+                raise _taken(request.name)
+            if before is not None:
+                request.admits(before)
+            try:
+                self._store(schedule, request, instead_of=before)
+            except Conflict:
+                continue  # somebody else was faster: theirs is another one, to be looked at
+            if before is not None:
+                self._files.drop(before.id)
+            self._supervision.wake()
+            return schedule
+        raise _busy(request.name)
+
+    def _store(
+        self, schedule: Schedule, request: AddSchedule, *, instead_of: Schedule | None
+    ) -> None:
+        """Store a schedule with what its jobs inherit. Raises `Conflict`, and leaves nothing then."""
         try:
             self._files.hold(schedule.id, request.request, request.rules)
-            self._schedules.add(schedule, instead_of=before)
+            self._schedules.add(schedule, instead_of=instead_of, most=request.most)
         except BaseException as error:
             self._files.drop(schedule.id)
-            if isinstance(error, Conflict):
-                raise _taken(request.name) from error
             if isinstance(error, OSError):
                 from ..home import not_written
 
                 raise not_written(f"The home {self._home.path}", error) from error
             raise
-        if before is not None:
-            self._files.drop(before.id)
-        self._supervision.wake()
-        return schedule
 
     def list(self) -> tuple[Schedule, ...]:
         """Return all schedules, by their names."""
@@ -155,26 +190,28 @@ class ScheduleDesk:
             self._supervision.wake()
         return schedule
 
-    def pause(self, name: str) -> Schedule:
+    def pause(self, name: str, admits: Admits = anybody) -> Schedule:
         """Have none of its times count. Raises NotFound."""
-        return self._changed(name, paused)
+        return self._changed(name, paused, admits)
 
-    def resume(self, name: str) -> Schedule:
+    def resume(self, name: str, admits: Admits = anybody) -> Schedule:
         """Have its times count again; those that passed meanwhile were not missed. Raises NotFound."""
         now = self._clock.now()
-        after = self._changed(name, lambda before: resumed(before, now, times_of(before)))
+        after = self._changed(name, lambda before: resumed(before, now, times_of(before)), admits)
         self._supervision.wake()
         return after
 
-    def remove(self, name: str) -> Schedule:
+    def remove(self, name: str, admits: Admits = anybody) -> Schedule:
         """Forget it, and what its jobs inherit; no job is touched. Raises NotFound."""
-        if (removed := self._schedules.remove(name)) is None:
-            raise _missing(name)
-        self._files.drop(removed.id)
-        self._supervision.wake()  # which may have nothing to stay for any more
-        return removed
+        for _ in range(TRIES):
+            admits(before := self._found(name))
+            if (removed := self._schedules.remove(name, only=before)) is not None:
+                self._files.drop(removed.id)
+                self._supervision.wake()  # which may have nothing to stay for any more
+                return removed
+        raise _busy(name)
 
-    def run(self, name: str, *, principal: str = "local") -> Job:
+    def run(self, name: str, admits: Admits = anybody, *, principal: str = "local") -> Job:
         """
         Submit a job of it now, whatever the time and though it is paused, in the name of
         *principal*.
@@ -185,16 +222,21 @@ class ScheduleDesk:
             NotTerminal: Its last run has not ended, and two are not to run at once.
         """
         for _ in range(TRIES):
-            schedule = self._found(name)
+            admits(schedule := self._found(name))
             last = schedule.last_job_id
-            if schedule.timing.overlap is Overlap.SKIP and not has_ended(last, self._get):
+            if schedule.timing.overlap is Overlap.SKIP and not self._has_ended(last):
                 raise NotTerminal(
                     f"{last}, the last run of {name}, has not ended",
                     job_id=last,
                     suggestion=f"Wait for it, or end it: outlast job cancel {last}",
                 )
             step = Step(before=schedule, after=schedule, due_at=self._clock.now())
-            request = submission_of(step, self._files.read(schedule))
+            try:
+                request = submission_of(step, self._files.read(schedule))
+            except InvalidRequest:
+                if self._found(name).id == schedule.id:
+                    raise
+                continue  # it went with the schedule: another one has taken its place
             try:
                 return self._submit(request._replace(keys=(None,), principal=principal))[0]
             except StaleWrite:
@@ -216,14 +258,24 @@ class ScheduleDesk:
         times = {"next_times": [*map(iso, self.coming(schedule))]} if with_times else {}
         return {**public_schedule(schedule), **times}
 
+    def _has_ended(self, job_id: JobId | None) -> bool:
+        if has_ended(job_id, self._get):
+            return True
+        self._supervision.catch_up(
+            PATIENCE
+        )  # it may have ended while nobody was there to hear of it
+        return has_ended(job_id, self._get)
+
     def _found(self, name: str) -> Schedule:
         if name_fault(name) is not None or not (found := self._schedules.find(name)):
             raise _missing(name)
         return found[0]
 
-    def _changed(self, name: str, change: Callable[[Schedule], Schedule]) -> Schedule:
+    def _changed(
+        self, name: str, change: Callable[[Schedule], Schedule], admits: Admits
+    ) -> Schedule:
         for _ in range(TRIES):
-            before = self._found(name)
+            admits(before := self._found(name))
             if self._schedules.save(before, after := change(before)):
                 return after
         raise _busy(name)

@@ -78,7 +78,7 @@ class ScheduleFiles:
         """Return what is held of a schedule. Raises InvalidRequest where it is gone."""
         folder = f"{self._folder}/{schedule.id}"
         captured = read_capture(f"{folder}/{CAPTURE}")
-        rules = stdin = None
+        rules = None
         with suppress(OSError, ValueError), open(f"{folder}/{RULES}", "rb") as file:
             rules = json.load(file)
         if captured is None or rules is None:
@@ -86,8 +86,6 @@ class ScheduleFiles:
                 f"what the jobs of {schedule.name} inherit is gone from the home",
                 suggestion="Add it once more: outlast schedule add --replace",
             )
-        with suppress(FileNotFoundError), open(f"{folder}/{STDIN}", "rb") as file:
-            stdin = file.read()
         policy, inventory = rules
         plain, secrets = {}, {}
         for name, value in captured.env.items():
@@ -98,10 +96,19 @@ class ScheduleFiles:
         return Held(
             captured=replace(captured, env=plain),
             secrets=secrets,
-            stdin=stdin,
+            stdin=self.stdin_of(schedule),
             policy=policy,
             inventory=inventory,
         )
+
+    def stdin_of(self, schedule: Schedule) -> bytes | None:
+        """Return what is held for the commands of a schedule to read; None: nothing is."""
+        with (
+            suppress(FileNotFoundError),
+            open(f"{self._folder}/{schedule.id}/{STDIN}", "rb") as file,
+        ):
+            return file.read()
+        return None
 
     def drop(self, schedule_id: str) -> None:
         """Hold nothing of a schedule any more. Silent where nothing is."""

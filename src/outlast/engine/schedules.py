@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -38,6 +38,12 @@ log = logging.getLogger("outlast.schedules")
 LOOK: Final = timedelta(seconds=15)
 """The longest sleep: the time of day may be set, and is not counted while the machine is suspended."""
 
+HOSTS_ANSWER: Final = timedelta(seconds=10)
+"""How long a supervisor that begins is given to hear from hosts what has ended there."""
+
+ASK_AGAIN_S: Final = 0.25
+"""Between two looks at whether it has."""
+
 STORE_AGAIN_S: Final = 1.0
 """Between two tries of a store that is out of reach."""
 
@@ -45,7 +51,8 @@ STORE_AGAIN_S: Final = 1.0
 class Scheduler:
     """
     Submits what is due in one home. *admit* raises `Forbidden` where whoever added a schedule may
-    not run it any more; *submit* and *get* are the service's.
+    not run it any more; *submit* and *get* are the service's; *catch_up* has an end of a job be in the store
+    that came while nobody was there to hear of it.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class Scheduler:
         admit: Callable[[Schedule, Held], None],
         submit: Callable[[verbs.Submit], tuple[Job, ...]],
         get: Callable[[JobId], Job],
+        catch_up: Callable[[JobId], Awaitable[None]],
     ) -> None:
         self._schedules = schedules
         self._files = files
@@ -64,7 +72,11 @@ class Scheduler:
         self._admit = admit
         self._submit = submit
         self._get = get
+        self._catch_up = catch_up
         self._woken = asyncio.Event()
+        self._began_s = clock.monotonic()
+        self._unheard: set[JobId] = set()
+        """Last runs on hosts of which it is not known yet whether they have ended."""
 
     def wake(self) -> None:
         """A schedule may be another one."""
@@ -78,6 +90,7 @@ class Scheduler:
         while True:
             self._woken.clear()
             try:
+                await self._take_in_ends()
                 due_at = self.turn()
             except (Unavailable, OSError) as error:
                 log.warning("schedules are tried again: %s", error)
@@ -87,9 +100,28 @@ class Scheduler:
                     return
                 left = due_at - self._clock.now()
                 pause_s = max(timedelta(), min(left, LOOK)).total_seconds()
+                pause_s = max(pause_s, ASK_AGAIN_S) if self._unheard else pause_s
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._woken.wait()
+
+    async def _take_in_ends(self) -> None:
+        """Have it be known of what is due whether its last run has ended: a supervisor that begins may not have looked."""
+        now = self._clock.now()
+        self._unheard.clear()
+        next_due = self._schedules.next_due()
+        if next_due is None or next_due > now:
+            return
+        for each in self._schedules.find():
+            is_due = each.next_at is not None and each.next_at <= now
+            if is_due and each.last_job_id and not has_ended(each.last_job_id, self._get):
+                await self._catch_up(each.last_job_id)
+                if self._is_unheard(each.last_job_id):
+                    self._unheard.add(each.last_job_id)
+
+    def _is_unheard(self, job_id: JobId) -> bool:
+        is_young = self._clock.monotonic() - self._began_s < HOSTS_ANSWER.total_seconds()
+        return is_young and not has_ended(job_id, self._get) and self._get(job_id).spec.is_remote
 
     def turn(self) -> datetime | None:
         """
@@ -120,6 +152,8 @@ class Scheduler:
         elif schedule.timing.overlap is Overlap.SKIP and not has_ended(
             schedule.last_job_id, self._get
         ):
+            if schedule.last_job_id in self._unheard:
+                return  # decided on once its host could tell
             log.warning(
                 "the schedule %s is due, and %s has not ended: skipped",
                 *(schedule.name, schedule.last_job_id),

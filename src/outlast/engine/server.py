@@ -179,6 +179,10 @@ class Server:
                 return {"ok": True}
             case {"op": "held", "references": [*references]} if _is_text(references):
                 return {"ok": True, "held": sorted(self._vault.held(references))}
+            case {"op": "obstacles", "places": [*places]} if all(map(_is_place, places)):
+                asked = [(JobId(job), index) for job, index in places]
+                told = await self._supervisor.obstacles(asked)
+                return {"ok": True, "obstacles": [[*each, found] for each, found in told]}
             case {"op": "status"}:
                 return {"ok": True, **self._status()}
             case {"op": "leave"}:
@@ -226,6 +230,13 @@ async def _told(done: Awaitable[None]) -> wire.Line:
     except ClientError as error:
         return {"error": error.code, "message": error.message, "suggestion": error.suggestion}
     return {"ok": True}
+
+
+def _is_place(value: object) -> bool:
+    match value:
+        case [str(), int()]:
+            return True
+    return False
 
 
 def _is_text(values: Iterable[object]) -> bool:

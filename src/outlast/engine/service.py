@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId, Node, attempt_key
+from ..core.state import UNSEEN
 from ..errors import Expired, InvalidRequest, NotTerminal
 from . import verbs
 from .desks import Desks
 from .public import Address, public_job
 
 if TYPE_CHECKING:
+    from ..core.needs import Need
     from ..home import Home
     from ..ports.clock import Clock
     from ..ports.completions import Completions
@@ -128,7 +131,7 @@ class Service(Desks):
         return with_unstored_end(job, self.output_folder)
 
     def list(self, request: verbs.List) -> Page:
-        """Return a page of jobs, newest first."""
+        """Return a page of jobs, newest first. Raises NotFound: *after* is none, and never was."""
         from ..ports.store import Query
 
         query = Query(**request._asdict())
@@ -136,9 +139,18 @@ class Service(Desks):
         if any(not job.is_settled for job in page.jobs):
             self._supervision.catch_up(CATCH_UP)
             page = self._store.find(query)
+        if request.after is not None and not page.jobs:
+            with suppress(Expired):  # whom nobody waits for any more
+                self._store.get(request.after)
         now = self._clock.now()
-        there = (job for job in page.jobs if job.expires_at is None or job.expires_at > now)
-        return replace(page, jobs=tuple(map(self._with_live_facts, there)))
+        there = [job for job in page.jobs if job.expires_at is None or job.expires_at > now]
+        known = {job.id: job for job in page.jobs}  # whoever waits most often waits for one of them
+
+        def get(job_id: JobId) -> Job:
+            return known.get(job_id) or known.setdefault(job_id, self._store.get(job_id))
+
+        live = (self._with_live_facts(job, get) for job in there)
+        return replace(page, jobs=self.explained(live))
 
     def wait(self, request: verbs.Wait) -> tuple[Job, ...]:
         """
@@ -154,7 +166,7 @@ class Service(Desks):
         job_ids = request.job_ids
         jobs = {job_id: self._stored(job_id) for job_id in job_ids}
         jobs = self._stay(jobs, request.timeout, any_of_them=request.any)
-        return tuple(self._with_live_facts(jobs[job_id]) for job_id in job_ids)
+        return self.explained(self._with_live_facts(jobs[job_id]) for job_id in job_ids)
 
     def watch(self, request: verbs.Wait) -> Iterator[Job]:
         """
@@ -267,7 +279,7 @@ class Service(Desks):
         job = self._stored(job_id)
         if job.held != held or (held and job.is_terminal):
             self._arranging.hold(job_id, held=held)
-        return self._with_live_facts(self._stored(job_id))
+        return self.explained([self._with_live_facts(self._stored(job_id))])[0]
 
     def delete(self, request: verbs.Delete) -> tuple[JobId, ...]:
         """
@@ -283,13 +295,24 @@ class Service(Desks):
         return delete(request.job_ids, *parts, clock=self._clock, catch_up=catch_up)
 
     def retry(self, request: verbs.Retry) -> Job:
-        """Submit the spec of an ended job again. The new job names the old one."""
+        """
+        Submit the spec of an ended job again. The new job names the old one. Of those that the old
+        one was to wait for, it waits for whoever has not ended yet.
+        """
         old = self.get(verbs.Get(job_id=request.job_id))
         if not old.is_terminal:
             raise NotTerminal(
                 f"{old.id} is {old.status}: only what has ended can be tried again", job_id=old.id
             )
-        return self.submit(request.of(old))[0]
+        return self.submit(request.of(old, self._open_needs(old)))[0]
+
+    def _open_needs(self, job: Job) -> tuple[Need, ...]:
+        """Return those of its needs that nothing can be said of yet."""
+        if not job.spec.after:
+            return ()
+        from .live import has_ended
+
+        return tuple(n for n in job.spec.after if not has_ended(n.job_id, self._store.get))
 
     # What doors show ------------------------------------------------------------------------
 
@@ -358,13 +381,13 @@ class Service(Desks):
         self._tell_expired(job)
         return job
 
-    def _with_live_facts(self, job: Job) -> Job:
+    def _with_live_facts(self, job: Job, get: Callable[[JobId], Job] | None = None) -> Job:
         """Return *job* with the sizes and progress of what runs, which only its files know."""
-        if job.is_settled:
+        if job.is_settled and not any(node.earlier or node.reason in UNSEEN for node in job.nodes):
             return job
         from .live import with_live_facts
 
-        return with_live_facts(job, self.output_folder, self._store.get)
+        return with_live_facts(job, self.output_folder, get or self._store.get)
 
     def _tell_expired(self, job: Job) -> None:
         if job.expires_at is not None and job.expires_at <= self._clock.now():

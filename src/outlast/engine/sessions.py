@@ -56,7 +56,8 @@ class SessionDesk:
         found = [self._placed(spec, faults) for spec in request.specs]
         if faults:
             raise InvalidRequest(
-                *faults, suggestion="Which are open: outlast session list; one more: session open"
+                *faults,
+                suggestion="See which are open: outlast session list; open one: outlast session open",
             )
         return with_logins(request._replace(specs=tuple(found)))
 

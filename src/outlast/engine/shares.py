@@ -1,4 +1,4 @@
-"""How much of a queue's processors and memory a node takes while it has its turn."""
+"""How much a node takes while it has its turn: of its queue, and of this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..core.job import Job
+from ..core.machine import Machine
 from ..core.queue import Queue
+from ..core.resources import OWN
 
 Share = Mapping[str, int]
 """How much of what; processors in thousandths."""
@@ -27,11 +29,32 @@ def share_of(job: Job) -> Share:
 
 def share_in(rule: Queue) -> Share:
     """Return what there is in a queue, as far as it was given bounds."""
+    return _bounds(rule.max_cpus, rule.max_memory_bytes)
+
+
+def share_on(machine: Machine) -> Share:
+    """Return what there is on a machine: its resources, and the rest as far as it has bounds."""
+    bounds = _bounds(machine.max_cpus, machine.max_memory_bytes)
+    return {**machine.resources, **{OWN + name: amount for name, amount in bounds.items()}}
+
+
+def share_here(job: Job, share: Share, has: Share) -> Share:
+    """
+    Return what each node of *job*, which takes that *share* of a queue, takes of a machine that
+    *has* this. Where that has no bound, nothing is counted.
+    """
+    if not share:
+        return job.spec.resources
+    own = {OWN + name: amount for name, amount in share.items() if OWN + name in has}
+    return {**job.spec.resources, **own} if own else job.spec.resources
+
+
+def _bounds(max_cpus: float | None, max_memory_bytes: int | None) -> Share:
     has = {}
-    if rule.max_cpus is not None:
-        has["cpus"] = _thousandths(rule.max_cpus)
-    if rule.max_memory_bytes is not None:
-        has["memory_bytes"] = rule.max_memory_bytes
+    if max_cpus is not None:
+        has["cpus"] = _thousandths(max_cpus)
+    if max_memory_bytes is not None:
+        has["memory_bytes"] = max_memory_bytes
     return has
 
 

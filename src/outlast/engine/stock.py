@@ -1,5 +1,6 @@
 """
-What this machine has of each resource, who holds some, and for whom the rest is kept.
+What this machine has of each resource, and of processors and memory where it has bounds; who holds
+some, and for whom the rest is kept.
 
 It is given in the order in which those in front of their queues were found to wait for it. Whoever
 came later takes only what all before them could spare if they began at once: so that who needs
@@ -8,6 +9,7 @@ much has it as soon as enough was given back, and the small ones do not eat it u
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
 from .lane import Place
@@ -15,7 +17,7 @@ from .shares import NOTHING, Share
 
 
 class Stock:
-    """The resources of this machine: *has* says how much there is of each."""
+    """What this machine has: *has* says how much there is of each."""
 
     def __init__(self, has: Share) -> None:
         self._has = has
@@ -87,11 +89,24 @@ class Stock:
         Whether there is what a node needs, beside what is kept. There is where all of it is free:
         the machine may have less than when the node was submitted, and none must wait for ever.
         """
+        return not self._lacks(place, self._kept)
+
+    def lacks(self, place: Place) -> list[str]:
+        """Return what there is not enough of for a node, beside what is kept for who is before it."""
+        kept: dict[str, int] = {}
+        if place in self._needs:
+            for other in itertools.takewhile(lambda each: each != place, self._line):
+                for name, amount in self._needs[other].items():
+                    kept[name] = kept.get(name, 0) + amount
+        return self._lacks(place, kept)
+
+    def _lacks(self, place: Place, kept: Mapping[str, int]) -> list[str]:
+        lacking = []
         for name, amount in self._needs.get(place, NOTHING).items():
-            taken = self._held.get(name, 0) + self._kept.get(name, 0)
+            taken = self._held.get(name, 0) + kept.get(name, 0)
             if taken and taken + amount > self._has.get(name, 0):
-                return False
-        return True
+                lacking.append(name)
+        return lacking
 
     def _stand_in_line(self, place: Place) -> None:
         if self.has_for(place):

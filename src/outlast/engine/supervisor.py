@@ -1,4 +1,8 @@
-"""The loop that carries jobs to their end: claim, launch, observe, plan, act, record."""
+"""
+The loop that carries jobs to their end: claim, launch, observe, plan, act, record.
+
+Longer than 400 lines because what is done under its one lock is read side by side.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +30,8 @@ from .claims import Claims
 from .hands import MISSING, Hands
 from .ledger import Announce, Ledger, tell_nobody
 from .pace import Pace
-from .turns import Turns, has_turn
-from .window import Alarm, Window
+from .turns import Obstacles, Places, Turns, has_turn
+from .window import Alarm, Outage, Window
 
 if TYPE_CHECKING:
     from ..core.queue import Queue
@@ -38,9 +42,6 @@ log = logging.getLogger("outlast.supervisor")
 
 WINDOW_S: Final = 0.005
 """How long news that nobody waits for may wait to be stored together with what comes next."""
-
-STORE_AGAIN_S: Final = 1.0
-"""Between two tries of a store that is out of reach, or whose disk is full."""
 
 PAGE: Final = 500
 
@@ -59,8 +60,7 @@ class Supervisor:
         captures: Captures,
         *,
         boot_id: str,
-        max_running: int,
-        resources: Mapping[str, int],
+        turns: Turns,
         on_change: Callable[[JobId], None],
         is_watched: Callable[[JobId], bool],
         announce: Announce = tell_nobody,
@@ -76,7 +76,7 @@ class Supervisor:
         self._tell = on_change
         self._read_queues = read_queues
         self._ledger = Ledger(store, on_change, announce)
-        self._turns = Turns(max_running, resources)
+        self._turns = turns
         self._pace = Pace()
         self._claims = Claims(
             store,
@@ -94,6 +94,7 @@ class Supervisor:
         self._work = asyncio.Event()
         self._window = Window(WINDOW_S, self._work.set)
         self._alarm = Alarm(self._work.set)
+        self._outage = Outage(self._work.set)
         self._tasks: list[asyncio.Task[None]] = []
         self._turn = asyncio.Lock()
         self._fault: BaseException | None = None
@@ -129,11 +130,23 @@ class Supervisor:
         """Logins by these are possible again: look at what runs there."""
         self._ledger.each_by(references, self._hands.watch)
 
-    async def catch_up(self) -> None:
-        """Return when everything that had happened by the time of the call is in the store."""
+    async def obstacles(self, places: Places) -> Obstacles:
+        """Return what keeps those from running that wait, as `Turns.obstacles` does; of new ones as well."""
+        if not all(map(self._turns.waits, places)):
+            await self.catch_up()
+        return self._turns.obstacles(places)
+
+    async def catch_up(self, job_id: JobId | None = None) -> None:
+        """
+        Return when everything that had happened by the time of the call is in the store; of one
+        job also an end of which nobody has told yet.
+        """
         self.wake()
         await self._hands.let_news_come()
         async with self._turn:
+            if job_id is not None and (job := self._ledger.get(job_id)) is not None:
+                for node in job.nodes:
+                    await self._look_at(job, node.index)
             await self._do_turn(at_once=True)
 
     # The loop -------------------------------------------------------------------------------
@@ -172,6 +185,7 @@ class Supervisor:
         """Let go of everything. No job is touched."""
         self._window.close()
         self._alarm.stop()
+        self._outage.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -204,10 +218,10 @@ class Supervisor:
             self._window.close()
             self._save()
         except Unavailable as error:
-            log.warning("the store is out of reach, and is tried again: %s", error)
             self._look_at_store = True
-            asyncio.get_running_loop().call_later(STORE_AGAIN_S, self._work.set)
+            self._outage.goes_on(error)
             return
+        self._outage.end()
         await self._hands.act()
 
     def _must_save(self) -> bool:
@@ -381,17 +395,22 @@ class Supervisor:
             self._look_at_store = True  # what is not taken up yet may be meant as well
             await self._do_turn(at_once=True)
             if self._ledger.unsaved:
-                raise Unavailable("the store is out of reach for now", job_id=job_id)
+                raise self._outage.refusal(job_id)
             yield
         self._tell(job_id)
         self._work.set()  # it may be its turn now
 
-    async def _cancel_node(self, job: Job, index: int, grace: timedelta | None) -> None:
+    async def _look_at(self, job: Job, index: int) -> Node:
+        """Return a node as it stands, once an end that is there already was taken in."""
         node = job.nodes[index]
         may_have_ended = node.is_claimed and not node.is_terminal
         if may_have_ended and (seen := await self._hands.look(job, node)) is not None:
             self._hear(attempt_key(job.id, index, node.attempt), seen)
             node = self._ledger.take(job).nodes[index]
+        return node
+
+    async def _cancel_node(self, job: Job, index: int, grace: timedelta | None) -> None:
+        node = await self._look_at(job, index)
         if not node.is_terminal:
             self._hands.drop(job.id, index)
             self._follow(job, node, (ev.CancelRequested(at=self._clock.now()),))

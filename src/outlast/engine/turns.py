@@ -12,32 +12,49 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+from ..core.hindrance import Kind
 from ..core.job import SSH, Job, JobId, Node, queue_of
+from ..core.machine import Machine
 from ..core.plan import queue_deadline
 from ..core.queue import Queue
+from ..core.resources import OWN
 from ..core.state import NodeStatus, Reason
 from .lane import Lane, Place
 from .lanenames import is_aside, lane_of, queue_of_lane, width_of
-from .shares import NOTHING, Share, share_of
+from .shares import NOTHING, Share, share_here, share_of, share_on
 from .stock import Stock
 
 HELD_JOBS: Final = 1000
 """How many jobs are kept whole in memory; of the others, only what is needed to find them."""
 
 
+COUNTED: Final = 100
+"""How far into a queue whoever comes first is counted."""
+
+Obstacle = dict[str, Any]
+"""What keeps a node from its turn, as it goes over the wire."""
+
+Places = Sequence[Place]
+Obstacles = Iterator[tuple[Place, list[Obstacle]]]
+
+ANY: Final = Machine()
+"""One of which nothing was said."""
+
+
 class Turns:
     """
-    What was submitted and has not ended, on a machine that runs *width* nodes at once and has
-    *resources*. A million that wait must fit.
+    What was submitted and has not ended, on a *machine* that runs *width* nodes at once. A million
+    that wait must fit.
     """
 
-    def __init__(self, width: int, resources: Share = NOTHING) -> None:
+    def __init__(self, width: int, machine: Machine = ANY) -> None:
         self._width = width
-        self._stock = Stock(resources)
+        self._has = share_on(machine)
+        self._stock = Stock(self._has)
         self._lanes: dict[str | None, Lane] = {}
         self._queue: dict[Place, str] = {}
         """The named queue of a node; one that is not here is in none."""
@@ -180,13 +197,15 @@ class Turns:
             lane.follow(self.rules.get(queue_of_lane(name)))
         if name is not None:
             self._queue[place] = name
-            if is_aside(name) or job.queue == queue_of(job.spec):
-                lane.said = width_of(job)  # who was moved here said it of another
+            said = width_of(job)
+            if said is not None and (is_aside(name) or job.queue == queue_of(job.spec)):
+                lane.said = said  # who was moved here said it of another
         if share := share_of(job):
             self._shares[place] = share
-        self._stock.note(place, job.spec.resources)
         if job.nodes[place[1]].executor == SSH:
             self._elsewhere.add(place)
+            share = NOTHING  # of this machine
+        self._stock.note(place, share_here(job, share, self._has))
         return lane
 
     # Asking ---------------------------------------------------------------------------------
@@ -224,6 +243,42 @@ class Turns:
 
     def _is_elsewhere(self, place: Place) -> bool:
         return place in self._elsewhere
+
+    def obstacles(self, places: Places) -> Obstacles:
+        """
+        Yield what keeps those of *places* from running that wait, as `core.hindrance.of_turn` reads it.
+        """
+        orders: dict[str | None, list[JobId]] = {}
+        for place in places:
+            name = self._queue.get(place)
+            lane = self._lanes.get(name)
+            if lane is None or not self.waits(place):
+                continue
+            if lane.is_paused:
+                yield place, [{"kind": Kind.QUEUE_PAUSED}]
+            elif place in lane:
+                if name not in orders:
+                    orders[name] = lane.first_jobs(COUNTED)
+                yield place, self._in_the_way(place, lane, orders[name], is_aside=is_aside(name))
+
+    def _in_the_way(
+        self, place: Place, lane: Lane, order: list[JobId], *, is_aside: bool
+    ) -> list[Obstacle]:
+        is_counted = place[0] in order
+        ahead = order.index(place[0]) if is_counted else len(order)
+        turn = {"kind": Kind.TURN, "ahead": ahead, **({} if is_counted else {"or_more": True})}
+        told: list[Obstacle] = []
+        if lane.width is not None and lane.running >= lane.width:
+            full = {"kind": Kind.QUEUE_FULL, "width": lane.width, "running": lane.running}
+            told.append({"kind": Kind.SESSION} if is_aside else full)
+        elif not ahead and (names := lane.lacks(place)):
+            told.append({"kind": Kind.QUEUE_LIMITS, "names": [OWN + name for name in names]})
+        elif not ahead and (names := self._stock.lacks(place)):
+            told.append({"kind": Kind.RESOURCES, "names": names})
+        if self._running_here >= self._width and place not in self._elsewhere:
+            here = {"width": self._width, "running": self._running_here}
+            told.append({"kind": Kind.MACHINE_FULL, **here})
+        return [*told, turn] if told or ahead else []
 
     def held(self, job_id: JobId) -> Job | None:
         """Return a waiting job, if it is kept whole."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..core.delivery import DeliveryState
     from ..core.hostspec import HostSpec
     from ..core.job import Job
+    from ..core.needs import Need
     from ..core.schedule import Step
     from ..core.state import JobStatus
     from ..ports.executor import Captured
@@ -183,7 +184,10 @@ class Release(NamedTuple):
 
 
 class Retry(NamedTuple):
-    """Submit a job's spec again, as a new job that names the old one. It waits for no other one."""
+    """
+    Submit a job's spec again, as a new job that names the old one. It waits for those that the old
+    one still had to wait for, and is held only with *hold*, whatever the old one was.
+    """
 
     job_id: JobId
     captured: Captured | None = None
@@ -192,15 +196,16 @@ class Retry(NamedTuple):
     key: str | None = None
     """The idempotency key of the new job."""
 
+    hold: bool = False
     traceparent: str | None = None
     """The span of whoever asks for it."""
 
-    def of(self, old: Job) -> Submit:
-        """Return the submission that repeats *old*."""
+    def of(self, old: Job, after: tuple[Need, ...] = ()) -> Submit:
+        """Return the submission that repeats *old*, once *after* have ended as they have to."""
         from dataclasses import replace
 
         return Submit(
-            specs=(replace(old.spec, retry_of=old.id, after=(), hold=False),),
+            specs=(replace(old.spec, retry_of=old.id, after=after, hold=self.hold),),
             captured=self.captured,
             secrets=self.secrets,
             keys=(self.key,),

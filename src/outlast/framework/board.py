@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from ..clock import SystemClock
 from ..core.state import JobStatus
 from .plain import plain
-from .text import ID_WIDTH, columns, command_line, duration_of, fate, shorten, why_not
+from .text import ID_WIDTH, columns, command_line, duration_of, fate, next_try, shorten, why_not
 
 if TYPE_CHECKING:
     from ..core.job import Job
@@ -85,6 +86,9 @@ def _progress(job: Job) -> str:
     node = next((each for each in job.nodes if each.message or each.progress_pct), job.nodes[0])
     over = sum(each.is_terminal for each in job.nodes)
     parts = [f"{over} of {len(job.nodes)} nodes"] if len(job.nodes) > 1 else []
+    parts += [f"try {len(node.earlier) + 1}"] if node.earlier else []
+    if node.retry_at is not None:
+        parts.append(next_try(job, node, SystemClock().now()))
     parts += [] if node.progress_pct is None else [f"{node.progress_pct:.0f} %"]
     parts += [plain(each) for each in (node.message or node.phase,) if each]
     return " ".join(parts)

@@ -53,8 +53,10 @@ def _run(cli: click.Command, caller: Caller, arguments: list[str]) -> int:
     above = None
     if caller.tool.name != OUTLAST:
         above = click.Context(click.Group(), info_name=caller.tool.name)
-    elif "_OUTLAST_COMPLETE" in os.environ:
-        cli.main(arguments, prog_name=OUTLAST)  # a shell asks what could come next
+    elif os.environ.get("_OUTLAST_COMPLETE"):
+        from . import completion
+
+        return completion.answer(cli, caller)  # a shell asks what could come next
     try:
         # Not `cli.main`: it would make its own of an interrupt and of a broken pipe.
         with cli.make_context(cli.name, arguments, parent=above, obj=caller) as context:

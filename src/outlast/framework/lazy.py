@@ -87,9 +87,10 @@ class Examples(click.Command):
 
             options = [option for param in self.get_params(ctx) for option in param.opts]
             near = nearest(error.option_name, options)
-            raise click.NoSuchOption(
-                error.option_name, possibilities=[near] if near else None, ctx=ctx
-            ) from None
+            # In our words: Click leaves out of its own what is spelled otherwise altogether.
+            message = f"No such option {error.option_name!r}."
+            message += f" Did you mean {near!r}?" if near else ""
+            raise click.NoSuchOption(error.option_name, message, ctx=ctx) from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options: first those of no section."""
@@ -143,7 +144,7 @@ class Verb(Examples):
         try:
             return super().parse_args(ctx, list(args))
         except click.NoSuchOption as error:
-            error.suggestion = self._hint(error)  # type: ignore[attr-defined]  # read by `call`
+            error.suggestion = None if "--" in args else self._hint(error)  # type: ignore[attr-defined]  # read by `call`
             raise
         except click.BadParameter as first:
             first.faults = self._all_faults(ctx, list(args), first)  # type: ignore[attr-defined]  # read by `call`
@@ -223,23 +224,37 @@ class Lazy(Examples, click.Group):
         """Return what to say to somebody whose *word* is no command here."""
         import shutil
 
-        from .near import nearest
+        from .near import called
 
         program = f"To run a program: outlast run -- {word} ..." if shutil.which(word) else None
         if any(f"--{word}" in param.opts for param in self.get_params(ctx)):
             return f"Did you mean: {ctx.command_path} --{word}?"
-        if near := nearest(word, self.table):
-            return f"Did you mean: {ctx.command_path} {near}?"
+        meant = self._near(ctx, word)
         if ctx.parent is not None:
-            above = ctx.parent.command
-            there = isinstance(above, Lazy) and word in above.table
-            return f"Did you mean: {ctx.parent.command_path} {word}?" if there else None
-        for name in self.table:
-            group = self.get_command(ctx, name)
-            if isinstance(group, Lazy) and (near := nearest(word, group.table)):
-                meant = f"Did you mean: {ctx.command_path} {name} {near}?"
-                return f"{meant} {program}" if program else meant
-        return program
+            program, above = None, ctx.parent.command
+            there = called(word, above.table) if isinstance(above, Lazy) else None
+            meant = meant or ([f"{ctx.parent.command_path} {there}"] if there else [])
+        if not meant:
+            return program
+        return " ".join(filter(None, (f"Did you mean: {' or '.join(meant)}?", program)))
+
+    def _near(self, ctx: click.Context, word: str) -> list[str]:
+        """Return what *word* is or may be here and in the groups of this one; what is sure is first."""
+        from .near import called, nearest
+
+        groups = {name: self.get_command(ctx, name) for name in self.table}
+        for find in (called, nearest):
+            if here := find(word, self.table):
+                return [f"{ctx.command_path} {here}"]
+            found = {
+                name: f"{ctx.command_path} {name} {there}"
+                for name, group in groups.items()
+                if isinstance(group, Lazy) and (there := find(word, group.table))
+            }
+            if found:
+                first = [found["job"]] if "job" in found else list(found.values())
+                return first if find is called else first[:1]
+        return []
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, and then the commands, as a group of Click's does."""

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..core.outcome import OURS, Exit, exit_code, own_exit_status
-from ..errors import InvalidRequest, NotFound
+from ..errors import Conflict, Forbidden, InvalidRequest, NotFound, NotTerminal
 from .caller import job_ids
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ..core.job import Job, JobId
     from ..errors import ClientError
     from .caller import Caller
 
+K = TypeVar("K")
+T = TypeVar("T")
+
 
 def ids_argument(function: Any) -> Any:
     """Give a command its ids."""
-    return click.argument("ids", metavar="ID...", nargs=-1)(function)
+    return click.argument("ids", metavar="ID...", nargs=-1, shell_complete=_offer)(function)
+
+
+def _offer(context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from .completion import offer_jobs  # whom no shell asks does not pay for it
+
+    return offer_jobs(context, param, incomplete)
 
 
 def exit_status_option(function: Any) -> Any:
@@ -53,31 +64,33 @@ def read_ids(given: Sequence[str]) -> tuple[JobId, ...]:
     return ids
 
 
-def each_job(
-    ids: Iterable[JobId], do: Callable[[JobId], Job]
-) -> tuple[list[Job], ClientError | None]:
+def each_of(names: Iterable[K], do: Callable[[K], T]) -> tuple[list[T], ClientError | None]:
     """
-    Do something to each job that there is. Returns the jobs, and what says which are not there.
+    Do something to each job, say, with which it can be done. Returns what came of them, and what
+    says which are left: those that are not there, and those with which it cannot be done as they
+    stand.
 
     Raises:
-        NotFound: None of them is there.
+        ClientError: It could be done with none of them; or it is not about one of them, and the
+            next would be told the same.
     """
-    jobs: list[Job] = []
-    missing: list[NotFound] = []
-    for job_id in ids:
+    done: list[T] = []
+    left: list[ClientError] = []
+    for name in names:
         try:
-            jobs.append(do(job_id))
-        except NotFound as error:
-            missing.append(error)
-    if not missing:
-        return jobs, None
-    first = missing[0]
-    if len(missing) > 1:
-        told = "; ".join(each.message for each in missing)
-        first = NotFound(told, suggestion=first.suggestion)
-    if not jobs:
+            done.append(do(name))
+        except (NotFound, Conflict, NotTerminal, Forbidden) as error:
+            left.append(error)
+    if not left:
+        return done, None
+    first = left[0]
+    if len(left) > 1:
+        told = dict.fromkeys(each.message for each in left)
+        parts = told if isinstance(first, InvalidRequest) else ["; ".join(told)]
+        first = type(first)(*parts, suggestion=first.suggestion)
+    if not done:
         raise first
-    return jobs, first
+    return done, first
 
 
 def show(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..core.delivery import DeliveryState
+from ..core.hindrance import Kind
+from ..core.needs import Condition
 from ..core.state import JobStatus, NodeStatus, Reason
 from ..core.webhook import EVENTS
 
@@ -128,6 +130,9 @@ RESULT: Final = object_of(
 
 _VERBS: Final = ("status", "cancel", "result", "logs")
 
+NEED: Final = object_of({"job_id": TEXT, "on": {"enum": list(map(str, Condition))}})
+"""One of the jobs that another one waits for, or did."""
+
 JOB: Final = object_of(
     {
         "job_id": TEXT,
@@ -160,9 +165,20 @@ JOB: Final = object_of(
         "priority": {"type": "integer"},
         "resources": {"type": "object", "additionalProperties": WHOLE},
         "held": YES_NO,
-        "after": list_of(
-            object_of({"job_id": TEXT, "on": {"enum": ["complete", "failed", "any"]}})
+        "waiting_for": list_of(
+            object_of(
+                {"kind": {"enum": list(map(str, Kind))}, "message": TEXT},
+                {
+                    **dict.fromkeys(("queue", "session"), TEXT),
+                    **dict.fromkeys(("width", "running", "ahead"), WHOLE),
+                    "or_more": YES_NO,
+                    "at": {"type": "string", "format": "date-time"},
+                    "needs": {"type": "object", "additionalProperties": {"type": "number"}},
+                    "jobs": list_of(NEED),
+                },
+            )
         ),
+        "after": list_of(NEED),
         "start_at": {"type": "string", "format": "date-time"},
         "session": TEXT,
         "webhooks": list_of(object_of({"url": TEXT, "events": list_of({"enum": list(EVENTS)})})),

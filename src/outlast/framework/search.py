@@ -13,6 +13,8 @@ from ..core.limits import parse_duration
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from .caller import Caller
+
 
 def label_option(function: Any) -> Any:
     """Give a command `--label`."""
@@ -41,3 +43,17 @@ def moment(option: str, given: str | None, faults: list[str]) -> datetime | None
     except ValueError as error:
         faults.append(f"{option}: {error}")
         return None
+
+
+def slip_of(caller: Caller, queue: str | None) -> tuple[str, ...]:
+    """Return what is told where nothing is found in *queue*: that it is not there, if so."""
+    if queue is None:
+        return ()
+    names = [each.queue.name for each in caller.service.queues.list()]
+    if queue in names:
+        return ()
+    from ..core.near import near
+
+    meant = near(queue, names)
+    rest = f": was {meant} meant?" if meant else ": see outlast queue list"
+    return (f"there is no queue {queue!r:.80}{rest}",)

@@ -15,6 +15,7 @@ from ..core.state import JobStatus, Reason
 from .plain import plain
 
 if TYPE_CHECKING:
+    from ..core.hindrance import Hindrance
     from ..core.job import Job, JobSpec, Node
 
 COLOURS: Final = {
@@ -25,6 +26,9 @@ COLOURS: Final = {
     JobStatus.RUNNING: "36",
     JobStatus.QUEUED: "2",
 }
+IN_REASONS: Final = ("waiting", "held", "delayed", "retrying")
+"""Phases of what has not begun, which the reasons tell better."""
+
 ID_WIDTH: Final = 30
 WIDTHS: Final = (ID_WIDTH, 9, 8, 8)
 GAP: Final = 2
@@ -71,7 +75,7 @@ def fate(job: Job) -> str:
     return ": ".join(part for part in parts if part)
 
 
-def _tries(spec: JobSpec, node: Node, now: datetime) -> str:
+def _tries(job: Job, node: Node, now: datetime) -> str:
     """Return how the earlier attempts of a node failed, the last few of them, and what is next."""
     failed = [
         f"exit code {each.exit_code}"
@@ -82,24 +86,62 @@ def _tries(spec: JobSpec, node: Node, now: datetime) -> str:
     shown = ", ".join([*(["..."] if len(failed) > TRIES_SHOWN else []), *failed[-TRIES_SHOWN:]])
     text = f"{len(failed)} failed ({shown})"
     if node.retry_at is not None:
-        wait = format_duration(max(node.retry_at - now, now - now))
-        return f"{text}; at most {spec.retries + 1}, the next in {wait}"
-    return f"{text}; now {node.attempt} of at most {spec.retries + 1}"
+        return f"{text}; at most {job.spec.retries + 1}, the next {next_try(job, node, now)}"
+    now_or_last = "the last was" if node.is_terminal else "now"
+    return f"{text}; {now_or_last} {node.attempt} of at most {job.spec.retries + 1}"
+
+
+def next_try(job: Job, node: Node, now: datetime) -> str:
+    """Return when a node of *job* that waits for its next try has that."""
+    if job.held:
+        return "once it is released"
+    if node.retry_at is None or node.retry_at <= now:
+        return "when its turn comes"
+    return f"in {format_duration(node.retry_at - now)}"
 
 
 def why_not(job: Job) -> str:
-    """Return what a job waits for, as far as its record says."""
-    if job.held:
-        return "held"
-    if job.spec.after:
-        return "after " + ", ".join(plain(str(each.job_id)) for each in job.spec.after)
-    if job.begins_at > job.created_at:
-        at, since = job.begins_at.astimezone(), job.created_at.astimezone()
-        return f"until {at:%H:%M:%S}" if at.date() == since.date() else f"until {at:%Y-%m-%d %H:%M}"
-    node = job.nodes[0]
-    place = f"in {plain(job.queue)}" if job.queue else ""
-    urgent = f"priority {job.priority}" if job.priority else ""
-    return " ".join(each for each in (place, urgent, plain(node.phase or "")) if each)
+    """Return what a job waits for in a few words: where, and the first thing that keeps it."""
+    from ..core.hindrance import Kind, hindrances
+
+    now = SystemClock().now()
+    where, why = _where(job), ""
+    for each in hindrances(job, now)[:1]:
+        if each.kind == Kind.JOBS:
+            why = "after " + ", ".join(plain(need["job_id"]) for need in each.facts["jobs"])
+        else:
+            why = _until(each, now) or plain(each.kind.replace("_", " "))
+    return ": ".join(filter(None, (where, why)))
+
+
+def waits(job: Job) -> str:
+    """Return all that a job waits for but its next try; empty where nobody knows of anything."""
+    from ..core.hindrance import Kind, hindrances
+
+    now = SystemClock().now()
+    told = [each for each in hindrances(job, now) if each.kind != Kind.RETRY]
+    if not told and job.status != JobStatus.QUEUED:
+        return ""
+    words = (_until(each, now) or plain(each.message) for each in told)
+    return "; ".join(filter(None, (_where(job), *words)))
+
+
+def _where(job: Job) -> str:
+    phase = job.nodes[0].phase
+    parts = (
+        f"in {plain(job.queue)}" if job.queue else "",
+        f"priority {job.priority}" if job.priority else "",
+        plain(phase) if phase and phase not in IN_REASONS else "",
+    )
+    return " ".join(each for each in parts if each)
+
+
+def _until(what: Hindrance, now: datetime) -> str:
+    """Return until when that is so, as late as it is here; empty where it is no matter of time."""
+    if (told := what.facts.get("at")) is None:
+        return ""
+    at, since = datetime.fromisoformat(told).astimezone(), now.astimezone()
+    return f"until {at:%H:%M:%S}" if at.date() == since.date() else f"until {at:%Y-%m-%d %H:%M}"
 
 
 def _name_of(number: int | None) -> str:
@@ -126,11 +168,11 @@ def describe(job: Job) -> str:
     if len(job.nodes) == 1 and node.executor != LOCAL:
         rows.append(("on", plain(node.name)))
     if len(job.nodes) == 1 and node.earlier:
-        rows.append(("tries", _tries(job.spec, node, now)))
+        rows.append(("tries", _tries(job, node, now)))
     if job.is_terminal or job.reason:
         rows.append(("ended", fate(job)))
-    if job.status == JobStatus.QUEUED:
-        rows.append(("waits", why_not(job)))
+    if job.status == JobStatus.QUEUED or node.is_between:
+        rows.append(("waits", waits(job)))
     if node.progress_pct is not None or (node.message and not job.spec.after):
         percent = "" if node.progress_pct is None else f"{node.progress_pct:.0f} % "
         rows.append(("progress", percent + plain(node.message or "")))
@@ -169,6 +211,8 @@ def table(jobs: Sequence[Job], width: int) -> str:
         started = "" if job.started_at is None else _when(job.started_at, now)
         took = duration_of(job, now)
         what = plain(job.spec.name) if job.spec.name else command_line(job.spec)
+        why = why_not(job) if job.status == JobStatus.QUEUED else ""
+        what += f" ({why})" if why else ""
         status = status_of(job, WIDTHS[1])
         lines.append(_line((job.id, status, started, took, shorten(what, rest))))
     return "\n".join(lines)

@@ -6,8 +6,9 @@ from ..clock import SystemClock
 from ..core.server import parse_server
 from ..engine.public import Address
 from ..errors import Forbidden, InvalidRequest
-from ..settings import Settings, read_token
+from ..settings import Settings
 from .service import HttpService
+from .token import read_token
 from .transport import Transport, check_token
 
 __all__ = ["HttpService", "connect"]

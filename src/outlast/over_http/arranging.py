@@ -1,8 +1,8 @@
-"""Whose turn it is, on a server: jobs that have not begun are moved, held and released."""
+"""Whose turn it is, on a server: jobs that have not begun are moved, held, released, explained."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .jobs import WITH_SPEC, read_job
@@ -32,6 +32,10 @@ class Arranging:
     def release(self, request: verbs.Release) -> Job:
         """Release a job that is held. As `Service.release`."""
         return self._arrange(request.job_id, "release", {})
+
+    def explained(self, jobs: Iterable[Job]) -> tuple[Job, ...]:
+        """Return *jobs*: the server has told why they wait. As `Service.explained`."""
+        return tuple(jobs)
 
     def _arrange(self, job_id: JobId, what: str, body: Mapping[str, Any]) -> Job:
         path = path_of_job(job_id, what)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.completion import Completion, CompletionPage
-from ..errors import BadAnswer, InvalidRequest
+from ..core.limits import check_limit
+from ..errors import BadAnswer
 from .jobs import WITH_SPEC, read_job
 from .streams import Deadline
 
@@ -24,8 +25,7 @@ def completions(
     transport: Transport, clock: SystemClock, request: verbs.Completions
 ) -> CompletionPage:
     """Return the ends that a server tells of. As `Service.completions`."""
-    if request.limit < 1:
-        raise InvalidRequest(f"limit is at least 1, not {request.limit}")
+    check_limit(request.limit)
     deadline = Deadline(clock, request.timeout)
     since, found = request.since, list[Completion]()
     while True:

@@ -17,6 +17,7 @@ from ..core.state import JobStatus, NodeStatus
 from ..errors import BadAnswer
 
 if TYPE_CHECKING:
+    from ..core.hindrance import Hindrance
     from ..core.needs import Need
 
 WITH_SPEC: Final = "view=full"
@@ -108,6 +109,7 @@ def _job(told: Mapping[str, Any], before: Job | None) -> RemoteJob:
         completed_at=_time(told["completed_at"]),
         stopped_at=_time(told["stopped_at"]),
         version=told.get("version", 0),
+        waiting_for=_hindrances(told.get("waiting_for", ())),
         answer=_public(told),
     )
 
@@ -141,6 +143,7 @@ def _spec(told: Mapping[str, Any]) -> JobSpec:
         start_at=_time(told.get("start_at")),
         session=told.get("session"),
         retry_of=told.get("retry_of"),
+        resources=told.get("resources", {}),
     )
 
 
@@ -150,6 +153,14 @@ def _needs(told: Sequence[Mapping[str, str]]) -> tuple[Need, ...]:
     from ..core.needs import needs_from_json
 
     return needs_from_json([f"{each['on']}:{each['job_id']}" for each in told])
+
+
+def _hindrances(told: Sequence[Mapping[str, Any]]) -> tuple[Hindrance, ...]:
+    if not told:
+        return ()
+    from ..core.hindrance import from_json
+
+    return tuple(map(from_json, told))
 
 
 def _node(job: Mapping[str, Any], index: int, executor: str) -> Node:

@@ -34,6 +34,18 @@ class HttpQueues:
         told = self._transport.ask_object("GET", ["queues"])
         return tuple(map(_standing, told["items"]))
 
+    def created(self) -> frozenset[str]:
+        """Return the names of those that somebody has created. As `QueueDesk.created`."""
+        standings = self.list()
+        return frozenset(each.queue.name for each in standings if each.queue.created_at is not None)
+
+    def paused(self) -> frozenset[str]:
+        """Return the names of those that are paused. As `QueueDesk.paused`."""
+        standings = self.list()
+        return frozenset(
+            each.queue.name for each in standings if each.queue.state is QueueState.PAUSED
+        )
+
     def pause(self, name: str) -> QueueStanding:
         """Have nothing more of a queue begin. As `QueueDesk.pause`."""
         return self._change(name, "pause", {})
@@ -46,6 +58,18 @@ class HttpQueues:
         """Have a queue take no more jobs. As `QueueDesk.drain`."""
         return self._change(name, "drain", {})
 
+    def pause_all(self) -> tuple[QueueStanding, ...]:
+        """Pause `default` and every queue that was created. As `QueueDesk.pause_all`."""
+        return self._change_all("pause")
+
+    def resume_all(self) -> tuple[QueueStanding, ...]:
+        """Have all of them take jobs, and begin them. As `QueueDesk.resume_all`."""
+        return self._change_all("resume")
+
+    def drain_all(self) -> tuple[QueueStanding, ...]:
+        """Have all of them but `default` take no more jobs. As `QueueDesk.drain_all`."""
+        return self._change_all("drain")
+
     def delete(self, name: str) -> None:
         """Forget a queue in which nothing is. As `QueueDesk.delete`."""
         self._transport.ask_object("DELETE", _path(name), is_safe=False)
@@ -54,6 +78,10 @@ class HttpQueues:
         # Asked again where an answer is lost: the second time is the first.
         told = self._transport.ask_object("POST", [*_path(name), how], body=dict(body))
         return _standing(told)
+
+    def _change_all(self, how: str) -> tuple[QueueStanding, ...]:
+        told = self._transport.ask_object("POST", [f"queues:{how}"], body={})
+        return tuple(map(_standing, told["items"]))
 
 
 def _path(name: str) -> list[str]:

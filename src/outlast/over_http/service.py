@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.job import Job, JobId
-from ..core.limits import iso, to_ms
+from ..core.limits import check_limit, iso, to_ms
 from ..engine import verbs
 from ..engine.public import Address
 from ..errors import Expired, InvalidRequest, Unavailable
@@ -89,12 +89,15 @@ class HttpService(Arranging, Hearing):
             raise
         return tuple(map(read_job, told["items"]))
 
-    def retry(self, job_id: JobId) -> Job:
+    def retry(self, job_id: JobId, *, hold: bool = False) -> Job:
         """Submit the spec of an ended job again, as a new job that names the old one."""
         headers = {**FULL, "Idempotency-Key": f"call-{self._clock.new_token()}"}
         return read_job(
             self._transport.ask_object(
-                "POST", path_of_job(job_id, "retry"), headers=headers, body={}, job_id=job_id
+                *("POST", path_of_job(job_id, "retry")),
+                headers=headers,
+                body={"hold": True} if hold else {},
+                job_id=job_id,
             )
         )
 
@@ -132,8 +135,7 @@ class HttpService(Arranging, Hearing):
         """Return a page of jobs, newest first."""
         from ..ports.store import Page
 
-        if request.limit < 1:
-            raise InvalidRequest(f"limit is at least 1, not {request.limit}")
+        check_limit(request.limit)
         query = [("status", str(status)) for status in sorted(request.statuses)]
         query += [("label", f"{name}={value}") for name, value in request.labels.items()]
         if request.queue is not None:

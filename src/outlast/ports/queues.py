@@ -31,12 +31,12 @@ class Queues(Protocol):
             Conflict: There is one of this name.
         """
 
-    def change(self, name: str, fields: Mapping[str, Any]) -> None:
+    def change(self, *names: str, **fields: Any) -> None:
         """
-        Have some fields of one be so from now on; `default` need not have been stored before.
+        Have some fields of these be so from now on; `default` need not have been stored before.
 
         Raises:
-            NotFound: There is none of this name.
+            NotFound: There is none of one of these names. All are as they were.
         """
 
     def delete(self, name: str) -> None:

@@ -16,12 +16,16 @@ class Schedules(Protocol):
     What a job of a schedule changes in it comes by way of `Store.add`, in the job's transaction.
     """
 
-    def add(self, schedule: Schedule, *, instead_of: Schedule | None = None) -> None:
+    def add(
+        self, schedule: Schedule, *, instead_of: Schedule | None = None, most: int | None = None
+    ) -> None:
         """
         Store a new one, in the place of another one of its name, if there is to be one.
 
         Raises:
             Conflict: There is one of this name that is not *instead_of*.
+
+            Forbidden: With it, its token would have more than *most*.
         """
 
     def find(self, name: str | None = None) -> tuple[Schedule, ...]:
@@ -30,8 +34,11 @@ class Schedules(Protocol):
     def save(self, before: Schedule, after: Schedule) -> bool:
         """Replace *before* by *after*. False: *before* is not what is stored, and nothing is done."""
 
-    def remove(self, name: str) -> Schedule | None:
-        """Forget the one of that name, and return it; None: there was none. No job is touched."""
+    def remove(self, name: str, *, only: Schedule | None = None) -> Schedule | None:
+        """
+        Forget the one of that name, and return it as it stood; with *only*, if it is that one.
+        None: there was none. No job is touched.
+        """
 
     def next_due(self) -> datetime | None:
         """Return when the next job is due; None: none ever is."""

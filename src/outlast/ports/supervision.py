@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..core.job import JobId
 
@@ -43,6 +44,14 @@ class Arranging(Protocol):
         """
         Have it go by the queues as they are stored now; False if *timeout* came first. Where there
         is none, none is started: the next one will.
+        """
+
+    def obstacles(
+        self, places: Sequence[tuple[JobId, int]]
+    ) -> Mapping[JobId, list[dict[str, Any]]] | None:
+        """
+        Return what keeps those from running that wait (`core.hindrance.of_turn` reads it), of a job
+        and one of its nodes each. None: nobody could tell within a second. Starts none.
         """
 
     def move(self, job_id: JobId, *, queue: str | None, priority: int | None) -> None:

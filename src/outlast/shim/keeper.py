@@ -316,7 +316,9 @@ class Keeper:
             reason, error = cause
             if reason == "timeout" and error is not None:
                 running.say(error)
-            self._end(None if code == KILLED_CODE else code, reason, error)
+            # What a command makes of a part of its input is no result, whatever its code.
+            is_no_result = code == KILLED_CODE or reason == "lost"
+            self._end(None if is_no_result else code, reason, error)
         elif self._feed is not None and self._feed.is_cut:
             self._end(None, "lost", CUT)
         elif state is None:

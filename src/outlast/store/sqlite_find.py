@@ -12,7 +12,7 @@ import sqlite3
 from typing import Any, Final, NamedTuple
 
 from ..core.job import DEFAULT_QUEUE
-from ..core.limits import to_epoch_ms
+from ..core.limits import check_limit, to_epoch_ms
 from ..core.state import JobStatus
 from ..errors import InvalidRequest
 from ..ports.store import Query
@@ -42,10 +42,9 @@ def check_query(query: Query) -> None:
     See that *query* can be answered, also where there is no database yet to be asked.
 
     Raises:
-        InvalidRequest: Its limit is below 1, or its cursor is none.
+        InvalidRequest: Its limit is out of range, or its cursor is none.
     """
-    if query.limit < 1:
-        raise InvalidRequest(f"limit is at least 1, not {query.limit}")
+    check_limit(query.limit)
     read_cursor(query)
 
 

@@ -24,8 +24,8 @@ def add_needs(database: sqlite3.Connection, jobs: Sequence[tuple[int, Job]]) -> 
     def place_of(job_id: JobId, at_ms: int) -> int | str:
         if (found := database.execute(sql.NEEDED, (at_ms, job_id)).fetchone()) is None:
             gone = database.execute(sql.TOMBSTONE, (job_id,)).fetchone()
-            return "was deleted, or its retention is over" if gone else "is none"
-        return "is one whose retention is over" if found[1] else int(found[0])
+            return "was deleted, or its retention is over" if gone else "is not there"
+        return "is not there any more: its retention is over" if found[1] else int(found[0])
 
     needs: list[tuple[int, int]] = []
     faults: dict[str, None] = {}

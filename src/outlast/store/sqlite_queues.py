@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.job import DEFAULT_QUEUE
 from ..core.limits import from_epoch_ms, to_epoch_ms
+from ..core.naming import is_name
 from ..core.queue import Queue, QueueStanding, QueueState
 from ..errors import Conflict, NotFound, NotTerminal
 from .sql import sqlite_queues as sql
@@ -70,13 +71,14 @@ class SqliteQueues:
                     suggestion=f"Change it: outlast queue set {queue.name}",
                 ) from None
 
-    def change(self, name: str, fields: Mapping[str, Any]) -> None:
+    def change(self, *names: str, **fields: Any) -> None:
         with self._database.write() as database:
-            row = database.execute(sql.BY_NAME, (name,)).fetchone()
-            if row is None and name != DEFAULT_QUEUE:
-                raise not_there(name)
-            before = Queue(name=name) if row is None else _queue(row)
-            database.execute(sql.PUT, _row(replace(before, **fields)))
+            for name in names:
+                row = database.execute(sql.BY_NAME, (name,)).fetchone()
+                if row is None and name != DEFAULT_QUEUE:
+                    raise not_there(name)
+                before = Queue(name=name) if row is None else _queue(row)
+                database.execute(sql.PUT, _row(replace(before, **fields)))
 
     def delete(self, name: str) -> None:
         with self._database.write() as database:
@@ -111,10 +113,11 @@ def check_accepted(rows: Iterable[Any], jobs: Iterable[Job]) -> None:
 
 
 def not_there(name: str) -> NotFound:
-    """Return what is told where nobody has created a queue."""
+    """Return what is told where nobody has created a queue, be there jobs that name it or not."""
+    make = f" To make it, also of jobs that are there: outlast queue create {name}"
     return NotFound(
         f"Nobody has created a queue {name!r:.80}",
-        suggestion="See those there are: outlast queue list. To make it: outlast queue create NAME",
+        suggestion="See those there are: outlast queue list." + make * bool(is_name(name)),
     )
 
 

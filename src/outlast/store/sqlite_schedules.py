@@ -8,7 +8,7 @@ from json import dumps, loads
 from typing import TYPE_CHECKING, Any
 
 from ..core.limits import from_epoch_ms, from_ms, to_epoch_ms, to_ms
-from ..errors import Conflict, StaleWrite
+from ..errors import Conflict, Forbidden, StaleWrite
 from .sql import sqlite_schedules as sql
 from .sqlite_connection import Connection
 
@@ -22,13 +22,23 @@ class SqliteSchedules:
     def __init__(self, path: str) -> None:
         self._database = Connection(path)
 
-    def add(self, schedule: Schedule, *, instead_of: Schedule | None = None) -> None:
+    def add(
+        self, schedule: Schedule, *, instead_of: Schedule | None = None, most: int | None = None
+    ) -> None:
         with self._database.write() as database:
             there = database.execute(sql.FIND, {"name": schedule.name}).fetchone()
             if there is not None and (instead_of is None or there[0] != instead_of.id):
                 raise Conflict(f"there is a schedule {schedule.name} already")
             if there is not None:
                 database.execute(sql.REMOVE, (there[0],))
+            if most is not None:
+                (count,) = database.execute(sql.COUNT_OF_TOKEN, (schedule.token_id,)).fetchone()
+                if count >= most:
+                    raise Forbidden(
+                        f"the token {schedule.principal} has as many schedules as it may: {most:,}",
+                        suggestion="Remove one, or have an administrator allow more:"
+                        " OUTLAST_MAX_SCHEDULES, max_schedules in config.toml",
+                    )
             database.execute(sql.ADD, _row(schedule))
 
     def find(self, name: str | None = None) -> tuple[Schedule, ...]:
@@ -41,9 +51,10 @@ class SqliteSchedules:
         with self._database.write() as database:
             return _save(database, before, after)
 
-    def remove(self, name: str) -> Schedule | None:
+    def remove(self, name: str, *, only: Schedule | None = None) -> Schedule | None:
         with self._database.write() as database:
-            if (row := database.execute(sql.FIND, {"name": name}).fetchone()) is None:
+            row = database.execute(sql.FIND, {"name": name}).fetchone()
+            if row is None or (only is not None and row[0] != only.id):
                 return None
             database.execute(sql.REMOVE, (row[0],))
             return _schedule(row)

@@ -10,6 +10,8 @@ from .completions import CompletionsContract
 from .deliveries import DeliveriesContract
 from .executor import ExecutorContract
 from .leaks import LeakFound, no_leaks
+from .queues import QueuesContract
+from .schedules import SchedulesContract
 from .sessions import SessionsContract
 from .store import StoreContract
 from .tokens import TokensContract
@@ -23,6 +25,8 @@ __all__ = [
     "FakeHost",
     "LeakFound",
     "Life",
+    "QueuesContract",
+    "SchedulesContract",
     "SessionsContract",
     "StoreContract",
     "TokensContract",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
-from ..core.job import Job
-from ..errors import InvalidRequest
+from ..core.job import Job, JobSpec
+from ..core.onend import on_end_job
+from ..errors import Expired, InvalidRequest
 from ..ports.completions import Completions
-from ..ports.store import Entry, Store
+from ..ports.store import Entry, Query, Store
 from .clock import FakeClock
-from .jobs import a_job, cancelled
-from .store import raises
+from .demand import raises
+from .jobs import a_job, cancelled, claimed
 
 OpenCompletions: TypeAlias = Callable[[], tuple[Store, Completions]]
 """Opens the jobs and the completions of the test's database; of another one with each fixture."""
@@ -80,6 +82,33 @@ class CompletionsContract:
         (job,) = store.add([Entry(job=cancelled(a_job(clock), clock))])
 
         assert [job.id] == [each.job.id for each in completions.after(None, limit=5)]
+
+    def test_what_an_end_begins_comes_with_it(self, open_completions: OpenCompletions) -> None:
+        """With the end that was stored, and no other; one that is there, or was, stays as it is."""
+        store, completions = open_completions()
+        clock = FakeClock()
+        spec = JobSpec(command=("true",), on_end="tell")
+        first, late = store.add([Entry(job=replace(a_job(clock), spec=spec)) for _ in range(2)])
+        store.save([(late, claimed(late, clock))])
+        ends = [(job, cancelled(job, clock)) for job in (first, late)]
+        then, never = (on_end_job(end) for _, end in ends)
+
+        assert {late.id} == store.save(ends, begun=[then, never])
+        assert [first.id, late.id, then.id] == [
+            job.id for job in store.find(Query(oldest_first=True))
+        ]
+        assert then == store.get(then.id)
+        runs = claimed(then, clock)
+        store.save([(then, runs)])
+        over = store.get(first.id)
+        store.save([(over, over)], begun=[then])
+        assert replace(runs, version=1) == store.get(then.id)
+        store.expire([then.id], at=clock.now(), forget_before=clock.now())
+        over = store.get(first.id)
+        store.save([(over, over)], begun=[then])
+        with raises(Expired):
+            store.get(then.id)
+        assert [first.id] == [each.job.id for each in completions.after(None, limit=5)]
 
     def test_an_end_goes_with_its_job(self, open_completions: OpenCompletions) -> None:
         """Gone with the record; the places of the others stay, and are not given away again."""

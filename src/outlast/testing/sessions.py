@@ -16,8 +16,8 @@ from ..errors import Conflict, NotFound, NotTerminal
 from ..ports.sessions import Sessions
 from ..ports.store import Entry, Query, Store
 from .clock import FakeClock
+from .demand import raises
 from .jobs import SECOND, a_job, cancelled, claimed
-from .store import raises
 
 KNOWN: Final = {
     "a@db:22": HostSpec(address="10.0.0.7", jump="edge", key="/k", passphrase="env:P"),  # noqa: S106 - only a reference

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from ..core.job import Job, JobId
 from ..core.state import JobStatus
-from ..errors import ClientError, Conflict, Expired, InvalidRequest, NotFound
-from ..ports.store import Entry, Page, Query, Store
+from ..errors import Conflict, Expired, InvalidRequest, NotFound
+from ..ports.store import Entry, Page, Query
 from .clock import FakeClock
+from .demand import raises
 from .jobs import SECOND, a_full_job, a_job, cancelled, claimed, ended, fulfils, some_lives
+from .needs import NeedsContract, OpenStore
 
-OpenStore: TypeAlias = Callable[[], Store]
 
-
-class StoreContract:
+class StoreContract(NeedsContract):
     """
     Inherit from this, and give a fixture `open_store`: a function that opens the test's database
     once more, which is empty at first, and whose stores are closed at the end.
@@ -294,11 +292,11 @@ class StoreContract:
             store.find(Query(cursor=given, oldest_first=True))
 
     def test_a_page_has_room_for_a_job(self, open_store: OpenStore) -> None:
-        """A limit below 1 is the caller's fault."""
+        """A limit below 1, or above what a database can count, is the caller's fault."""
         store = open_store()
         store.add([Entry(job=a_job(FakeClock()))])
 
-        for limit in (0, -1):
+        for limit in (0, -1, 1 << 63):
             with raises(InvalidRequest):
                 store.find(Query(limit=limit))
 
@@ -378,15 +376,3 @@ class StoreContract:
         store.close()
 
         assert job == open_store().get(job.id)
-
-
-@contextmanager
-def raises(kind: type[ClientError]) -> Iterator[list[ClientError]]:
-    """Demand that the block raises *kind*, and give what it raised in a list."""
-    told: list[ClientError] = []
-    try:
-        yield told
-    except kind as error:
-        told.append(error)
-    else:
-        raise AssertionError(f"{kind.__name__} was not raised")

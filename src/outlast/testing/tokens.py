@@ -13,7 +13,7 @@ from ..core.token import Token, digest_of
 from ..errors import Conflict, NotFound
 from ..ports.tokens import Tokens
 from .clock import FakeClock
-from .store import raises
+from .demand import raises
 
 OpenTokens: TypeAlias = Callable[[], Tokens]
 

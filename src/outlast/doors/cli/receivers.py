@@ -21,6 +21,10 @@ def read_receivers(given: Mapping[str, Any], faults: list[str]) -> dict[str, Any
             "--webhook takes --webhook-secret, a reference to the key that what is sent is signed"
             " with: file:PATH, env:NAME or secret:NAME"
         )
-        secret = "secret:NAME"
+        from ...core.webhook import read_webhooks  # here: few jobs have any
+
+        # With a key in its place, so that what is wrong with a URL is told as well.
+        read_webhooks([{"url": url, "secret": "secret:NAME"} for url in urls], faults)
+        return {}
     each = {"secret": secret, **({"events": events} if events else {})}
     return {"webhooks": [{"url": url, **each} for url in urls]}

@@ -107,7 +107,7 @@ SECTIONS: Final = {
             "--resource",
             "resources",
             "NAME[=N]",
-            "It needs N (1) of this of the machine's while it runs; may be repeated.",
+            "While it runs it takes N (1) of what the machine has of this; may be repeated.",
             many=True,
         ),
     ),
@@ -266,3 +266,17 @@ LISTS: Final = (
     "container.cap_add",
 )
 """Keys whose option may be repeated, and is no K=V."""
+
+
+def by_option(fault: str) -> str:
+    """Return a fault of a spec's with the option in the place of a key that is named otherwise."""
+    import re  # here: most commands have no fault
+
+    for row in ROWS:
+        same = row.option[2:].replace("-", "_") == row.key
+        if not same and ("." in row.key or "_" in row.key):  # others are words of any sentence
+            group, _, name = row.key.rpartition(".")
+            either = rf"{re.escape(row.key)}(?!\w)|{group}: {name}(?=:| is )"
+            # What stands in quotes, or belongs to a host, was not said by this option.
+            fault = re.sub(rf"(?<![\w.'\"/-])(?:{either})", row.option, fault)
+    return fault

@@ -78,7 +78,11 @@ def run(caller: Caller, wait: str | None, **given: Any) -> int:
     if job.is_terminal:
         _tell_end(caller, job)
     else:
-        caller.say(f"{job.id} is {job.status}, and goes on; the wait of {wait or '30s'} is over")
+        from ...framework.waits import waits_for
+
+        why = waits_for(caller, job)
+        status = f"{job.status} ({why})" if why else job.status
+        caller.say(f"{job.id} is {status}, and goes on; the wait of {wait or '30s'} is over")
         _tell_way_back(caller, job, marks)
     return code_of(caller, [job])
 

@@ -103,6 +103,8 @@ SCHEMAS: Final[Schema] = {
                 {
                     **dict.fromkeys(("max_running", "idle_exit_ms", "min_free_bytes"), WHOLE),
                     "resources": {"type": "object", "additionalProperties": WHOLE},
+                    "max_cpus": or_null("number"),
+                    "max_memory_bytes": or_null("integer"),
                 }
             )
             | {"type": ["object", "null"]},
@@ -116,6 +118,7 @@ SCHEMAS: Final[Schema] = {
     "schedules": object_of({"items": list_of(ref("schedule"))}),
     "queue": jobs.QUEUE,
     "queues": object_of({"items": list_of(ref("queue"))}),
+    "changed_queues": {"anyOf": [ref("queue"), ref("queues")]},
     "queue_deleted": object_of({"deleted": TEXT}),
     "token": TOKEN,
     "new_token": object_of({**TOKEN["properties"], "token": TEXT}),
@@ -268,7 +271,8 @@ OF_COMMAND: Final = {
     "webhook list": "deliveries",
     "webhook retry": "deliveries",
     "queue list": "queues",
-    **{f"queue {verb}": "queue" for verb in ("create", "set", "pause", "resume", "drain")},
+    **{f"queue {verb}": "queue" for verb in ("create", "set")},
+    **{f"queue {verb}": "changed_queues" for verb in ("pause", "resume", "drain")},
     "queue delete": "queue_deleted",
     "token create": "new_token",
     "token list": "tokens",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from ...framework.completion import offer_files, offer_needs, offer_queues
 from ...framework.lazy import Option
 from .receivers import read_receivers
-from .rows import AFTERWARDS, LISTS, ON_HOSTS, ROWS, SECTIONS, YES_NO, Row
+from .rows import AFTERWARDS, LISTS, ON_HOSTS, ROWS, SECTIONS, YES_NO, Row, by_option
 from .rules import read_dialogue
 
 if TYPE_CHECKING:
@@ -30,7 +32,9 @@ WHOLE: Final = (
 def spec_options(function: F) -> F:
     """Give a command every option of a job's spec, and the command to run."""
     function = job_options(ssh_options(function))
-    return click.argument("command", nargs=-1, type=click.UNPROCESSED)(function)
+    return click.argument("command", nargs=-1, type=click.UNPROCESSED, shell_complete=offer_files)(
+        function
+    )
 
 
 def ssh_options(function: F) -> F:
@@ -90,8 +94,16 @@ def job_options(function: F, *, but: Collection[str] = ()) -> F:
                 multiple=row.many,
                 is_flag=row.flag or None,  # False is something else to Click
                 help=row.says,
+                shell_complete=_offer(row),
             )(function)
     return function
+
+
+def _offer(row: Row) -> Any:
+    """Return what offers values of an option to a shell; None: nothing does."""
+    if row.metavar in ("FILE", "FILE|-", "DIR"):
+        return offer_files
+    return {"queue": offer_queues, "after": offer_needs}.get(row.key)
 
 
 REFER: Final = "write env:NAME or file:PATH"
@@ -114,9 +126,10 @@ def submit(caller: Caller, given: dict[str, Any]) -> Job:
     spec, key, stdin, faults = read(given)
     reach("cli.before_submit")
     try:
-        (job,) = caller.intake.submit([spec], keys=[key], stdin=stdin, faults=faults)
+        with named_by_options():
+            (job,) = caller.intake.submit([spec], keys=[key], stdin=stdin, faults=faults)
     except InvalidRequest as error:
-        if not RUN_BY.keys() & spec.keys():
+        if not {*RUN_BY, "dialogue"} & spec.keys():
             here = click.get_current_context().command_path
             error.suggestion = f"Put it behind --, as in: {here} -- make -j8"
         raise
@@ -124,6 +137,20 @@ def submit(caller: Caller, given: dict[str, Any]) -> Job:
     for rule in unhidden(job.spec.dialogue):
         caller.say(f"the answer to {rule.prompt!r} is text for all to see: for a secret, {REFER}")
     return job
+
+
+@contextmanager
+def named_by_options() -> Iterator[None]:
+    """Have what is refused inside of it name options where it names keys of a spec."""
+    from ...errors import InvalidRequest
+
+    try:
+        yield
+    except InvalidRequest as error:
+        error.faults = tuple(map(by_option, error.faults))
+        error.message = by_option(error.message)
+        error.args = (error.message,)
+        raise
 
 
 def read(given: dict[str, Any]) -> tuple[dict[str, Any], str | None, bytes | None, list[str]]:

@@ -53,7 +53,8 @@ def etag_of(request: Request, job: Job) -> str:
         (node.stdout_bytes, node.stderr_bytes, node.progress_pct, node.message, node.phase)
         for node in job.nodes
     ]
-    digest = blake2b(repr((job.version, live)).encode("utf-8", "replace"), digest_size=12)
+    waits = [each.to_json() for each in job.waiting_for]
+    digest = blake2b(repr((job.version, live, waits)).encode("utf-8", "replace"), digest_size=12)
     return f'W/"{digest.hexdigest()}{view}"'
 
 
@@ -73,6 +74,11 @@ def job_answer(
     if not job.is_terminal:
         sent["Retry-After"] = str(max(1, math.ceil(public["poll_interval_ms"] / 1000)))
     return Response(as_json(public), status, sent, "application/json")
+
+
+def warning_of(told: str | None) -> dict[str, str]:
+    """Return the header that tells of a likely slip, if there is one."""
+    return {} if told is None else {"X-Warning": told.encode("ascii", "backslashreplace").decode()}
 
 
 def settled_answer(there: Served, request: Request, job: Job) -> Response:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.requests import Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
@@ -35,8 +35,9 @@ from . import (
 from .agents import Agents
 from .answers import json_answer
 from .metrics import MEDIA_TYPE
-from .page import assets, lines, rows
+from .page import assets, lines, rows, timetable
 from .problems import add_problems, broken, problem, request_id_of
+from .query import check_query
 from .served import needs
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Shortened(FastAPI):
         scope["app"], scope["route"], scope["path_params"] = self, route, parameters
         request = Request(scope, receive, send)
         try:
+            await check_query(request)
             answered = await route.endpoint(request)
         except ClientError as error:
             answered = problem(error, request_id_of(request))
@@ -113,9 +115,11 @@ def make_app(there: Served) -> FastAPI:
     add_problems(app)
     for room in (
         *(jobs, holding, completions, output, events, artifacts, sessions),
-        *(deliveries, schedules, queues, assets, rows, lines),
+        *(deliveries, schedules, queues, rows, lines, timetable),
     ):
-        app.include_router(room.router)
+        app.include_router(room.router, dependencies=[Depends(check_query)])
+    # Browsers, and what watches over services, may add to the query of these and of those below.
+    app.include_router(assets.router)
 
     app.router.routes.append(Route(agents.path, agents))
 

@@ -74,6 +74,21 @@ def take(data: dict[str, Any], key: str, read: Callable[[Any], Any], faults: lis
         return None
 
 
+def flag(value: object) -> bool:
+    """Return a flag. Raises ValueError for what is none."""
+    if not isinstance(value, bool):
+        raise ValueError("it is true or false")  # noqa: TRY004 - of a caller's JSON
+    return value
+
+
 def left_over(data: dict[str, Any], faults: list[str]) -> None:
     """Have *faults* name what nobody asked for."""
     faults += [f"{key!r:.80} is not a key of this request" for key in data]
+
+
+async def read_nothing(request: Request) -> None:
+    """See that the body of a request that takes none has no key. Raises InvalidRequest."""
+    faults: list[str] = []
+    left_over(await read_object(request, may_be_empty=True), faults)
+    if faults:
+        raise InvalidRequest(*faults)

@@ -16,7 +16,7 @@ from ...engine import verbs
 from ...engine.deliverydesk import public_delivery
 from . import models
 from .answers import json_answer
-from .body import read_object
+from .body import read_nothing
 from .served import needs, note, served
 
 router: Final = APIRouter(tags=["webhooks"])
@@ -49,7 +49,7 @@ async def redeliver(request: Request, job_id: str) -> Response:
     """Have webhooks of an ended job that are not delivered be tried again, at once."""
     there = served(request)
     needs(request, Scope.RUN)
-    await read_object(request, may_be_empty=True)
+    await read_nothing(request)
     verb = verbs.Redeliver(JobId(job_id))
     found = await asyncio.to_thread(there.service.redeliver, verb)
     note(request, job_id=job_id)

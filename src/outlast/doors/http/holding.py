@@ -13,9 +13,10 @@ from starlette.responses import Response
 from ...core.job import Job, JobId
 from ...core.principal import Scope
 from ...engine import verbs
+from ...reception import letting_go
 from . import models
 from .answers import job_answer
-from .body import read_object
+from .body import read_nothing
 from .served import Served, needs, note, principal_of, served
 
 router: Final = APIRouter(tags=["jobs"])
@@ -33,10 +34,8 @@ async def release(request: Request, job_id: str) -> Response:
     asker = principal_of(request)
 
     def begin(there: Served) -> Job:
-        # Whoever lets it go lets it run: who may not run it, may not.
         old = there.service.get(verbs.Get(JobId(job_id)))
-        there.access.admit_again(asker, old, cwd=there.inherited.for_jobs([]).cwd)
-        return there.service.release(verbs.Release(old.id))
+        return there.service.release(letting_go(there, asker, old))
 
     return await _changed(request, begin)
 
@@ -44,7 +43,7 @@ async def release(request: Request, job_id: str) -> Response:
 async def _changed(request: Request, do: Callable[[Served], Job]) -> Response:
     there = served(request)
     needs(request, Scope.RUN)
-    await read_object(request, may_be_empty=True)
+    await read_nothing(request)
     job = await asyncio.to_thread(do, there)
     note(request, job_id=job.id)
     there.hub.need()

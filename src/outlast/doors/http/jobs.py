@@ -14,13 +14,14 @@ from ...clock import SystemClock
 from ...core.job import Job, JobId
 from ...core.limits import parse_duration, read_milliseconds
 from ...core.principal import Scope
+from ...core.queue import strangers
 from ...core.state import JobStatus
 from ...engine import verbs
 from ...errors import InvalidRequest
 from ...reception import began, repetition, submission
 from . import models
-from .answers import VARY, etag_of, job_answer, json_answer, settled_answer
-from .body import left_over, read_object, take
+from .answers import VARY, etag_of, job_answer, json_answer, settled_answer, warning_of
+from .body import flag, left_over, read_object, take
 from .conditional import matches, read_key, wanted_wait
 from .problems import request_id_of
 from .served import Served, callers_span, needs, note, served
@@ -49,14 +50,17 @@ async def submit(request: Request) -> Response:
     is_batch = "jobs" in body
     begun = SystemClock().now()
 
-    def store() -> tuple[verbs.Submit, tuple[Job, ...]]:
+    def store() -> tuple[verbs.Submit, tuple[Job, ...], str | None]:
         verb = submission(there, asker, body, key)._replace(traceparent=callers_span(request))
-        return verb, there.service.submit(verb)
+        stored = there.service.submit(verb)
+        names_one = any(job.queue is not None for job in stored)
+        created = there.service.queues.created() if names_one else ()
+        return verb, stored, strangers(stored, created)
 
-    verb, jobs = await asyncio.to_thread(store)
+    verb, jobs, warning = await asyncio.to_thread(store)
     note(request, **began(jobs))
     there.hub.need()
-    headers = {}
+    headers = warning_of(warning)
     if any(verb.keys) and all(job.created_at < begun for job in jobs):
         headers["Idempotency-Replayed"] = "true"
     stayed = await _stay(there, request, jobs, headers)
@@ -122,6 +126,7 @@ async def get(request: Request) -> Response:
     headers = dict(VARY)
     if not job.is_terminal:
         (job,) = await _stay(there, request, (job,), headers)
+        job = await there.explained(job)
     if matches(known, etag := etag_of(request, job)):
         return Response(status_code=304, headers={"ETag": etag, **headers})
     return job_answer(there, request, job, headers=headers)
@@ -174,14 +179,20 @@ async def delete(request: Request, job_id: str) -> Response:
 
 @router.post("/jobs/{job_id}/retry", operation_id="retry", **models.retry)
 async def retry(request: Request, job_id: str) -> Response:
-    """Submit the spec of an ended job again, as a new job that names the old one."""
+    """Submit the spec of an ended job again, as a new job that names the old one; held with `hold`."""
     there, asker = served(request), needs(request, Scope.RUN)
     key = read_key(request.headers.get("idempotency-key"))
-    await read_object(request, may_be_empty=True)
+    body = await read_object(request, may_be_empty=True)
+    faults: list[str] = []
+    hold = take(body, "hold", flag, faults)
+    left_over(body, faults)
+    if faults:
+        raise InvalidRequest(*faults)
     old = await there.get(JobId(job_id))
 
     def again() -> Job:
-        verb = repetition(there, asker, old, key)._replace(traceparent=callers_span(request))
+        verb = repetition(there, asker, old, key, hold=bool(hold))
+        verb = verb._replace(traceparent=callers_span(request))
         return there.service.retry(verb)
 
     job = await asyncio.to_thread(again)

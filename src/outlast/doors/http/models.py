@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
 
+from ...core.naming import PATTERN
 from ...framework import schemas as of_jobs
 from ...framework.schemas import (
     TEXT,
@@ -48,7 +49,7 @@ _STDIN: Final[Schema] = {
     "stdin_base64": {**TEXT, "description": "The same, for bytes that are no text."},
 }
 
-_QUEUE_NAME: Final = "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
+_NAME: Final[Schema] = {**TEXT, "pattern": f"^{PATTERN}$"}
 _QUEUE_LIMITS: Final[Schema] = {
     "width": {"type": ["integer", "null"], "minimum": 1},
     "max_cpus": {"type": ["number", "null"], "exclusiveMinimum": 0},
@@ -110,16 +111,17 @@ SCHEMAS: Final[Schema] = {
     "queue": of_jobs.QUEUE,
     "queues": object_of({"items": list_of(_ref("queue"))}),
     "queue_limits": object_of({}, _QUEUE_LIMITS),
-    "create_queue": object_of({"name": {**TEXT, "pattern": _QUEUE_NAME}}, _QUEUE_LIMITS),
+    "create_queue": object_of({"name": _NAME}, _QUEUE_LIMITS),
     "queue_deleted": object_of({"deleted": TEXT}),
     "move": object_of({}, _may_be_null({name: SPEC_KEYS[name] for name in ("queue", "priority")})),
     "open_session": object_of(
         {
-            "name": {**TEXT, "pattern": "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"},
+            "name": _NAME,
             "on": {**TEXT, "minLength": 1},
         },
         {"hosts": FREE},
     ),
+    "retry": object_of({}, {"hold": YES_NO}),
     "close_session": object_of({}, {"cancel": YES_NO}),
     "health": object_of({"status": TEXT}),
     "problem": {
@@ -248,7 +250,10 @@ submit: Final = _doc(
             "description": "Stored. A job, or `items` for many.",
             "content": {"application/json": {"schema": {"anyOf": [_ref("job"), _ref("batch")]}}},
             "headers": _sends(
-                Location="Where to ask.", Idempotency_Replayed="Known already.", **_WAITED
+                Location="Where to ask.",
+                Idempotency_Replayed="Known already.",
+                X_Warning="What may not be as it was meant: a queue that nobody has created, say.",
+                **_WAITED,
             ),
             "links": _LINKS,
         },
@@ -266,7 +271,7 @@ submit: Final = _doc(
         _KEY,
     ),
 )  # fmt: skip
-page: Final = _doc({200: _json("page", "A page.")}, parameters=(_PREFER,))
+page: Final = _doc({200: _json("page", "A page.")}, 404, parameters=(_PREFER,))
 completions: Final = _doc({200: _json("completions", "Some ends.")}, parameters=(_PREFER,))
 get: Final = _doc(
     {200: _json("job", "The job.", _TAGGED), 304: {"description": "As the caller has it."}},
@@ -284,6 +289,8 @@ retry: Final = _doc(
     {202: _json("job", "The new job.")},
     404, 409, 410, 415,
     parameters=(_PREFER, _KEY),
+    body="retry",
+    needs_body=False,
 )  # fmt: skip
 held: Final = _doc({200: _json("job", "As it stands now.")}, 404, 410, 415)
 output: Final = _doc(
@@ -322,6 +329,7 @@ queues: Final = _doc({200: _json("queues", "The queues.")})
 queue_created: Final = _doc({201: _json("queue", "Made.")}, 415, body="create_queue")
 queue_set: Final = _doc({200: _json("queue", "As it is now.")}, 404, 415, body="queue_limits")
 queue_changed: Final = _doc({200: _json("queue", "As it is now.")}, 404, 415)
+queues_changed: Final = _doc({200: _json("queues", "As they are now.")}, 415)
 queue_deleted: Final = _doc({200: _json("queue_deleted", "Gone.")}, 404, 409)
 move: Final = _doc({200: _json("job", "As it waits now.")}, 404, 410, 415, body="move")
 metrics: Final = _doc({200: _bytes("As Prometheus reads it.", "text/plain")})

@@ -12,13 +12,14 @@ from starlette.responses import Response
 
 from ...core.job import JobId
 from ...core.principal import Scope
+from ...core.queue import strangers
 from ...engine import verbs
 from ...engine.queuedesk import public_queue
 from ...errors import InvalidRequest
 from ...reception import movement
 from . import models
-from .answers import job_answer, json_answer
-from .body import left_over, read_object
+from .answers import job_answer, json_answer, warning_of
+from .body import left_over, read_nothing, read_object
 from .served import needs, note, served
 
 if TYPE_CHECKING:
@@ -46,6 +47,24 @@ async def create_queue(request: Request) -> Response:
     return await _answer(request, name, lambda queues: queues.create(name, **body), 201)
 
 
+@router.post("/queues:pause", operation_id="pause_all_queues", **models.queues_changed)
+async def pause_all_queues(request: Request) -> Response:
+    """Have nothing more begin of `default` and of every queue that was created: all of them at once."""
+    return await _answer_all(request, lambda queues: queues.pause_all())
+
+
+@router.post("/queues:resume", operation_id="resume_all_queues", **models.queues_changed)
+async def resume_all_queues(request: Request) -> Response:
+    """Have all of them take jobs, and begin them."""
+    return await _answer_all(request, lambda queues: queues.resume_all())
+
+
+@router.post("/queues:drain", operation_id="drain_all_queues", **models.queues_changed)
+async def drain_all_queues(request: Request) -> Response:
+    """Have all of them but `default` take no more jobs. What is in them runs."""
+    return await _answer_all(request, lambda queues: queues.drain_all())
+
+
 @router.post("/queues/{name}/set", operation_id="set_queue", **models.queue_set)
 async def set_queue(request: Request, name: str) -> Response:
     """Change some of a queue's limits; null takes one away. What runs goes on."""
@@ -56,21 +75,21 @@ async def set_queue(request: Request, name: str) -> Response:
 @router.post("/queues/{name}/pause", operation_id="pause_queue", **models.queue_changed)
 async def pause_queue(request: Request, name: str) -> Response:
     """Have nothing more of it begin. What runs goes on."""
-    await _asked(request, nothing=True)
+    await _wanted(request)
     return await _answer(request, name, lambda queues: queues.pause(name))
 
 
 @router.post("/queues/{name}/resume", operation_id="resume_queue", **models.queue_changed)
 async def resume_queue(request: Request, name: str) -> Response:
     """Have it take jobs, and begin them."""
-    await _asked(request, nothing=True)
+    await _wanted(request)
     return await _answer(request, name, lambda queues: queues.resume(name))
 
 
 @router.post("/queues/{name}/drain", operation_id="drain_queue", **models.queue_changed)
 async def drain_queue(request: Request, name: str) -> Response:
     """Have it take no more jobs. What is in it runs."""
-    await _asked(request, nothing=True)
+    await _wanted(request)
     return await _answer(request, name, lambda queues: queues.drain(name))
 
 
@@ -95,25 +114,27 @@ async def move(request: Request, job_id: str) -> Response:
     if faults:
         raise InvalidRequest(*faults)
 
-    def move_it() -> Job:
+    def move_it() -> tuple[Job, str | None]:
         old = there.service.get(verbs.Get(JobId(job_id)))
-        return there.service.move(movement(there, asker, old, queue, priority))
+        moved = there.service.move(movement(there, asker, old, queue, priority))
+        created = () if queue is None else there.service.queues.created()
+        return moved, None if queue is None else strangers([moved], created)
 
-    job = await asyncio.to_thread(move_it)
+    job, warning = await asyncio.to_thread(move_it)
     note(request, job_id=job.id, queue=job.queue, priority=job.priority)
-    return job_answer(there, request, job)
+    return job_answer(there, request, job, headers=warning_of(warning))
 
 
-async def _asked(request: Request, *, nothing: bool = False) -> dict[str, Any]:
+async def _asked(request: Request) -> dict[str, Any]:
     """Return the body of a request that only an administrator may make."""
     needs(request, Scope.ADMIN)
-    body = await read_object(request, may_be_empty=nothing)
-    faults: list[str] = []
-    if nothing:
-        left_over(body, faults)
-    if faults:
-        raise InvalidRequest(*faults)
-    return body
+    return await read_object(request)
+
+
+async def _wanted(request: Request) -> None:
+    """See that an administrator asks, and for no more than the address says."""
+    needs(request, Scope.ADMIN)
+    await read_nothing(request)
 
 
 async def _answer(
@@ -124,3 +145,12 @@ async def _answer(
     note(request, queue=name)
     there.hub.need()
     return json_answer(public_queue(standing), status)
+
+
+async def _answer_all(request: Request, do: Callable[[Any], tuple[QueueStanding, ...]]) -> Response:
+    await _wanted(request)
+    there = served(request)
+    standings = await asyncio.to_thread(lambda: do(there.service.queues))
+    note(request, queues=[each.queue.name for each in standings])
+    there.hub.need()
+    return json_answer({"items": [public_queue(each) for each in standings]})

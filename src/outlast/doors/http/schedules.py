@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fastapi import APIRouter
 from fastapi.requests import Request
 from starlette.responses import Response
 
 from ...clock import SystemClock
-from ...core.job import Job, JobId, nodes_of
 from ...core.principal import Scope
-from ...core.schedule import name_fault
+from ...core.schedule import name_fault, strange_queue
 from ...core.spec import spec_to_json
-from ...core.token import LOCAL
 from ...engine.cron import KEYS, read_timing
-from ...engine.scheduledesk import AddSchedule
-from ...errors import InvalidRequest, NotFound
-from ...reception import submission
+from ...errors import InvalidRequest
+from ...reception import admit_schedule, scheduling, to_run
 from . import models
-from .answers import job_answer, json_answer
-from .body import left_over, read_object, take
-from .served import Served, needs, note, principal_of, served
+from .answers import job_answer, json_answer, warning_of
+from .body import flag, left_over, read_nothing, read_object, take
+from .served import needs, note, principal_of, served
 from .view import without_ways
 
 if TYPE_CHECKING:
-    from ...core.principal import Principal
     from ...core.schedule import Schedule
+    from ...engine.scheduledesk import Admits
 
 router: Final = APIRouter(tags=["schedules"])
+
+Changed = TypeVar("Changed")
 
 
 @router.get("/schedules", operation_id="schedules.list", **models.schedules)
@@ -64,57 +63,51 @@ async def add(request: Request, name: str) -> Response:
     timing = read_timing(
         {key: body.pop(key) for key in KEYS if key in body}, SystemClock().now(), faults
     )
-    put_in_place = take(body, "replace", _flag, faults) or False
+    put_in_place = take(body, "replace", flag, faults) or False
     job = body.pop("job", None)
     left_over(body, faults)
     if not isinstance(job, dict) or "jobs" in job:
         raise InvalidRequest("job is the spec of one job, an object", *faults)
-    settings = there.settings
 
-    def store() -> Schedule:
-        verb = submission(there, asker, job, None, faults)
-        if put_in_place:
-            with suppress(NotFound):  # to put another in its place is to remove it
-                _admit(there, asker, there.service.schedules.get(name))
-        return there.service.schedules.add(
-            AddSchedule(
-                name=name,
-                timing=timing,
-                request=verb,
-                token_id="" if asker.name == LOCAL else asker.token_id,
-                rules=(settings.policy, settings.inventory),
-                replace=put_in_place,
-            )
+    def store() -> tuple[Schedule, str | None]:
+        verb = scheduling(
+            there,
+            asker,
+            name=name,
+            timing=timing,
+            job=job,
+            in_place=put_in_place,
+            faults=faults,
         )
+        added = there.service.schedules.add(verb)
+        return added, strange_queue(added, there.service.queues.created)
 
-    schedule = await asyncio.to_thread(store)
+    schedule, warning = await asyncio.to_thread(store)
+    note(request, **to_run([schedule.spec]))
     there.hub.need()
-    return json_answer(_told(request, schedule))
+    return json_answer(_told(request, schedule), headers=warning_of(warning))
 
 
 @router.post("/schedules/{name}/pause", operation_id="schedules.pause", **models.change_schedule)
 async def pause(request: Request, name: str) -> Response:
     """Have none of its times count."""
     desk = served(request).service.schedules
-    return json_answer(_told(request, await _changed(request, name, lambda _: desk.pause(name))))
+    return json_answer(_told(request, await _changed(request, partial(desk.pause, name))))
 
 
 @router.post("/schedules/{name}/resume", operation_id="schedules.resume", **models.change_schedule)
 async def resume(request: Request, name: str) -> Response:
     """Have its times count again; those that passed meanwhile were not missed."""
     desk = served(request).service.schedules
-    return json_answer(_told(request, await _changed(request, name, lambda _: desk.resume(name))))
+    return json_answer(_told(request, await _changed(request, partial(desk.resume, name))))
 
 
 @router.post("/schedules/{name}/run", operation_id="schedules.run", **models.run_schedule)
 async def run(request: Request, name: str) -> Response:
     """Submit a job of it now, once, in the name of whoever asks. Its times stay as they are."""
-    there = served(request)
-
-    def begin(asker: Principal) -> Job:
-        return there.service.schedules.run(name, principal=asker.name)
-
-    job = await _changed(request, name, begin)
+    there, asker = served(request), principal_of(request)
+    begin = partial(there.service.schedules.run, name, principal=asker.name)
+    job = await _changed(request, begin)
     note(request, job_id=job.id)
     return job_answer(there, request, job, 202, {"Location": f"/jobs/{job.id}"})
 
@@ -123,33 +116,16 @@ async def run(request: Request, name: str) -> Response:
 async def remove(request: Request, name: str) -> Response:
     """Forget it, and what its jobs inherit. No job is touched."""
     desk = served(request).service.schedules
-    return json_answer(_told(request, await _changed(request, name, lambda _: desk.remove(name))))
+    return json_answer(_told(request, await _changed(request, partial(desk.remove, name))))
 
 
-async def _changed(request: Request, name: str, do: Callable[[Principal], Any]) -> Any:
+async def _changed(request: Request, do: Callable[[Admits], Changed]) -> Changed:
     """Return what *do* does for whoever asks, if they may have the schedule's own job run."""
     there, asker = served(request), needs(request, Scope.RUN)
-    faults: list[str] = []
-    left_over(await read_object(request, may_be_empty=True), faults)
-    if faults:
-        raise InvalidRequest(*faults)
-
-    def change() -> Any:
-        _admit(there, asker, there.service.schedules.get(name))
-        return do(asker)
-
-    changed = await asyncio.to_thread(change)
+    await read_nothing(request)
+    changed = await asyncio.to_thread(do, partial(admit_schedule, there, asker))
     there.hub.need()
     return changed
-
-
-def _admit(there: Served, asker: Principal, schedule: Schedule) -> None:
-    """Raise `Forbidden` where *asker* may not run what *schedule* runs."""
-    spec = schedule.spec
-    job = Job(
-        id=JobId(schedule.id), spec=spec, nodes=nodes_of(spec), created_at=schedule.created_at
-    )
-    there.access.admit_again(asker, job, cwd=there.inherited.for_jobs([]).cwd)
 
 
 def _told(request: Request, schedule: Schedule, *, with_times: bool = False) -> dict[str, Any]:
@@ -157,9 +133,3 @@ def _told(request: Request, schedule: Schedule, *, with_times: bool = False) -> 
     if not principal_of(request).may(Scope.ADMIN):
         public["job"] = spec_to_json(without_ways(schedule.spec))
     return public
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("it is true or false")  # noqa: TRY004 - of a caller's JSON
-    return value

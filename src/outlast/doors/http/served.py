@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from ...access import Access
 from ...clock import SystemClock
 from ...core.principal import Principal, Scope
+from ...core.state import NodeStatus
 from ...core.trace import read_traceparent
 from ...engine.hub import Hub
+from ...engine.once import Together
 from ...engine.service import Service
 from ...errors import Forbidden, Unauthorized
 from ...settings import ServersOwn, Settings
@@ -51,6 +53,16 @@ class Served:
     async def get(self, job_id: JobId) -> Job:
         """Return a job as it stands. Raises `NotFound`, or `Expired`."""
         return await self.hub.get(self.service, job_id)
+
+    async def explained(self, job: Job) -> Job:
+        """Return *job* with what keeps it from beginning, if it waits: the supervisor is asked then."""
+        if all(node.status != NodeStatus.PENDING for node in job.nodes):
+            return job
+        return await self._explained(job)
+
+    @cached_property
+    def _explained(self) -> Together[Job]:
+        return Together(self.service.explained)
 
 
 def served(request: Request) -> Served:

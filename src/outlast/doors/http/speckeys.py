@@ -53,8 +53,9 @@ SPEC_KEYS: Final[Schema] = {
     "delay": {"type": ["string", "number"]},
     "start_at": {**TEXT, "format": "date-time"},
     "after": {
-        "anyOf": [TEXT, list_of(TEXT)],
-        "description": "The jobs that it waits for: `ID`, or `failed:ID`, `any:ID`.",
+        "anyOf": [TEXT, list_of({"anyOf": [TEXT, object_of({"job_id": TEXT}, {"on": TEXT})]})],
+        "description": "The jobs that it waits for: `ID`, or `failed:ID`, `any:ID`; or as a job's"
+        " JSON has them.",
     },
     "retries": {"type": "integer", "minimum": 0, "maximum": 100},
     "retry_delay_ms": MILLISECONDS,

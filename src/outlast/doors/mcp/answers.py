@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +16,7 @@ from mcp import types
 
 from ...engine import verbs
 from ...errors import ClientError, Internal
+from .remedies import for_agents
 
 if TYPE_CHECKING:
     from ...core.job import Job
@@ -31,18 +31,9 @@ MOST_NODES: Final = 20
 STREAMS: Final = ("stdout", "stderr")
 KEPT: Final = (
     *("name", "reason", "exit_code", "progress_pct", "message", "error", "session"),
-    *("queue", "priority", "held"),
+    *("queue", "priority", "held", "waiting_for"),
 )
 NODES: Final = ("reason", "exit_code", "signal", "error")
-
-AS_TOOLS: Final = (
-    (re.compile(r"outlast job (cancel|completions|list|move|wait)\b"), r"job_\1"),
-    (re.compile(r"outlast job logs\b"), "job_output"),
-    (re.compile(r"outlast job status\b"), "job_get"),
-    (re.compile(r"outlast queue list\b"), "queue_list"),
-    (re.compile(r"outlast queue pause (\S+)"), r'queue_set(name="\1", state="paused")'),
-)
-"""What an agent has for the commands that are suggested to people."""
 
 JOB: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -56,15 +47,22 @@ JOB: Final[Mapping[str, Any]] = {
         "reason": {"type": "string"},
         "exit_code": {"type": "integer"},
         "error": {"type": "string"},
-        "elapsed_ms": {"type": "integer"},
         "stdout": {"type": "string"},
         "stderr": {"type": "string"},
-        "nodes": {"type": "array", "items": {"type": "object"}},
+        "nodes": {"type": "array"},
         "next": {"type": "string"},
     },
     "required": ["job_id", "status", "terminal"],
 }
 """The schema of `job_answer`: its main keys, and not each that there may be."""
+
+SAME_JOB: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "properties": {key: JOB["properties"][key] for key in ("job_id", "terminal")}
+    | {"status": {"type": "string"}},
+    "required": JOB["required"],
+}
+"""The schema of the same answer, for a tool that says so: that of `job_run` has its other keys."""
 
 
 def answered(data: Mapping[str, Any]) -> types.CallToolResult:
@@ -81,25 +79,21 @@ def refused(data: Mapping[str, Any]) -> types.CallToolResult:
 
 def error_data(error: ClientError) -> dict[str, Any]:
     """Return *error* as a model can act on it: what is wrong, and what would help."""
-    faults = list(getattr(error, "faults", ()))
+    faults = [for_agents(str(fault)) for fault in getattr(error, "faults", ())]
     told: dict[str, Any] = {
         "code": error.code,
-        "message": error.message if len(faults) < 2 else f"{len(faults)} things are wrong",
+        "message": for_agents(error.message)
+        if len(faults) < 2
+        else f"{len(faults)} things are wrong",
         "retryable": error.retryable,
     }
     if error.suggestion:
-        told["suggestion"] = _for_agents(error.suggestion)
+        told["suggestion"] = for_agents(error.suggestion)
     if len(faults) > 1:
         told["faults"] = faults
     if error.job_id is not None:
         told["job_id"] = error.job_id
     return {"error": told}
-
-
-def _for_agents(suggestion: str) -> str:
-    for command, tool in AS_TOOLS:
-        suggestion = command.sub(tool, suggestion)
-    return suggestion
 
 
 def broken() -> dict[str, Any]:
@@ -115,6 +109,7 @@ async def job_answer(there: Served, job: Job) -> dict[str, Any]:
 
 
 def _job_answer(there: Served, job: Job) -> dict[str, Any]:
+    (job,) = there.service.explained([job])
     public = there.service.public(job, with_result=False)
     told = brief(public)
     if public["attempt"] > 1:
@@ -135,6 +130,8 @@ def _job_answer(there: Served, job: Job) -> dict[str, Any]:
     if job.is_terminal:
         result = there.service.result(job)
         told |= {key: result[key] for key in ("value", "artifacts") if result[key]}
+    if job.held:
+        told.setdefault("message", f'Held until job_move(job_id="{job.id}", held=false)')
     if not job.is_terminal:
         told["next"] = f'job_wait(job_ids=["{job.id}"])'
     elif cut:

@@ -40,10 +40,10 @@ OUTPUT: Final = Schemas(
     {
         "job_id": {"type": "string"},
         "stream": {"type": "string", "enum": list(STREAMS), "default": "stdout"},
-        "node": {"type": "integer", "minimum": 0, "default": 0, "description": "Index of a node"},
-        "offset": {"type": "integer", "minimum": 0, "default": 0},
-        "tail": {"type": "integer", "minimum": 0, "description": "The last bytes, not an offset"},
-        "limit": {"type": "integer", "minimum": 1, "maximum": MOST_BYTES, "default": PIECE_BYTES},
+        "node": {"type": "integer", "description": "Index of a node"},
+        "offset": {"type": "integer"},
+        "tail": {"type": "integer", "description": "The last bytes, not an offset"},
+        "limit": {"type": "integer", "default": PIECE_BYTES},
         "grep": {"type": "string", "description": "A plain text, found in any case"},
     },
     {
@@ -56,7 +56,7 @@ OUTPUT: Final = Schemas(
             "complete": {"type": "boolean", "description": "Nothing comes behind next_offset"},
             "next": {"type": "string"},
         },
-        "required": ["text", "offset", "next_offset", "size", "complete"],
+        "required": ["text", "next_offset", "complete"],
     },
 )
 

@@ -114,10 +114,8 @@ def _in_its_revisions(method: MethodBinding) -> RequestHandler:
 
 
 def _listed(tool: Tool) -> types.Tool:
-    reads = tool.scope == tool.scope.READ
     return types.Tool(
         name=tool.name,
-        title=tool.title,
         description=tool.description,
         input_schema={
             "type": "object",
@@ -125,11 +123,17 @@ def _listed(tool: Tool) -> types.Tool:
             **({"required": list(tool.required)} if tool.required else {}),
         },
         output_schema=dict(tool.answers),
-        annotations=types.ToolAnnotations(
-            read_only_hint=reads,
-            destructive_hint=tool.destructive,
-            # Where it reads, or is not, the hint says nothing that is not known without it.
-            idempotent_hint=(tool.idempotent and not reads) or None,
-            open_world_hint=tool.open_world,
-        ),
+        annotations=_hints(tool),
     )
+
+
+def _hints(tool: Tool) -> types.ToolAnnotations | None:
+    """Return what is told to the host; what the protocol takes for granted is left out."""
+    reads = tool.scope == tool.scope.READ
+    hints = types.ToolAnnotations(
+        read_only_hint=reads or None,
+        destructive_hint=None if reads or tool.destructive else False,
+        idempotent_hint=(tool.idempotent and not reads) or None,
+        open_world_hint=None if tool.open_world else False,
+    )
+    return hints if hints.model_dump(exclude_none=True) else None

@@ -45,7 +45,6 @@ class Tool:
     """One tool, of a name that is never given to another."""
 
     name: str
-    title: str
     description: str
     """For the model: what it does, when to call it, what comes back. Each word costs."""
 
@@ -70,7 +69,7 @@ class Tool:
     """Whether calling it twice is the same as once."""
 
     open_world: bool = False
-    """Whether it reaches beyond this machine's jobs: runs what it is given."""
+    """Whether it reaches beyond this machine's jobs: runs what it is given, or tells what that printed."""
 
 
 class Arguments(Reader):

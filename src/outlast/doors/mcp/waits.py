@@ -20,9 +20,8 @@ MOST_S: Final = 50.0
 
 WAIT_SECONDS: Final[Mapping[str, object]] = {
     "type": "number",
-    "minimum": 0,
-    "maximum": MOST_S,
-    "default": DEFAULT_S,
+    "maximum": round(MOST_S),
+    "default": round(DEFAULT_S),
 }
 """The schema of the argument of that name."""
 

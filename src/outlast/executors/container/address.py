@@ -72,6 +72,6 @@ def find_engine(env: Mapping[str, str]) -> str:
         if os.path.exists(path):
             return UNIX + path
     raise LookupError(
-        f"there is no container engine: neither {', '.join(VARIABLES)} is set, nor is there"
-        f" {', '.join(looked)}. {GET_ONE}"
+        f"there is no container engine: none of {', '.join(VARIABLES)} is set, and none of"
+        f" {', '.join(looked)} is there. {GET_ONE}"
     )

@@ -356,7 +356,8 @@ def capabilities(env: Mapping[str, str]) -> Capabilities:
     there = cgroup.available_controllers()
     return Capabilities(
         refused_limits={
-            name: f"needs the cgroup v2 controller {controller!r}, which this machine does not offer"
+            name: f"needs the cgroup v2 controller {controller!r}, which this machine does not offer:"
+            " leave it out, or have it run in a container"
             for name, controller in cgroup.CONTROLLERS.items()
             if controller not in there
         }

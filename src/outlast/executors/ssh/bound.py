@@ -46,11 +46,11 @@ PIECE_BYTES: Final = 1 << 16
 
 LEFT: Final = (
     "it was bound to its connection, and the supervisor that held that is gone:"
-    " how it ended is not known, and it is not begun a second time"
+    " how it ended is not known, and this attempt is not begun a second time"
 )
 BROKEN: Final = (
     "it was bound to its connection, and that broke ({why}):"
-    " how it ended is not known, and it is not begun a second time"
+    " how it ended is not known, and this attempt is not begun a second time"
 )
 SILENT: Final = "the host closed its channel and did not say how it ended"
 UNCONFIRMED: Final = (

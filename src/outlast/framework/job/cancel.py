@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..lazy import verb
-from ..many import each_job, ids_argument, read_ids, show
+from ..many import each_of, ids_argument, read_ids, show
 from ..patience import duration
 from .logs import node_of
 
@@ -62,7 +62,7 @@ def cancel(
         job, changed[job_id] = caller.service.cancel(request)
         return job
 
-    jobs, error = each_job(wanted, end)
+    jobs, error = each_of(wanted, end)
     warnings = [
         f"{job.id} has processes that still live: {_why_not(job) or 'ask again for it'}"
         for job in jobs

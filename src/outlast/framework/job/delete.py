@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..caller import job_ids
+from ..completion import offer_jobs
 from ..lazy import verb
-from ..many import each_job
+from ..many import each_of
 from ..search import label_option, labels_of, moment
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     outlast job delete --older-than 0 --label scratch=yes
     """,
 )
-@click.argument("ids", metavar="[ID...]", nargs=-1)
+@click.argument("ids", metavar="[ID...]", nargs=-1, shell_complete=offer_jobs)
 @click.option("--older-than", metavar="D", help="All that ended longer ago than this.")
 @label_option
 def delete(
@@ -53,7 +54,7 @@ def delete(
     if faults:
         raise InvalidRequest(*faults)
     there, error = (
-        each_job(wanted, lambda job_id: caller.service.get(Get(job_id))) if wanted else ([], None)
+        each_of(wanted, lambda job_id: caller.service.get(Get(job_id))) if wanted else ([], None)
     )
     gone = list(caller.service.delete(Delete(tuple(job.id for job in there)))) if there else []
     if before is not None:

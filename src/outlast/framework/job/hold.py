@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..lazy import verb
-from ..many import each_job, ids_argument, read_ids, show
+from ..many import each_of, ids_argument, read_ids, show
 
 if TYPE_CHECKING:
     from ..caller import Caller
@@ -28,6 +28,6 @@ def hold(caller: Caller, ids: tuple[str, ...]) -> int:
     from ...engine.verbs import Hold
 
     wanted = read_ids(ids)
-    jobs, error = each_job(wanted, lambda job_id: caller.service.hold(Hold(job_id)))
+    jobs, error = each_of(wanted, lambda job_id: caller.service.hold(Hold(job_id)))
     show(caller, jobs, wanted, lambda job: f"{job.id} is held", error=error)
     return 0 if error is None else error.exit_code

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..completion import offer_jobs, offer_queues
 from ..lazy import verb
-from ..search import label_option, labels_of, moment
+from ..listing import output_option, printed
+from ..search import label_option, labels_of, moment, slip_of
 
 if TYPE_CHECKING:
     from ..caller import Caller
@@ -17,25 +19,35 @@ if TYPE_CHECKING:
     "list",
     epilog="""
     outlast job list
-    outlast job list --status failed --since 1d
+    outlast job list --status failed,partial --since 1d
     outlast job list --label team=db --limit 5 --json
     outlast job list --queue disk --status queued --oldest-first
     outlast job list --status running --output id | outlast job wait -
     """,
 )
 @click.option(
-    "--status", "statuses", multiple=True, metavar="S", help="Only such; may be repeated."
+    "--status", "statuses", multiple=True, metavar="S,..", help="Only such; may be repeated."
 )
 @label_option
-@click.option("--queue", metavar="NAME", help="Only in this queue; `default` is that of no name.")
-@click.option("--after", metavar="ID", help="Only those that wait for this one's end, or did.")
+@click.option(
+    "--queue",
+    metavar="NAME",
+    help="Only in this queue; `default` is that of no name.",
+    shell_complete=offer_queues,
+)
+@click.option(
+    "--after",
+    metavar="ID",
+    help="Only those that wait for this one's end, or did.",
+    shell_complete=offer_jobs,
+)
 @click.option("--since", metavar="D", help="Submitted within this time, such as 1h.")
 @click.option(
     "--limit", type=int, default=None, metavar="N", help="At most so many.  [default: 100]"
 )
 @click.option("--oldest-first", is_flag=True, help="In the order of their submission.")
 @click.option("--cursor", metavar="C", help="The next_cursor of the page before.")
-@click.option("--output", type=click.Choice(("id", "json", "table")), help="How to print them.")
+@output_option
 def list_jobs(
     caller: Caller,
     *,
@@ -55,9 +67,10 @@ def list_jobs(
     from ...engine.verbs import List
     from ...errors import InvalidRequest
 
+    named = [each for words in statuses for each in words.split(",")]
     faults: list[str] = [
         f"--status: {each!r:.80} is none of {', '.join(JobStatus)}"
-        for each in statuses
+        for each in named
         if each not in set(JobStatus)
     ]
     chosen, begun = labels_of(labels, faults), moment("--since", since, faults)
@@ -65,7 +78,7 @@ def list_jobs(
         raise InvalidRequest(*faults)
     page = caller.service.list(
         List(
-            statuses=frozenset(map(JobStatus, statuses)),
+            statuses=frozenset(map(JobStatus, named)),
             labels=chosen | caller.tool.labels,
             since=begun,
             queue=queue,
@@ -75,12 +88,8 @@ def list_jobs(
             cursor=cursor,
         )
     )
-    if output == "id":
-        for job in page.jobs:
-            click.echo(job.id)
+    if printed(caller, output, (job.id for job in page.jobs)):
         return 0
-    if output is not None:
-        caller.output = "json" if output == "json" else "text"
 
     def text() -> str:
         import os
@@ -98,5 +107,6 @@ def list_jobs(
             "next_cursor": page.next_cursor,
         },
         text,
+        warnings=() if page.jobs else slip_of(caller, queue),
     )
     return 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ..caller import job_ids
+from ..completion import offer_jobs
 from ..lazy import verb
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ BLOCK: Final = 1 << 16
     outlast job logs --since-byte 4096 ID > rest
     """,
 )
-@click.argument("ids", metavar="ID", nargs=-1)
+@click.argument("ids", metavar="ID", nargs=-1, shell_complete=offer_jobs)
 @click.option("--follow", "-f", is_flag=True, help="Stay until all has come that ever will.")
 @click.option("--since-byte", type=int, metavar="N", help="From this byte of the stream on.")
 @click.option("--tail", type=int, metavar="N", help="The last N lines of each stream.")

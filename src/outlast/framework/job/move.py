@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..completion import offer_queues
 from ..lazy import verb
-from ..many import each_job, ids_argument, read_ids, show
+from ..many import each_of, ids_argument, read_ids, show
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...core.job import Job, JobId
     from ..caller import Caller
 
@@ -23,7 +26,12 @@ if TYPE_CHECKING:
     """,
 )
 @ids_argument
-@click.option("--queue", metavar="NAME", help="Wait in this queue; `default` is that of no name.")
+@click.option(
+    "--queue",
+    metavar="NAME",
+    help="Wait in this queue; `default` is that of no name.",
+    shell_complete=offer_queues,
+)
 @click.option("--priority", metavar="N", help="Go before those of a lower one there, -20 to 20.")
 def move(caller: Caller, ids: tuple[str, ...], queue: str | None, priority: str | None) -> int:
     """
@@ -45,7 +53,7 @@ def move(caller: Caller, ids: tuple[str, ...], queue: str | None, priority: str 
     def move_it(job_id: JobId) -> Job:
         return caller.service.move(Move(job_id, queue=queue, priority=number))
 
-    jobs, error = each_job(wanted, move_it)
+    jobs, error = each_of(wanted, move_it)
     show(
         caller,
         jobs,
@@ -54,5 +62,14 @@ def move(caller: Caller, ids: tuple[str, ...], queue: str | None, priority: str 
             f"{job.id} is {job.status} in {job.queue or DEFAULT_QUEUE}, priority {job.priority}"
         ),
         error=error,
+        warnings=_strange(caller, jobs) if queue is not None else (),
     )
     return 0 if error is None else error.exit_code
+
+
+def _strange(caller: Caller, jobs: Sequence[Job]) -> tuple[str, ...]:
+    """Return what is to be told where they were moved to a queue that nobody has created."""
+    from ...core.queue import strangers
+
+    told = strangers(jobs, caller.service.queues.created())
+    return () if told is None else (told,)

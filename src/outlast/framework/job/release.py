@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..lazy import verb
-from ..many import each_job, ids_argument, read_ids, show
+from ..many import each_of, ids_argument, read_ids, show
 
 if TYPE_CHECKING:
+    from ...core.job import Job
     from ..caller import Caller
 
 
@@ -28,6 +29,10 @@ def release(caller: Caller, ids: tuple[str, ...]) -> int:
     from ...engine.verbs import Release
 
     wanted = read_ids(ids)
-    jobs, error = each_job(wanted, lambda job_id: caller.service.release(Release(job_id)))
-    show(caller, jobs, wanted, lambda job: f"{job.id} is released", error=error)
+    jobs, error = each_of(wanted, lambda job_id: caller.service.release(Release(job_id)))
+    show(caller, jobs, wanted, _told, error=error)
     return 0 if error is None else error.exit_code
+
+
+def _told(job: Job) -> str:
+    return f"{job.id} is {job.status if job.is_terminal else 'released'}"

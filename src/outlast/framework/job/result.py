@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..lazy import verb
-from ..many import code_of, each_job, exit_status_option, ids_argument, read_ids, show
+from ..many import code_of, each_of, exit_status_option, ids_argument, read_ids, show
 
 if TYPE_CHECKING:
     from ...core.job import Job
@@ -35,7 +35,7 @@ def result(caller: Caller, ids: tuple[str, ...]) -> int:
     from ...engine.verbs import Get
 
     wanted = read_ids(ids)
-    jobs, error = each_job(wanted, lambda job_id: caller.service.get(Get(job_id)))
+    jobs, error = each_of(wanted, lambda job_id: caller.service.get(Get(job_id)))
     if caller.is_json:
         show(caller, jobs, wanted, lambda _: "", error=error)
         return code_of(caller, jobs, error)

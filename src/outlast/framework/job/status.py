@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..lazy import verb
-from ..many import code_of, each_job, exit_status_option, ids_argument, read_ids, show
+from ..many import code_of, each_of, exit_status_option, ids_argument, read_ids, show
 
 if TYPE_CHECKING:
     from ...core.job import Job
@@ -33,12 +33,13 @@ def status(caller: Caller, ids: tuple[str, ...]) -> int:
     from ...engine.verbs import Get
 
     wanted = read_ids(ids)
-    jobs, error = each_job(wanted, lambda job_id: caller.service.get(Get(job_id)))
-    show(caller, jobs, wanted, _describe, error=error)
+    found, error = each_of(wanted, lambda job_id: caller.service.get(Get(job_id)))
+    jobs = caller.service.explained(found)
+
+    def described(job: Job) -> str:
+        from ..text import describe
+
+        return describe(job)
+
+    show(caller, jobs, wanted, described, error=error)
     return code_of(caller, jobs, error)
-
-
-def _describe(job: Job) -> str:
-    from ..text import describe
-
-    return describe(job)

@@ -10,7 +10,7 @@ import click
 
 from ...core.outcome import Exit
 from ..lazy import verb
-from ..many import code_of, each_job, exit_status_option, ids_argument, read_ids, show
+from ..many import code_of, each_of, exit_status_option, ids_argument, read_ids, show
 from ..patience import FOREVER, patience
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def wait(
         raise InvalidRequest("--any and --all exclude each other: give one")
     stay = patience("--timeout", timeout, None if sys.stdout.isatty() else PATIENCE)
     wanted = read_ids(ids)
-    jobs, error = each_job(wanted, lambda job_id: caller.service.get(Get(job_id)))
+    jobs, error = each_of(wanted, lambda job_id: caller.service.get(Get(job_id)))
     if error is not None:
         show(caller, jobs, wanted, _describe, error=error)
         return code_of(caller, jobs, error)

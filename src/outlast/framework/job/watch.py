@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ..completion import offer_queues
 from ..lazy import verb
-from ..search import label_option, labels_of
+from ..search import label_option, labels_of, slip_of
 
 if TYPE_CHECKING:
     from ...core.job import Job, JobId
@@ -43,7 +44,7 @@ LEAVE: Final = "\x1b[?25h\x1b[?1049l"
     outlast job watch --label team=db --json
     """,
 )
-@click.option("--queue", metavar="Q", help="Only jobs of this queue.")
+@click.option("--queue", metavar="Q", help="Only jobs of this queue.", shell_complete=offer_queues)
 @label_option
 @click.option("--once", is_flag=True, help="Show how things stand, once.")
 def watch(caller: Caller, *, queue: str | None, labels: tuple[str, ...], once: bool) -> int:
@@ -59,7 +60,9 @@ def watch(caller: Caller, *, queue: str | None, labels: tuple[str, ...], once: b
     if faults:
         raise InvalidRequest(*faults)
     watching = Watching(caller, {"queue": queue, "labels": chosen})
-    watching.look()
+    if not watching.look():
+        for told in slip_of(caller, queue):
+            caller.say(told)
     is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     try:
         if once:
@@ -85,8 +88,8 @@ class Watching:
         self._ended: dict[JobId, Job] = {}
         self._has_more = False
 
-    def look(self) -> None:
-        """Read how things stand."""
+    def look(self) -> bool:
+        """Read how things stand. Returns whether there is anything."""
         from ...core.state import TERMINAL_JOB, JobStatus
 
         self._running, more = self._find({JobStatus.RUNNING}, MOST)
@@ -96,6 +99,7 @@ class Watching:
             self._ended[job.id] = job
         latest = sorted(self._ended.values(), key=lambda job: str(job.completed_at), reverse=True)
         self._ended = {job.id: job for job in latest[:ENDED]}
+        return bool(self._running or self._queued or self._ended)
 
     def _find(self, statuses: Any, limit: int) -> tuple[tuple[Job, ...], bool]:
         from ...engine.verbs import List
@@ -167,7 +171,9 @@ class Watching:
         """Print a line for each job that runs or waits, and again whenever it has changed."""
         told: dict[JobId, object] = {}
         known = {job.id for job in (*self._running, *self._queued)}
-        for changed in self._caller.service.hear(None):
+        for changed in self._caller.service.hear(TICK):
+            if changed == frozenset() and not has_reader():
+                raise BrokenPipeError
             if changed is None:
                 self.look()
                 known |= {job.id for job in (*self._running, *self._queued)}
@@ -212,6 +218,13 @@ class Watching:
             line = line_of(job, SystemClock().now())
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
+
+
+def has_reader() -> bool:
+    """Whether somebody may still read our stdout: whoever read the other end of a pipe may not."""
+    look = select.poll()
+    look.register(1, 0)
+    return not any(said & (select.POLLERR | select.POLLHUP) for _, said in look.poll(0))
 
 
 @contextmanager

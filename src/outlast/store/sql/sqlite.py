@@ -165,16 +165,17 @@ UNWAITED: Final = """
 """
 """Nobody who waits is still to learn the job's end."""
 
-_MAY_GO: Final = f"job_id = ? AND {UNWAITED.format(seq='jobs.seq')}"
-
 ADD_TOMBSTONE: Final = f"""
     INSERT INTO tombstones (job_id, principal, key, fingerprint, expired_ms)
-    SELECT job_id, principal, key, fingerprint, ? FROM jobs WHERE {_MAY_GO}
+    SELECT job_id, principal, key, fingerprint, ? FROM jobs
+    WHERE job_id = ? AND {UNWAITED.format(seq="jobs.seq")}
 """  # noqa: S608 - the condition is ours
-"""What is left of a job that is about to be deleted."""
+"""What is left of a job that is about to be deleted: one that nobody waits for."""
 
-DELETE_JOB: Final = f"DELETE FROM jobs WHERE {_MAY_GO}"  # noqa: S608 - the condition is ours
-"""A job, its nodes and its labels."""
+DELETE_JOB: Final = """
+    DELETE FROM jobs WHERE job_id IN (SELECT job_id FROM tombstones WHERE job_id = ?)
+"""
+"""A job of which there is a tombstone, its nodes and its labels."""
 
 FORGET: Final = "DELETE FROM tombstones WHERE expired_ms < ?"
 """Tombstones from before a time, and with them the last that is known of their keys."""

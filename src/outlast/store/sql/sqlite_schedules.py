@@ -32,5 +32,8 @@ SAVE: Final = f"""
 REMOVE: Final = "DELETE FROM schedules WHERE schedule_id = ?"
 """One, by its id."""
 
+COUNT_OF_TOKEN: Final = "SELECT count(*) FROM schedules WHERE token_id = ?"
+"""How many a token has added."""
+
 NEXT_DUE: Final = "SELECT min(next_ms) FROM schedules WHERE next_ms IS NOT NULL"
 """When the next job is due."""

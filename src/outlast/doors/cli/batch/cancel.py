@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ....framework.completion import offer_files
 from ....framework.lazy import verb
 from .options import whole
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @verb("cancel", epilog="outlast batch cancel M.json")
-@click.argument("manifest", metavar="M.json")
+@click.argument("manifest", metavar="M.json", shell_complete=offer_files)
 def cancel(caller: Caller, manifest: str) -> int:
     """
     Cancel every job of a batch that has not ended, and write that into the manifest.

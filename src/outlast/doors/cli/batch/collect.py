@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ....framework.completion import offer_files
 from ....framework.lazy import verb
 from ....framework.patience import FOREVER, patience
 from .options import whole
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     outlast batch collect --wait 120s M.json
     """,
 )
-@click.argument("manifest", metavar="M.json")
+@click.argument("manifest", metavar="M.json", shell_complete=offer_files)
 @click.option(
     "--wait", metavar="D", help=f"Stay so long for what runs; {FOREVER}: to the end.  [default: 0]"
 )

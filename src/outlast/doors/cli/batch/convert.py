@@ -16,6 +16,7 @@ from ....convert.routes import (
     missing_parts,
     parts_for,
 )
+from ....framework.completion import offer_files
 from ....framework.lazy import verb
 from .options import (
     Faults,
@@ -23,9 +24,9 @@ from .options import (
     check_places,
     inputs_of,
     manifest_path,
+    room,
     stay,
     whole,
-    width,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ INSTALL: Final = "pip install 'outlast[convert]'"
     outlast convert --routes
     """,
 )
-@click.argument("inputs", nargs=-1, metavar="SRC...")
+@click.argument("inputs", nargs=-1, metavar="SRC...", shell_complete=offer_files)
 @click.option("--to", type=click.Choice(tuple(TARGETS)), help="What documents are to become.")
 @click.option("-o", "--output-dir", metavar="DIR", help="Where outputs go, in folders as inputs.")
 @click.option("--timeout", metavar="D", help=f"For each document.  [default: {TIMEOUT}]")
@@ -108,7 +109,7 @@ def _asked(caller: Caller, given: dict[str, Any]) -> tuple[Asked, list[str]]:
         **faults(lambda: _command(to, given["timeout"] or TIMEOUT, given["memory"] or MEMORY), {}),
         ext=TARGETS.get(to),
         keep_name=given["keep_name"],
-        max_parallel=faults(lambda: width(given["max_parallel"])),
+        **faults(lambda: room(given["max_parallel"], given["queue"]), {}),
     )
     faults.found += collisions(order, paths)
     max_errors = given["max_errors"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ....batch.manifest import Entry, Manifest
 from ....batch.progress import counts
+from ....core.job import DEFAULT_QUEUE
 from ....framework.plain import plain
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from ....batch.plan import Order
     from ....batch.run import Manner
+    from ....client import Client
     from ....framework.caller import Caller
 
 SHOWN: Final = 10
@@ -67,6 +69,8 @@ def go(caller: Caller, asked: Asked) -> int:
             is_broken_off = True
         finally:
             manifest = keeper.save()
+        if (told := _stranger(client, order.queue)) is not None:
+            caller.say(told)
     if is_broken_off:
         caller.say("you have left; what was submitted goes on. The same call again picks it up")
     elif run.is_stopped:
@@ -77,6 +81,16 @@ def go(caller: Caller, asked: Asked) -> int:
         manifest,
         {"submitted": run.submitted, "attached": run.attached},
     )
+
+
+def _stranger(client: Client, queue: str | None) -> str | None:
+    """Return what is to be told of the queue of a batch, where nobody has created that one."""
+    from ....core.queue import stranger
+
+    if queue is None or queue == DEFAULT_QUEUE or queue in (created := client.queues.created()):
+        return None
+    from_there = f"outlast job list --queue {queue} --status queued --limit 100000 --output id"
+    return stranger(queue, created, lambda to: f"{from_there} | outlast job move --queue {to} -")
 
 
 def plan(caller: Caller, asked: Asked) -> int:

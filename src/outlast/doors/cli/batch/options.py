@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from ....core.queue import queue_fault
 from ....errors import InvalidRequest
+from ....framework.completion import offer_queues
 from ....framework.patience import FOREVER, patience
 
 if TYPE_CHECKING:
@@ -36,6 +38,12 @@ _OPTIONS: Final = (
     ),
     click.option("--manifest", metavar="M.json", help="Where the manifest goes."),
     click.option("--max-parallel", type=int, metavar="N", help="At most so many at once."),
+    click.option(
+        "--queue",
+        metavar="NAME",
+        shell_complete=offer_queues,
+        help="Wait in this queue, which says how many run at once.",
+    ),
     click.option("--retry-failed", is_flag=True, help="Submit those again that have failed."),
     click.option("--max-errors", metavar="N|P%", help="Submit no more once so many have failed."),
     click.option("--keep-name", is_flag=True, help="Outputs are a.docx.md, not a.md."),
@@ -77,11 +85,21 @@ def stay(wait: str | None) -> timedelta | None:
     return patience("--wait", wait, None if sys.stderr.isatty() else PATIENCE)
 
 
-def width(max_parallel: int | None) -> int | None:
-    """Return the width, if it is one."""
+def room(max_parallel: int | None, queue: str | None) -> dict[str, Any]:
+    """Return where the jobs wait and how wide that is, as an order has it, if it makes sense."""
+    faults = []
     if max_parallel is not None and max_parallel < 1:
-        raise InvalidRequest(f"--max-parallel is 1 or more, not {max_parallel}")
-    return max_parallel
+        faults.append(f"--max-parallel is 1 or more, not {max_parallel}")
+    if queue is not None and (fault := queue_fault(queue)):
+        faults.append(fault)
+    elif queue is not None and max_parallel is not None:
+        faults.append(
+            "--max-parallel is for a batch by itself: how many of a queue run at once it says"
+            f" itself, outlast queue set {queue} --width {max_parallel}"
+        )
+    if faults:
+        raise InvalidRequest(*faults)
+    return {"max_parallel": max_parallel, "queue": queue}
 
 
 def manifest_path(given: str | None, output_dir: str | None) -> str:

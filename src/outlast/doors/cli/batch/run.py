@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from ....framework.completion import offer_files
 from ....framework.lazy import Verb
-from ..rows import FILES, ON_HOSTS, SECTIONS
+from ..rows import FILES, ON_HOSTS, SECTIONS, by_option
 from ..spec import job_options, read
 from .options import (
     Faults,
@@ -17,9 +18,9 @@ from .options import (
     check_places,
     inputs_of,
     manifest_path,
+    room,
     stay,
     whole,
-    width,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _common_options(function: F) -> F:
     outlast batch -o sums --ext .sum photos --shell 'sha256sum {input} > {output}'
     """,
 )
-@click.argument("inputs", nargs=-1, metavar="INPUT... -- COMMAND...")
+@click.argument("inputs", nargs=-1, metavar="INPUT... -- COMMAND...", shell_complete=offer_files)
 @click.option("-o", "--output-dir", metavar="DIR", help="Where outputs go, in folders as inputs.")
 @click.option("--ext", metavar="EXT", help="The extension of outputs.  [default: the input's]")
 @click.option(
@@ -136,7 +137,7 @@ def _asked(caller: Caller, given: dict[str, Any]) -> Asked:
         ext=dotted(given["ext"]),
         keep_name=given["keep_name"],
         codes=faults(lambda: _codes(given["codes"]), {}),
-        max_parallel=faults(lambda: width(given["max_parallel"])),
+        **faults(lambda: room(given["max_parallel"], given["queue"]), {}),
     )
     faults.found += [*order_faults(order), *collisions(order, inputs.paths)]
     max_errors = given["max_errors"]
@@ -164,7 +165,7 @@ def _options(given: dict[str, Any], faults: Faults) -> dict[str, Any]:
     ours = dict.fromkeys(key.replace(".", "_") for key in (*NOT_HERE, "shell"))
     spec, _, _, found = read({**given, **ours, "command": (), "stdin": stdin})
     options, wrong = canonical(spec)
-    faults.found += [*found, *wrong]
+    faults.found += [*found, *map(by_option, wrong)]
     return options
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ....framework.completion import offer_files
 from ....framework.lazy import verb
 from .options import whole
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @verb("status", epilog="outlast batch status M.json")
-@click.argument("manifest", metavar="M.json")
+@click.argument("manifest", metavar="M.json", shell_complete=offer_files)
 def status(caller: Caller, manifest: str) -> int:
     """
     Tell how a batch stands, at once. The manifest is left as it is.

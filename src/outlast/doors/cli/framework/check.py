@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ....core.outcome import Exit
+from ....framework.completion import offer_files
 from ....framework.lazy import verb
 from ....framework.patience import duration
 from ..spec import SETTINGS
@@ -29,7 +30,13 @@ TIMEOUT: Final = timedelta(minutes=10)
     outlast framework check outlast submit -- sleep 3
     """,
 )
-@click.argument("command", metavar="TOOL [ARGS]...", nargs=-1, type=click.UNPROCESSED)
+@click.argument(
+    "command",
+    metavar="TOOL [ARGS]...",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    shell_complete=offer_files,
+)
 @click.option("--timeout", metavar="D", help="Follow it for so long.  [default: 10m]")
 @click.option("--min", "least", type=click.IntRange(0, 3), default=3, help="What is enough.")
 def check(caller: Caller, command: tuple[str, ...], timeout: str | None, least: int) -> int:

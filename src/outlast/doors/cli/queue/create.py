@@ -27,6 +27,6 @@ def create(caller: Caller, name: str, **limits: str | None) -> int:
     Make a queue, for jobs that are submitted with --queue NAME.
 
     Its width comes before a job's own --queue-width. What waits in a queue of this name already
-    stays in it.
+    stays in it. Said again, with the same limits, it changes nothing.
     """
     return answer(caller, caller.service.queues.create(name, **limits_of(**limits)))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ....framework.completion import offer_queues
 from ....framework.lazy import verb
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @verb("delete", epilog="outlast queue delete disk")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=offer_queues)
 def delete(caller: Caller, name: str) -> int:
     """Forget a queue in which nothing runs and nothing waits."""
     caller.service.queues.delete(name)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from ....framework.lazy import verb
-from .line import answer
+from .line import answer_each, which_queues
 
 if TYPE_CHECKING:
     from ....framework.caller import Caller
 
 
-@verb("resume", epilog="outlast queue resume disk")
-@click.argument("name", metavar="NAME")
-def resume(caller: Caller, name: str) -> int:
-    """Have a queue that was paused or is being drained take jobs and begin them again."""
-    return answer(caller, caller.service.queues.resume(name))
+@verb(
+    "resume",
+    epilog="""
+    outlast queue resume disk tape
+    outlast queue resume --all
+    """,
+)
+@which_queues
+def resume(caller: Caller, names: tuple[str, ...], of_all: bool) -> int:
+    """Have queues that were paused or are being drained take jobs and begin them again."""
+    queues = caller.service.queues
+    return answer_each(caller, names, queues.resume, queues.resume_all if of_all else None)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ....framework.completion import offer_queues
 from ....framework.lazy import verb
 from .line import answer, limit_options, limits_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     outlast queue set build --max-cpus none
     """,
 )
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=offer_queues)
 @limit_options
 def set_queue(caller: Caller, name: str, **limits: str | None) -> int:
     """

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ....core.schedule import strange_queue
+from ....framework.completion import offer_files
 from ....framework.lazy import verb
 from ..rows import ROWS
-from ..spec import job_options, read, ssh_options
+from ..spec import job_options, named_by_options, read, ssh_options
 from .line import answer, schedules_of
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def _job_options(function: Any) -> Any:
               help="While the last run has not ended: leave it out, or have it wait.  [default: skip]")  # fmt: skip
 @click.option("--replace", is_flag=True, help="Put it in the place of another one of this name.")
 @_job_options
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, shell_complete=offer_files)
 def add(caller: Caller, schedule: str, **given: Any) -> int:
     """
     Have a command run again and again: as a job of its own each time.
@@ -54,11 +56,13 @@ def add(caller: Caller, schedule: str, **given: Any) -> int:
     put_in_place = given.pop("replace")
     absent = {row.key: None for row in ROWS if row.key in WITHOUT}
     spec, _, stdin, faults = read({**absent, **given})
-    added = schedules_of(caller).put(
-        schedule, spec, timing, stdin=stdin, replace=put_in_place, faults=faults
-    )
-    warnings = [] if caller.settings.server is not None or _is_installed() else [AFTER_REBOOT]
-    answer(caller, added, warnings)
+    with named_by_options():
+        added = schedules_of(caller).put(
+            schedule, spec, timing, stdin=stdin, replace=put_in_place, faults=faults
+        )
+    strange = strange_queue(added, caller.service.queues.created)
+    is_kept = caller.settings.server is not None or _is_installed()
+    answer(caller, added, [*filter(None, [strange, None if is_kept else AFTER_REBOOT])])
     return 0
 
 

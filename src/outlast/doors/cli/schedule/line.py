@@ -10,7 +10,7 @@ from ....schedules import Schedules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from ....core.schedule import Schedule
     from ....framework.caller import Caller
@@ -29,35 +29,53 @@ def answer(caller: Caller, schedule: Schedule, warnings: Sequence[str] = ()) -> 
 def line(schedule: Schedule) -> str:
     """Return how *schedule* stands: when it is due, and what did not come of its times."""
     timing = schedule.timing
-    when = f"{timing.cron} ({timing.tz})"
-    if timing.every is not None:
-        when = f"every {format_duration(timing.every)}"
-    said = [f"{schedule.name}: {schedule.state}, {when}"]
+    said = [f"{schedule.name}: {schedule.state}, {when(schedule)}"]
     if schedule.next_at is not None:
-        said.append(f"next at {moment(schedule.next_at)}")
+        said.append(f"next at {moment(schedule.next_at, timing.tz)}")
     if schedule.last_at is not None:
-        said.append(f"last at {moment(schedule.last_at)}: {schedule.last_job_id}")
+        said.append(f"last at {moment(schedule.last_at, timing.tz)}: {schedule.last_job_id}")
     for count, at, what in (
         (schedule.missed_count, schedule.missed_at, "missed"),
         (schedule.skipped_count, schedule.skipped_at, "skipped, since it still ran"),
     ):
         if count and at is not None:
-            said.append(f"{count} {what}, last at {moment(at)}")
+            said.append(f"{count} {what}, last at {moment(at, timing.tz)}")
     if schedule.error is not None:
         said.append(f"it could not run: {schedule.error}")
     return "; ".join(said)
 
 
-def moment(at: datetime) -> str:
-    """Return a time as people read it, in UTC."""
-    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+def when(schedule: Schedule) -> str:
+    """Return by what *schedule* is due."""
+    timing = schedule.timing
+    if timing.every is not None:
+        return f"every {format_duration(timing.every)}"
+    return f"{timing.cron} ({timing.tz})"
+
+
+def moment(at: datetime, tz: str | None) -> str:
+    """Return a time as people read it: in the schedule's time zone, with what that is from UTC."""
+    return at.astimezone(_zone(tz)).isoformat(" ", "seconds").replace("+00:00", "Z")
+
+
+def _zone(tz: str | None) -> tzinfo:
+    """Return a time zone, and UTC for one that only the server's machine knows."""
+    from datetime import UTC
+    from zoneinfo import ZoneInfo
+
+    try:
+        return UTC if tz is None else ZoneInfo(tz)
+    except (KeyError, OSError, ValueError):
+        return UTC
 
 
 def lines(shown: dict[str, Any], schedule: Schedule) -> str:
     """Return how *schedule* stands, what it runs, and its next times, each on a line of its own."""
+    from datetime import datetime
     from shlex import join
 
     job = shown["job"]
     runs = join(job["command"]) if "command" in job else job.get("shell") or "a script"
-    times = [f"  {at[:10]} {at[11:19]}Z" for at in shown["next_times"]]
+    tz = schedule.timing.tz
+    times = [f"  {moment(datetime.fromisoformat(at), tz)}" for at in shown["next_times"]]
     return "\n".join([line(schedule), f"runs: {runs}", *(["next:", *times] if times else [])])

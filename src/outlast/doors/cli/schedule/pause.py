@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ....framework.completion import offer_schedules
 from ....framework.lazy import verb
 from .line import answer, schedules_of
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @verb("pause", epilog="outlast schedule pause report")
-@click.argument("schedule", metavar="NAME")
+@click.argument("schedule", metavar="NAME", shell_complete=offer_schedules)
 def pause(caller: Caller, schedule: str) -> int:
     """Have none of its times count, until it is resumed. What runs goes on."""
     answer(caller, schedules_of(caller).pause(schedule))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ....framework.completion import offer_schedules
 from ....framework.lazy import verb
 from .line import answer, schedules_of
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @verb("resume", epilog="outlast schedule resume report")
-@click.argument("schedule", metavar="NAME")
+@click.argument("schedule", metavar="NAME", shell_complete=offer_schedules)
 def resume(caller: Caller, schedule: str) -> int:
     """Have its times count again. Those that passed meanwhile were not missed."""
     answer(caller, schedules_of(caller).resume(schedule))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ....framework.completion import offer_schedules
 from ....framework.lazy import verb
 from .line import schedules_of
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @verb("run", epilog="outlast schedule run report")
-@click.argument("schedule", metavar="NAME")
+@click.argument("schedule", metavar="NAME", shell_complete=offer_schedules)
 def run(caller: Caller, schedule: str) -> int:
     """Submit a job of it now, once, and return with its id. Its times stay as they are."""
     job = schedules_of(caller).run(schedule)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ....framework.completion import offer_schedules
 from ....framework.lazy import verb
 from .line import lines, schedules_of
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @verb("show", epilog="outlast schedule show report")
-@click.argument("schedule", metavar="NAME")
+@click.argument("schedule", metavar="NAME", shell_complete=offer_schedules)
 def show(caller: Caller, schedule: str) -> int:
     """Tell how one stands, what it runs, and when it is due the next five times."""
     schedules = schedules_of(caller)

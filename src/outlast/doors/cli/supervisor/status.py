@@ -39,9 +39,11 @@ def _lines(data: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name} {_shown(value)}"
 
 
-def _shown(value: int | Mapping[str, int]) -> str:
-    if isinstance(value, int):
-        return f"{value:,}"
+def _shown(value: float | Mapping[str, int] | None) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
     from ....core.resources import write_stock
 
     return write_stock(value) or "none"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ....framework.completion import offer_jobs
 from ....framework.lazy import verb
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @verb("retry", epilog="outlast webhook retry ID")
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID", shell_complete=offer_jobs)
 def retry(caller: Caller, job_id: str) -> int:
     """
     Try again at once what is not delivered of a job's webhooks, given up or not.

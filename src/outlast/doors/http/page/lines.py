@@ -13,7 +13,9 @@ from fastapi.requests import Request
 from starlette.responses import Response
 
 from ....core.job import Job, JobId
+from ....core.onend import on_end_id
 from ....core.principal import Scope
+from ....core.schedule import LABEL
 from ....core.state import JobStatus
 from ....engine import verbs
 from ....engine.queuedesk import public_queue
@@ -33,7 +35,13 @@ MAX_SHOWN: Final = 50
 MAX_NAMED: Final = 5
 """So many jobs that a job waits for are named."""
 
-KEPT: Final = ("start_at", "held", "session")
+SHORT: Final = (
+    *("job_id", "name", "title", "status", "reason", "exit_code", "signal"),
+    *("started_at", "completed_at", "stopped_at"),
+)
+"""What is told of a job that another one, or a schedule, has to do with."""
+
+KEPT: Final = ("held", "session", "waiting_for")
 """What keeps a job from beginning, as its public JSON has it."""
 
 
@@ -47,7 +55,11 @@ async def queues(request: Request) -> Response:
 
 @router.get("/jobs/{job_id}/needs")
 async def needs_of(request: Request, job_id: str) -> Response:
-    """Return the jobs that a job waits for, or did, and those that wait for it."""
+    """
+    Return what a job has to do with: the jobs that it waits for, or did, and those that wait for
+    it; what runs since it has ended, and whose end it is itself; its schedule; and, while nothing
+    of it has begun, why.
+    """
     there = served(request)
     needs(request, Scope.READ)
     job = await there.get(JobId(job_id))
@@ -96,21 +108,40 @@ def _around(there: Served, job: Job, *, only_open: bool = False) -> dict[str, An
     for need in job.spec.after:
         if len(after) == MAX_NAMED:
             break
-        try:
-            other = row(there.service.get(verbs.Get(need.job_id)))
-        except NotFound:
-            other = {"job_id": need.job_id, "status": None}
+        other = short_of(there, need.job_id)
         if not only_open or other["status"] in ("queued", "running"):
-            after.append({**_short(other), "on": str(need.on)})
+            after.append({**other, "on": str(need.on)})
     if only_open:
         return {"after": after}
     waiters = there.service.list(verbs.List(after=job.id, oldest_first=True, limit=MAX_SHOWN))
+    has_ends = job.spec.on_end is not None and job.is_terminal
+    has_begun = job.status is not JobStatus.QUEUED
     return {
         "after": after,
         "left_out": max(0, len(job.spec.after) - MAX_NAMED),
         "before": [_short(row(each)) for each in waiters],
+        "on_end": short_of(there, on_end_id(job.id)) if has_ends else None,
+        "on_end_of": None if (first := job.spec.on_end_of) is None else short_of(there, first),
+        "schedule": _schedule_of(there, job),
+        "waits": None if has_begun else _in_queue(there, *there.service.explained([job])),
     }
 
 
+def _schedule_of(there: Served, job: Job) -> str | None:
+    """Return the name of the schedule that *job* is labelled with, where there is one."""
+    try:
+        return there.service.schedules.get(job.spec.labels[LABEL]).name
+    except (KeyError, NotFound):
+        return None
+
+
+def short_of(there: Served, job_id: JobId) -> dict[str, Any]:
+    """Return which job it is and how it stands; its status is None where it is there no more."""
+    try:
+        return _short(row(there.service.get(verbs.Get(job_id))))
+    except NotFound:
+        return _short({"job_id": job_id})
+
+
 def _short(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: told.get(name) for name in ("job_id", "name", "title", "status", "reason")}
+    return {name: told.get(name) for name in SHORT}

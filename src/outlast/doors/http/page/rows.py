@@ -9,6 +9,7 @@ import asyncio
 import platform
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -16,7 +17,7 @@ from fastapi.requests import Request
 from starlette.responses import Response
 
 from ....clock import SystemClock
-from ....core.job import SSH, Job, JobId, JobSpec
+from ....core.job import SSH, Job, JobId, JobSpec, Node
 from ....core.limits import iso, to_ms
 from ....core.principal import Scope
 from ....core.spec import CLOCKS, spec_to_json
@@ -119,7 +120,7 @@ def row(job: Job) -> dict[str, Any]:
         "job_id": job.id,
         "name": job.name,
         "title": title_of(job.spec),
-        "where": where_of(job),
+        "where": where_of(job.spec, job.nodes),
         "status": str(job.status),
         "reason": job.reason,
         "exit_code": job.exit_code,
@@ -151,9 +152,9 @@ def title_of(spec: JobSpec) -> str:
     return told if len(told) <= TITLE else f"{told[: TITLE - 1]}…"
 
 
-def where_of(job: Job) -> str:
+def where_of(spec: JobSpec, nodes: Sequence[Node]) -> str:
     """Return where it runs: a host, a number of them, an image; nothing is this machine."""
-    first = job.nodes[0]
-    if len(job.nodes) > 1:
-        return f"{len(job.nodes)} hosts"
-    return first.name if first.executor == SSH or job.spec.container is not None else ""
+    first = nodes[0]
+    if len(nodes) > 1:
+        return f"{len(nodes)} hosts"
+    return first.name if first.executor == SSH or spec.container is not None else ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from ..tool import Tool
-from . import jobs, queues, run, ssh
+from . import jobs, queues, run, schedules, ssh
 
-TOOLS: Final[tuple[Tool, ...]] = (*run.TOOLS, *jobs.TOOLS, *queues.TOOLS, *ssh.TOOLS)
+TOOLS: Final[tuple[Tool, ...]] = (
+    *(*run.TOOLS, *jobs.TOOLS, *queues.TOOLS),
+    *(*schedules.TOOLS, *ssh.TOOLS),
+)

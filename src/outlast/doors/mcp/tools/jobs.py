@@ -10,7 +10,7 @@ from ....core.limits import read_milliseconds
 from ....core.principal import Scope
 from ....core.state import JobStatus
 from ....engine import verbs
-from ..answers import JOB, brief, job_answer
+from ..answers import SAME_JOB, brief, job_answer
 from ..output import OUTPUT, read_output
 from ..tool import Arguments, Call, Tool
 from ..waits import DEFAULT_S, MOST_S, WAIT_SECONDS, wait, wait_for_ends
@@ -107,8 +107,9 @@ async def completions(call: Call) -> dict[str, Any]:
     arguments = Arguments(call.arguments)
     since = arguments.text("since")
     seconds = arguments.seconds("wait_seconds", DEFAULT_S, MOST_S)
+    limit = arguments.whole("limit", LISTED, 1, MOST_JOBS)
     arguments.check()
-    page = await wait_for_ends(call, verbs.Completions(since=since, limit=LISTED), seconds)
+    page = await wait_for_ends(call, verbs.Completions(since=since, limit=limit), seconds)
     ended = tuple(each.job for each in page)
     return {"completions": _briefs(call, ended), "next_cursor": page.next_cursor}
 
@@ -133,20 +134,20 @@ def _listed(ids: list[JobId]) -> str:
 
 
 _JOB_ID: Final = {"type": "string"}
-_JOBS: Final = {"type": "array", "items": {"type": "object"}}
+_JOBS: Final = {"type": "array"}
+_LIMIT: Final = {"type": "integer", "default": LISTED}
 
 TOOLS: Final = (
     Tool(
         name="job_wait",
-        title="Wait for jobs",
         description=(
             "Stay until all jobs have ended (any: until one has), at most wait_seconds. Ends nothing"
             " but the waiting. For one job, its answer is that of job_run."
         ),
         takes={
-            "job_ids": {"type": "array", "items": _JOB_ID, "minItems": 1, "maxItems": MOST_JOBS},
+            "job_ids": {"type": "array", "items": _JOB_ID, "maxItems": MOST_JOBS},
             "wait_seconds": WAIT_SECONDS,
-            "any": {"type": "boolean", "default": False},
+            "any": {"type": "boolean"},
         },
         required=("job_ids",),
         answers={
@@ -160,20 +161,20 @@ TOOLS: Final = (
         },
         do=wait_for,
         scope=Scope.READ,
+        open_world=True,
     ),
     Tool(
         name="job_get",
-        title="Look at a job",
-        description="Tell how a job stands, with the ends of its output. Does not wait.",
+        description="Tell how a job stands, as job_run does. Does not wait.",
         takes={"job_id": _JOB_ID},
         required=("job_id",),
-        answers=JOB,
+        answers=SAME_JOB,
         do=get,
         scope=Scope.READ,
+        open_world=True,
     ),
     Tool(
         name="job_output",
-        title="Read a job's output",
         description=(
             "Read what a job has printed, from a byte offset on, or its tail; with grep only the lines"
             " that have that text, each after its offset."
@@ -183,33 +184,27 @@ TOOLS: Final = (
         answers=OUTPUT.answers,
         do=output,
         scope=Scope.READ,
+        open_world=True,
     ),
     Tool(
         name="job_cancel",
-        title="Cancel a job",
         description=(
             "End a job and all its processes, or some of its nodes. Final; a job that has ended stays"
             " as it is."
         ),
         takes={
             "job_id": _JOB_ID,
-            "nodes": {"type": "array", "items": {"type": "integer", "minimum": 0}},
-            "grace_ms": {
-                "type": "integer",
-                "minimum": 0,
-                "description": "Between SIGTERM and SIGKILL",
-            },
+            "nodes": {"type": "array", "items": {"type": "integer"}},
+            "grace_ms": {"type": "integer", "description": "Between SIGTERM and SIGKILL"},
         },
         required=("job_id",),
         answers={
             "type": "object",
             "properties": {
-                "job_id": _JOB_ID,
                 "status": {"type": "string"},
                 "cancelled": {"type": "boolean"},
-                "message": {"type": "string"},
             },
-            "required": ["job_id", "status", "cancelled", "message"],
+            "required": ["status", "cancelled"],
         },
         do=cancel,
         destructive=True,
@@ -217,16 +212,15 @@ TOOLS: Final = (
     ),
     Tool(
         name="job_list",
-        title="List jobs",
         description="List jobs, newest first: also those that others started here.",
         takes={
             "status": {
                 "type": "array",
                 "items": {"type": "string", "enum": [str(status) for status in JobStatus]},
             },
-            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "labels": {"type": "object"},
             "queue": {"type": "string"},
-            "limit": {"type": "integer", "minimum": 1, "maximum": MOST_JOBS, "default": LISTED},
+            "limit": _LIMIT,
             "cursor": {"type": "string"},
         },
         answers={
@@ -239,12 +233,11 @@ TOOLS: Final = (
     ),
     Tool(
         name="job_completions",
-        title="List ends of jobs",
         description=(
             "Each end once, in order, from the cursor since on (none: from the first); waits where"
             " there is none. Keep next_cursor."
         ),
-        takes={"since": {"type": "string"}, "wait_seconds": WAIT_SECONDS},
+        takes={"since": {"type": "string"}, "wait_seconds": WAIT_SECONDS, "limit": _LIMIT},
         answers={
             "type": "object",
             "properties": {"completions": _JOBS, "next_cursor": {"type": "string"}},

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from ....core.job import DEFAULT_QUEUE, Job, JobId
 from ....core.order import read_priority
 from ....core.principal import Scope
-from ....core.queue import QueueState, check_name, read_limits
+from ....core.queue import QueueState, check_name, queue_fault, read_limits
 from ....engine import verbs
 from ....engine.queuedesk import public_queue
 from ....errors import ClientError, InvalidRequest
 from ....reception import movement
+from ..slips import warning_of
 from ..tool import Arguments, Call, Tool
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ U = TypeVar("U")
 MOST_QUEUES: Final = 100
 """Of how many queues an answer tells."""
 
+LIMITS: Final = ("width", "max_cpus", "max_memory")
 STATES: Final = tuple(str(state) for state in QueueState)
 
 
@@ -39,8 +41,8 @@ async def move(call: Call) -> dict[str, Any]:
     held = arguments.flag("held")
     if queue is priority is held is None and not arguments.faults:
         arguments.faults.append("there is nothing to change: give queue, priority or held")
-    if queue == "":
-        arguments.faults.append("queue is a name, and this one is empty")
+    if queue is not None and (fault := queue_fault(queue)):
+        arguments.faults.append(fault)
     arguments.check()
     call.facts.update(event="job.move", job_id=job_id, queue=queue, priority=priority, held=held)
     return await asyncio.to_thread(_moved, call, JobId(job_id), queue, priority, held)
@@ -66,7 +68,7 @@ def _moved(
     if held is False:
         job = service.release(verbs.Release(job_id))
     call.there.hub.need()
-    return _place(job)
+    return _place(job) | ({} if queue is None else warning_of(call, job))
 
 
 def _place(job: Job) -> dict[str, Any]:
@@ -89,14 +91,26 @@ async def list_queues(call: Call) -> dict[str, Any]:
     return told
 
 
+async def delete_queue(call: Call) -> dict[str, Any]:
+    """Forget a queue in which nothing is."""
+    arguments = Arguments(call.arguments)
+    name = arguments.needed("name")
+    arguments.check()
+    call.facts.update(event="queue.delete", queue=name)
+    await asyncio.to_thread(call.there.service.queues.delete, name)
+    return {"deleted": name}
+
+
 async def set_queue(call: Call) -> dict[str, Any]:
     """Have a queue be as it is said; made, where nobody has."""
     arguments = Arguments(call.arguments)
     name = arguments.needed("name")
-    arguments.take("width")  # of which null says something, too
-    width = {key: value for key, value in call.arguments.items() if key == "width"}
+    # Of which null says something, too.
+    said = {key: value for key, value in call.arguments.items() if key in LIMITS}
+    for key in said:
+        arguments.take(key)
     state = arguments.choice("state", STATES)
-    limits: Mapping[str, Any] = _checked(arguments, read_limits, width) or {}
+    limits: Mapping[str, Any] = _checked(arguments, read_limits, said) or {}
     if name or not arguments.faults:
         _checked(arguments, check_name, name)
     arguments.check()
@@ -149,7 +163,6 @@ _STATE: Final = {"type": "string", "enum": [*STATES]}
 TOOLS: Final = (
     Tool(
         name="job_move",
-        title="Move a job",
         description=(
             "Have a job that has not begun wait in another queue, with another priority, or held"
             " until held is false."
@@ -157,30 +170,29 @@ TOOLS: Final = (
         takes={
             "job_id": _TEXT,
             "queue": _TEXT,
-            "priority": {"type": "integer", "minimum": -20, "maximum": 20},
+            "priority": _WHOLE,
             "held": _YES_NO,
         },
         required=("job_id",),
         answers={
             "type": "object",
             "properties": {
-                "job_id": _TEXT,
                 "queue": _TEXT,
                 "priority": _WHOLE,
                 "held": _YES_NO,
+                "warning": _TEXT,
             },
-            "required": ["job_id", "queue", "priority", "held"],
+            "required": ["queue", "held"],
         },
         do=move,
         idempotent=True,
     ),
     Tool(
         name="queue_list",
-        title="List queues",
         description="Tell of each queue how wide it is, and how much runs and waits in it.",
         answers={
             "type": "object",
-            "properties": {"queues": {"type": "array", "items": {"type": "object"}}},
+            "properties": {"queues": {"type": "array"}},
             "required": ["queues"],
         },
         do=list_queues,
@@ -188,14 +200,15 @@ TOOLS: Final = (
     ),
     Tool(
         name="queue_set",
-        title="Change a queue",
         description=(
-            "Say how many run at once in a queue (width; null: no limit), which is made where it is"
-            " not there. Paused, it begins no job; draining, it takes none."
+            "Say how many run at once in a queue, and what they add up to; null: no limit. It is made"
+            " where it is not there. Paused, it begins no job; draining, it takes none."
         ),
         takes={
             "name": _TEXT,
-            "width": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
+            "width": {"type": ["integer", "null"]},
+            "max_cpus": {"type": ["number", "null"]},
+            "max_memory": {"type": ["string", "null"], "description": "Such as 8G"},
             "state": _STATE,
         },
         required=("name",),
@@ -205,13 +218,21 @@ TOOLS: Final = (
                 "queue": _TEXT,
                 "state": _TEXT,
                 "width": _WHOLE,
-                "running": _WHOLE,
-                "waiting": _WHOLE,
             },
             "required": ["queue", "state"],
         },
         do=set_queue,
         scope=Scope.ADMIN,
         idempotent=True,
+    ),
+    Tool(
+        name="queue_delete",
+        description="Forget a queue in which nothing runs or waits.",
+        takes={"name": _TEXT},
+        required=("name",),
+        answers={"type": "object", "properties": {"deleted": _TEXT}},
+        do=delete_queue,
+        scope=Scope.ADMIN,
+        destructive=True,
     ),
 )

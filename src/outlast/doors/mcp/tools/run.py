@@ -9,6 +9,7 @@ from typing import Any, Final
 from ....core.job import Job
 from ....reception import began, submission
 from ..answers import JOB, job_answer
+from ..slips import warning_of
 from ..tool import Arguments, Call, Tool
 from ..waits import DEFAULT_S, MOST_S, WAIT_SECONDS, wait
 
@@ -22,7 +23,7 @@ async def run(call: Call) -> dict[str, Any]:
     seconds = Arguments(call.arguments).seconds("wait_seconds", DEFAULT_S, MOST_S)
     job = await begin(call)
     (job,) = await wait(call, (job,), seconds)
-    return await job_answer(call.there, job)
+    return await job_answer(call.there, job) | await asyncio.to_thread(warning_of, call, job)
 
 
 async def begin(call: Call) -> Job:
@@ -34,10 +35,7 @@ async def begin(call: Call) -> Job:
         arguments.faults.append(
             f"idempotency_key: 1 to {MAX_KEY_CHARACTERS} printable characters, not {key!r:.80}"
         )
-    spec = {name: value for name, value in call.arguments.items() if name not in OWN}
-    if isinstance(line := spec.get("command"), str) and "shell" not in spec:
-        spec["shell"] = line
-        del spec["command"]
+    spec = as_spec({name: value for name, value in call.arguments.items() if name not in OWN})
 
     def store() -> Job:
         verb = submission(call.there, call.asker, spec, key, arguments.faults)
@@ -50,10 +48,19 @@ async def begin(call: Call) -> Job:
     return job
 
 
+def as_spec(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an agent says of a job as a spec has it: a `command` that is a text is a shell's."""
+    spec = dict(given)
+    if isinstance(line := spec.get("command"), str) and "shell" not in spec:
+        spec["shell"] = line
+        del spec["command"]
+    return spec
+
+
 _TEXT: Final = {"type": "string"}
 _TEXTS: Final = {"type": "array", "items": _TEXT}
 _NAMES: Final = {"type": "object", "additionalProperties": _TEXT}
-_MS: Final = {"type": "integer", "minimum": 1}
+_MS: Final = {"type": "integer"}
 
 TAKES: Final[Mapping[str, Mapping[str, Any]]] = {
     "command": {
@@ -63,33 +70,35 @@ TAKES: Final[Mapping[str, Mapping[str, Any]]] = {
     "wait_seconds": WAIT_SECONDS,
     "idempotency_key": {
         **_TEXT,
-        "description": "Call again with the same key to get the same job, not a second one",
+        "description": "The same key again gives the same job, not a second one",
     },
     "on": {**_TEXTS, "description": "Hosts or groups to run on by SSH; none: this machine"},
     "container": {**_TEXT, "description": "Run in a fresh container of this image"},
     "session": {**_TEXT, "description": "Run in this session, in its turn"},
     "cwd": _TEXT,
     "env": _NAMES,
-    "secret_env": {**_NAMES, "description": "Variable to reference: secret:NAME"},
+    "secret_env": {"type": "object", "description": "Variable to reference: secret:NAME"},
     "stdin_text": _TEXT,
     "timeout_ms": {**_MS, "description": "Kill the command after this time"},
     "idle_timeout_ms": {**_MS, "description": "Kill it if it prints nothing for this time"},
-    "queue": {**_TEXT, "description": "Wait for a turn in this queue"},
+    "queue": _TEXT,
     "priority": {
         "type": "integer",
         "minimum": -20,
         "maximum": 20,
-        "description": "Before those of a lower one in its queue",
+        "description": "The highest of a queue begins first",
     },
     "retries": {
         "type": "integer",
-        "minimum": 0,
         "maximum": 100,
         "description": "Run it again if it fails, so often",
     },
+    "retry_on": {**_TEXTS, "description": "Only if so: exit:75, timeout, lost"},
     "after": {**_TEXTS, "description": "Ids of jobs that must complete first; failed:ID, any:ID"},
+    "hold": {"type": "boolean", "description": "Wait until job_move releases it"},
+    "on_end": {**_TEXT, "description": "A line for /bin/sh once it has ended"},
     "name": _TEXT,
-    "labels": _NAMES,
+    "labels": {"type": "object"},
     "collect": {**_TEXTS, "description": "Files to fetch from where it ran, as globs"},
     "limits": {
         "type": "object",
@@ -100,11 +109,10 @@ TAKES: Final[Mapping[str, Mapping[str, Any]]] = {
 TOOLS: Final = (
     Tool(
         name="job_run",
-        title="Run a command",
         description=(
             "Run a command as a durable job: here, on hosts, or in a container. Stays until it ends, at"
             " most wait_seconds; after that it goes on by itself and `next` says how to wait on."
-            " Takes every other key of a job's spec, too."
+            " Takes every other key of a job's spec, too: start_at, delay_ms, if_lost, ..."
         ),
         takes=TAKES,
         required=("command",),

@@ -39,7 +39,6 @@ def _answer(needed: tuple[str, ...] = (), **properties: dict[str, Any]) -> dict[
 
 
 COMMAND: Final = {
-    "sessionName": TEXT,
     "taskId": TEXT,
     "state": TEXT,
     "exitCode": WHOLE,
@@ -50,31 +49,29 @@ COMMAND: Final = {
 TOOLS: Final = (
     Tool(
         name="ssh_connect",
-        title="Connect to an SSH host",
-        description="Open a session on a host; answers once the host has let us in and a shell works."
-        " Call again with the same name and host to reconnect. Without keyFilePath, password or"
-        " secret: the user's SSH configuration and agent.",
+        description="Open a session on a host; answers once a shell works there. The same name and"
+        " host again reconnect it. Without keyFilePath, password or secret: the user's SSH"
+        " configuration and agent.",
         takes={
             "name": {**TEXT, "description": "The session's, yours to choose"},
-            "host": {**TEXT, "description": "Name or address, as ssh takes it"},
+            "host": TEXT,
             "port": WHOLE,
             "username": TEXT,
             "keyFilePath": TEXT,
             "password": {**TEXT, "description": "Kept in memory only. Prefer secret"},
             "secret": {
                 **TEXT,
-                "description": "env:NAME or file:PATH, with the password, or the key's passphrase",
+                "description": "env:NAME or file:PATH: the password, or the key's passphrase",
             },
         },
         required=("name", "host"),
-        answers=_answer(("success",), success=YES_NO, sessionName=TEXT, host=TEXT, state=TEXT),
+        answers=_answer(("success",), success=YES_NO, state=TEXT),
         do=_told(connect.connect),
         idempotent=True,
         open_world=True,
     ),
     Tool(
         name="ssh_exec",
-        title="Run a command on a host",
         description="Run a shell line in a session, after those that wait there; directory and"
         " exported variables carry over to the next. If it takes longer than asyncTimeout you get"
         " the error async_timeout_exceeded and it goes on: poll with ssh_get_command_status, do not"
@@ -86,14 +83,13 @@ TOOLS: Final = (
             "asyncTimeout": {**WHOLE, "description": "ms this call waits; default 50000"},
         },
         required=("sessionName", "command"),
-        answers=_answer(("success",), success=YES_NO, durationMs=WHOLE, **COMMAND),
+        answers=_answer(("success",), success=YES_NO, **COMMAND),
         do=_told(commands.execute),
         destructive=True,
         open_world=True,
     ),
     Tool(
         name="ssh_get_command_status",
-        title="See how a command stands",
         description="State, times, exit code and output of a command: by taskId, or the running or"
         " last one of a session. Output is the end of each stream; with stream or offset, a piece,"
         " and nextOffset. state: queued, running, complete, failed, cancelled, no_task.",
@@ -107,10 +103,10 @@ TOOLS: Final = (
         answers=_answer(("state",), nextOffset=WHOLE, **COMMAND),
         do=_told(commands.status),
         scope=Scope.READ,
+        open_world=True,
     ),
     Tool(
         name="ssh_cancel_command",
-        title="Cancel commands",
         description="End the command that runs in a session and drop all that wait there; with"
         " taskId instead, that one only.",
         takes={"sessionName": TEXT, "taskId": TEXT},
@@ -119,7 +115,7 @@ TOOLS: Final = (
             success=YES_NO,
             cancelled=TEXT,
             stopped=YES_NO,
-            queueCleared={"type": "array", "items": {"type": "object"}},
+            queueCleared={"type": "array"},
         ),
         do=_told(commands.cancel),
         destructive=True,
@@ -127,16 +123,14 @@ TOOLS: Final = (
     ),
     Tool(
         name="ssh_list_sessions",
-        title="List sessions",
         description="The open sessions, oldest first. async_mode: its command goes on in background"
         " since asyncSince; mustConnect: ssh_connect it again.",
-        answers=_answer(("sessions",), sessions={"type": "array", "items": {"type": "object"}}),
+        answers=_answer(("sessions",), sessions={"type": "array"}),
         do=_told(connect.list_sessions),
         scope=Scope.READ,
     ),
     Tool(
         name="ssh_disconnect",
-        title="End a session",
         description="End a session and what the host keeps of it. If a command runs or waits, it"
         " goes on and the session stays open, unless cancel is true.",
         takes={"sessionName": TEXT, "cancel": YES_NO},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...completion import offer_jobs
 from ...lazy import verb
 from ..logs import node_of
 from .save import give, to_option
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     outlast job artifacts get --node web2 --to syslog.web2 ID var/log/syslog
     """,
 )
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID", shell_complete=offer_jobs)
 @click.argument("path", metavar="PATH")
 @click.option(
     "--node", metavar="N", help="Whose, by index or name; needed where a job has several."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...completion import offer_jobs
 from ...lazy import verb
 from ..logs import node_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     outlast job artifacts list --node web1 ID
     """,
 )
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID", shell_complete=offer_jobs)
 @click.option("--node", metavar="N", help="Only this one's, by index or name.  [default: all]")
 def list_artifacts(caller: Caller, job_id: str, node: str | None) -> int:
     """Tell which files were collected from each host, and which were left out, and why."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...completion import offer_jobs
 from ...lazy import verb
 from ..logs import node_of
 from .save import give, to_option
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     outlast job artifacts zip --node web1 ID > web1.zip
     """,
 )
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID", shell_complete=offer_jobs)
 @click.option("--node", metavar="N", help="Only this one's, by index or name.  [default: all]")
 @to_option
 def zip_artifacts(caller: Caller, job_id: str, node: str | None, to: str | None) -> int:

@@ -59,13 +59,15 @@ export async function get(path, options) {
   return (await ask(path, options)).json();
 }
 
-export async function send(method, path, body, headers = {}) {
+/** `hear` is given the headers of the answer. */
+export async function send(method, path, body, headers = {}, hear = () => {}) {
   const answer = await ask(path, {
     method,
     // A form of another site can send no header of its own: this one says that it is our page that asks.
     headers: { "X-Outlast": "page", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
+  hear(answer.headers);
   return answer.status === 204 ? null : answer.json();
 }
 

@@ -9,8 +9,9 @@ import { Nodes } from "./nodes.js";
 import { Output } from "./output.js";
 import { Confirm, Copy, Icon, Status, Time, Trouble } from "./parts.js";
 import { duration, now } from "./time.js";
-import { JobLink, Needs } from "./waits.js";
-import { brief, containment, isLive, isOlder, isStopping, many, reasonOf, shellJoin, size, spoken } from "./words.js";
+import { JobLink, neededBy, Needs, Why } from "./waits.js";
+import { warnings } from "./warnings.js";
+import { brief, containment, isLive, isOlder, isStopping, many, reasonOf, sentence, shellJoin, size, spoken } from "./words.js";
 
 const LOOK_MS = 3000; // how often a running job is asked for its progress and sizes
 
@@ -19,6 +20,7 @@ export function JobView({ id, query, me, announce }) {
   const [spec, setSpec] = useState(null);
   const [problem, setProblem] = useState(null);
   const [index, setIndex] = useState(Number(query.get("node") ?? 0) || 0);
+  const [attempt, setAttempt] = useState(Number(query.get("attempt")) || null); // null: the current one, and then the next
   const [asking, setAsking] = useState(null);
   const [needs, setNeeds] = useState(null);
   const [refusal, setRefusal] = useState(null);
@@ -35,8 +37,13 @@ export function JobView({ id, query, me, announce }) {
     document.title = `${told.name || told.job_id} · ${brief(told)} · Outlast`;
     if (before && isLive(before) && !isLive(told)) announce(spoken(told));
   }
+  const lookAround = () => get(`page/jobs/${encodeURIComponent(id)}/needs`).then(setNeeds, () => {});
   useEffect(() => () => { document.title = "Outlast"; }, []);
-  useEffect(() => setIndex(Number(query.get("node") ?? 0) || 0), [query]); // the address names another
+  useEffect(() => {
+    setIndex(Number(query.get("node") ?? 0) || 0); // the address names another
+    setAttempt(Number(query.get("attempt")) || null);
+    if (query.has("attempt")) document.querySelector(".output")?.scrollIntoView({ block: "nearest" });
+  }, [query]);
   useEffect(() => {
     get(`page/jobs/${encodeURIComponent(id)}/spec`).then(setSpec, () => {});
   }, [id]);
@@ -55,8 +62,15 @@ export function JobView({ id, query, me, announce }) {
   const live = job !== null && isLive(job);
   useEffect(() => {
     // Who waits for whom changes as they do: it is looked at with each change of this one.
-    if (job) get(`page/jobs/${encodeURIComponent(id)}/needs`).then(setNeeds, () => {});
+    if (job) lookAround();
   }, [id, job?.status, job?.nodes[0].phase, job?.message]);
+  const isAwaiting = live && !job.started_at; // the state of its queue is told by no stream
+  const isAnyLive = isAwaiting || (needs !== null && [...needs.after, ...needs.before, needs.on_end, needs.on_end_of].some((each) => each?.status && isLive(each)));
+  useEffect(() => {
+    if (!isAnyLive) return undefined;
+    const timer = setInterval(() => document.hidden || lookAround(), LOOK_MS);
+    return () => clearInterval(timer);
+  }, [id, isAnyLive]);
   useEffect(() => {
     if (!live) return undefined;
     const timer = setInterval(() => {
@@ -70,9 +84,10 @@ export function JobView({ id, query, me, announce }) {
   if (!job) return html`<p class="empty" aria-busy="true">Asking for the job…</p>`;
   const mayRun = me.scopes.includes("run");
   const node = job.nodes[Math.min(index, job.nodes.length - 1)];
-  const choose = (next) => {
+  const choose = (next, tried = null) => {
     setIndex(next);
-    history.replaceState(null, "", `#/jobs/${encodeURIComponent(id)}?node=${next}`);
+    setAttempt(tried);
+    history.replaceState(null, "", `#/jobs/${encodeURIComponent(id)}?node=${next}${tried === null ? "" : `&attempt=${tried}`}`);
   };
   const hold = async (verb) => {
     try {
@@ -102,25 +117,26 @@ export function JobView({ id, query, me, announce }) {
         ${job.result?.artifacts?.length > 0 && html`<a class="button" href=${`${path}/artifacts/download`} download=${`${id}.zip`}><${Icon} name="down" />Artifacts</a>`}
       </div>
     </header>
+    ${warnings.has(id) && html`<p class="band warn" role="status">${sentence(warnings.get(id))}</p>`}
     <${Trouble} problem=${refusal} />
     <div class="columns">
       <div class="side">
-        <${Standing} job=${job} />
+        <${Standing} job=${job} waits=${isAwaiting ? needs?.waits : null} />
         ${spec && html`<${Command} spec=${spec} />`}
         <${Clocks} job=${job} node=${node} limits=${spec?.clocks ?? {}} heardAt=${heardAt.current} />
         ${job.nodes.length > 1 && html`<${Nodes} nodes=${job.nodes} chosen=${index} choose=${choose} />`}
         <${NodeFacts} job=${job} node=${node} index=${index} path=${path} mayRun=${mayRun} onCancel=${() => setAsking("cancel node")} />
         <${JobFacts} job=${job} spec=${spec} needs=${needs} />
       </div>
-      <${Output} job=${job} node=${node} index=${index} feed=${feed} isLive=${!isOver} />
+      <${Output} job=${job} node=${node} index=${index} feed=${feed} isLive=${!isOver} chosen=${attempt} choose=${(tried) => choose(index, tried)} />
     </div>
     ${asking && html`<${Asking} what=${asking} job=${job} node=${node} index=${index} path=${path} spec=${spec} onClose=${() => setAsking(null)}
       onTold=${(told) => get(path).then(take).then(() => announce(told), () => {})} />`}
   </article>`;
 }
 
-function Standing({ job }) {
-  const sentence = reasonOf(job);
+function Standing({ job, waits }) {
+  const why = reasonOf(job);
   const node = job.nodes.length === 1 ? job.nodes[0] : null;
   const stopping = isStopping(job) || job.nodes.some((each) => each.phase === "stopping");
   const stopError = job.nodes.find((each) => each.stop_error)?.stop_error;
@@ -128,7 +144,8 @@ function Standing({ job }) {
   const facts = node ? { ...job, status, phase: node.phase, signal: node.signal } : job;
   return html`<div class="standing">
     <p class="big"><${Status} it=${facts} />${job.started_at && !isLive(job) && html` <span class="fine">after ${duration(Date.parse(job.completed_at) - Date.parse(job.started_at))}</span>`}</p>
-    ${sentence && html`<p>${sentence[0].toUpperCase() + sentence.slice(1)}.</p>`}
+    ${waits?.waiting_for && html`<p class="why"><${Why} it=${waits} /></p>`}
+    ${why && html`<p>${sentence(why)}.</p>`}
     ${job.error && html`<p class="error mono">${visible(job.error)}</p>`}
     ${stopping && !stopError && html`<p class="warn">Its status is final; some of its processes have not been seen to be gone yet.</p>`}
     ${stopError && html`<p class="warn">Its end could not be confirmed: ${stopError}</p>`}
@@ -163,7 +180,7 @@ function NodeFacts({ job, node, index, path, mayRun, onCancel }) {
       <${Fact} name="ended">${node.completed_at && html`<${Time} iso=${node.completed_at} />`}</${Fact}>
       <${Fact} name="all gone">${node.stopped_at && node.stopped_at !== node.completed_at && html`<${Time} iso=${node.stopped_at} />`}</${Fact}>
       <${Fact} name="next attempt">${node.next_attempt_at && html`<${Time} iso=${node.next_attempt_at} />`}</${Fact}>
-      <${Fact} name="tried before">${node.attempts?.length > 0 && html`<ol class="attempts">${node.attempts.map((each) => html`<${Attempt} of=${each} />`)}</ol>`}</${Fact}>
+      <${Fact} name="tried before">${node.attempts?.length > 0 && html`<ol class="attempts">${node.attempts.map((each) => html`<${Attempt} of=${each} job=${job} index=${index} />`)}</ol>`}</${Fact}>
       <${Fact} name="containment">${node.containment && html`<span title=${containment(node.containment)}>${node.containment}</span><span class="fine why">${containment(node.containment)}</span>`}</${Fact}>
       <${Fact} name="outlives">${node.survives}</${Fact}>
       <${Fact} name="image">${node.image?.digest ?? node.image?.id}</${Fact}>
@@ -175,10 +192,11 @@ function NodeFacts({ job, node, index, path, mayRun, onCancel }) {
 }
 
 /** An attempt that failed and was followed by another one, or is to be. */
-function Attempt({ of }) {
+function Attempt({ of, job, index }) {
   const ran = of.started_at && of.completed_at ? Date.parse(of.completed_at) - Date.parse(of.started_at) : null;
   return html`<li value=${of.attempt} title=${visible(of.error ?? "")}><span class="status s-failed">${brief({ ...of, status: "failed" })}</span>
-    <span class="fine">${ran !== null && ` after ${duration(ran)}`}, <${Time} iso=${of.completed_at} /></span></li>`;
+    <span class="fine">${ran !== null && ` after ${duration(ran)}`}, <${Time} iso=${of.completed_at} />, </span><a href=${`#/jobs/${encodeURIComponent(job.job_id)}?node=${index}&attempt=${of.attempt}`}
+      aria-label=${`output of try ${of.attempt}`} title=${size(of.output.stdout_bytes + of.output.stderr_bytes)}>output</a></li>`;
 }
 
 function JobFacts({ job, spec, needs }) {
@@ -187,8 +205,12 @@ function JobFacts({ job, spec, needs }) {
     <${Fact} name="submitted"><${Time} iso=${job.created_at} /></${Fact}>
     <${Fact} name="queue">${(job.queue || !job.started_at) && html`<a href=${`#/queues/${encodeURIComponent(job.queue ?? "default")}`}>${job.queue ?? "default"}</a>`}</${Fact}>
     <${Fact} name="priority">${job.priority}</${Fact}>
+    <${Fact} name="needs">${neededBy({ ...spec?.resources, ...declared(spec?.limits) })}</${Fact}>
     <${Fact} name="not before">${job.start_at && html`<${Time} iso=${job.start_at} />`}</${Fact}>
     <${Fact} name=${isLive(job) && !job.started_at ? "waits for" : "waited for"}>${needs?.after.length > 0 && html`<${Needs} needs=${needs.after} />${needs.left_out > 0 && html` and ${needs.left_out} more`}`}</${Fact}>
+    <${Fact} name="at the end of">${needs?.on_end_of && html`<${JobLink} job=${needs.on_end_of} />`}</${Fact}>
+    <${Fact} name="at its end">${needs?.on_end ? html`<${JobLink} job=${needs.on_end} />` : spec?.on_end && !job.terminal && html`<code>${typeof spec.on_end === "string" ? spec.on_end : shellJoin(spec.on_end)}</code>`}</${Fact}>
+    <${Fact} name="schedule">${needs?.schedule && html`<a href=${`#/schedules/${encodeURIComponent(needs.schedule)}`}>${needs.schedule}</a>`}</${Fact}>
     <${Fact} name="awaited by">${needs?.before.length > 0 && needs.before.map((each, i) => html`${i > 0 && ", "}<${JobLink} job=${each} />`)}</${Fact}>
     <${Fact} name="session">${job.session}</${Fact}>
     <${Fact} name="repeats">${job.retry_of && html`<a href=${`#/jobs/${job.retry_of}`}>${job.retry_of}</a>`}</${Fact}>
@@ -198,6 +220,9 @@ function JobFacts({ job, spec, needs }) {
     <${Fact} name="from a shell"><code class="invocation">${job.status_command}</code> <${Copy} text=${job.status_command} label="Copy the status command" /></${Fact}>
   </dl></section>`;
 }
+
+/** Of a spec's limits, those that queues and the machine add up. */
+const declared = (limits) => Object.fromEntries(["cpus", "memory_bytes"].filter((name) => limits?.[name]).map((name) => [name, limits[name]]));
 
 /** A line of facts, or nothing where there is nothing to tell. */
 function Fact({ name, children }) {

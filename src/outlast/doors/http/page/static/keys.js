@@ -1,14 +1,14 @@
 // Keys without a modifier, wherever nothing is typed into.
 
-import { useEffect, useRef } from "./vendor/preact.js";
+import { useLayoutEffect, useRef } from "./vendor/preact.js";
 
 const TYPED = "input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]";
 
-/** Do what `keys` has for a key, while the component is there. */
+/** Do what `keys` has for a key, from when the component is drawn until it is gone: a key pressed before it is painted counts. */
 export function useKeys(keys) {
   const current = useRef(keys);
   current.current = keys;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const press = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (document.querySelector("dialog[open]")) return;

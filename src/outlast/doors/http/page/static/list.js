@@ -16,7 +16,7 @@ const LOOK_MS = 4000; // how often what runs and is seen is asked for its progre
 // What was looked for stays while one looks at a job and comes back.
 const kept = { text: "", statuses: new Set(), span: null, id: null, top: 0 };
 
-export function List({ jobs, me }) {
+export function List({ jobs, me, query }) {
   const [version, setVersion] = useState(jobs.version);
   const [text, setText] = useState(kept.text);
   const [statuses, setStatuses] = useState(kept.statuses);
@@ -31,6 +31,12 @@ export function List({ jobs, me }) {
 
   useEffect(() => jobs.watch(setVersion), [jobs]);
   useEffect(() => {
+    if (!query.has("find")) return;
+    clear();
+    setText(query.get("find"));
+    history.replaceState(null, "", "#/"); // from here on it is as if it had been typed
+  }, [query]);
+  useLayoutEffect(() => {
     window.scrollTo(0, kept.top);
     return () => {
       kept.top = window.scrollY;
@@ -73,7 +79,7 @@ export function List({ jobs, me }) {
     <${Timeline} rows=${rows} version=${version} isWhole=${jobs.cursor === null || jobs.order.length < 10000} span=${span} onSpan=${setSpan} />
     <search class="filters" aria-label="Find jobs">
       <label class="find"><${Icon} name="search" /><span class="unseen">Words, or label=value</span>
-        <input ref=${field} type="search" placeholder="Words, or label=value" value=${text} spellcheck="false" autocomplete="off"
+        <input ref=${field} type="search" placeholder="Words, or label=value" value=${text} spellcheck=${false} autocomplete="off"
           onInput=${(event) => setText(event.target.value)} /><kbd aria-hidden="true">/</kbd></label>
       <div class="statuses" role="group" aria-label="Statuses">
         ${STATUSES.map((status) => html`<button class=${`toggle s-${status}`} aria-pressed=${statuses.has(status)} onClick=${() => toggle(status)}>
@@ -107,7 +113,7 @@ function Rows({ found, jobs, selected, select, onLabel, isSearching }) {
     if (!isSearching && last > found.length - 30) jobs.more();
   }
   useLayoutEffect(measure, [found.length]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     addEventListener("scroll", measure, { passive: true });
     addEventListener("resize", measure);
     return () => {

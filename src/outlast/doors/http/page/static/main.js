@@ -1,6 +1,6 @@
 // The page: which view is shown, and what all of them have.
 
-import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
+import { html, render, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
 import { get, linkState, onLink, send } from "./api.js";
 import { Jobs } from "./jobs.js";
 import { useKeys } from "./keys.js";
@@ -28,7 +28,9 @@ function announce(text) {
 
 const jobs = new Jobs(announce);
 
-/** Where the address points: `#/`, `#/new`, `#/jobs/ID`, `#/queues`, `#/queues/NAME`. */
+const AGAIN_MS = 2000;
+
+/** Where the address points: `#/`, `#/?find=WORDS`, `#/new`, `#/new/schedule`, `#/jobs/ID`, `#/queues`, `#/queues/NAME`, `#/schedules`, `#/schedules/NAME`. */
 function readRoute() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [view, id] = path.split("/");
@@ -53,6 +55,12 @@ function Page() {
   useEffect(() => {
     if (link !== "offline") greet();
   }, [link]);
+  useEffect(() => {
+    // Nothing else asks before it is known who is here: the list's stream begins after that.
+    if (me !== null || link !== "offline") return undefined;
+    const again = setTimeout(greet, AGAIN_MS);
+    return () => clearTimeout(again);
+  }, [link, me, problem]);
   // A view of one job has its own stream: a browser has few connections for all of its tabs.
   const wantsList = route.view !== "jobs" && me !== null && link !== "shut";
   useEffect(() => {
@@ -61,8 +69,8 @@ function Page() {
     jobs.keep(leaving.signal);
     return () => leaving.abort();
   }, [wantsList]);
-  useEffect(() => {
-    // Whoever hears the page is to hear that there is another view now.
+  useLayoutEffect(() => {
+    // Whoever hears the page is to hear that there is another view now: before a key takes the focus on.
     main.current?.querySelector("h1")?.focus({ preventScroll: true });
   }, [route.view, route.id]);
 
@@ -85,6 +93,7 @@ function Page() {
     n: () => go("#/new"),
     g: () => go("#/"),
     q: () => go("#/queues"),
+    s: () => go("#/schedules"),
   });
 
   return html`
@@ -95,6 +104,7 @@ function Page() {
       <span class="grow"></span>
       ${me && html`<span class="whose" title=${`Scopes: ${me.scopes.join(", ")}`}>${me.principal} <span class="on">on ${me.machine}</span></span>`}
       <a class="button bare" href="#/queues" aria-current=${route.view === "queues" ? "page" : undefined} title="Queues (q)"><${Icon} name="queues" /><span class="word">Queues</span></a>
+      <a class="button bare" href="#/schedules" aria-current=${route.view === "schedules" ? "page" : undefined} title="Schedules (s)"><${Icon} name="schedules" /><span class="word">Schedules</span></a>
       ${(!me || me.scopes.includes("run")) && html`
         <a class="button primary" href="#/new" title="Submit a job (c)"><${Icon} name="plus" /><span>New job</span></a>`}
       <button class="button bare" onClick=${() => setTheme(nextTheme())}
@@ -113,10 +123,12 @@ function Page() {
           : route.view === "jobs"
             ? html`<${JobView} key=${route.id} id=${route.id} query=${route.query} me=${me} announce=${announce} />`
             : route.view === "new"
-              ? html`<${Submit} me=${me} />`
+              ? html`<${Submit} key=${route.id} me=${me} isSchedule=${route.id === "schedule"} announce=${announce} />`
               : route.view === "queues"
                 ? html`<${Queues} jobs=${jobs} me=${me} chosen=${route.id} announce=${announce} />`
-              : html`<${List} jobs=${jobs} me=${me} />`}
+                : route.view === "schedules"
+                  ? html`<${Schedules} jobs=${jobs} me=${me} chosen=${route.id} announce=${announce} />`
+                  : html`<${List} jobs=${jobs} me=${me} query=${route.query} />`}
     </main>
     ${isHelp && html`<${Help} me=${me} onClose=${() => setHelp(false)} />`}
   `;
@@ -144,16 +156,23 @@ const LINKS = {
 // What the list does not need is fetched once it is wanted.
 const JobView = lazy(async () => (await import("./job.js")).JobView);
 const Queues = lazy(async () => (await import("./queues.js")).Queues);
+const Schedules = lazy(async () => (await import("./schedules.js")).Schedules);
 const Submit = lazy(async () => (await import("./submit.js")).Submit);
 
 function lazy(load) {
   let Loaded = null;
   return function Lazy(properties) {
+    const [isMissed, setMissed] = useState(false);
     const [, draw] = useState(false);
     useEffect(() => {
-      if (!Loaded) load().then((found) => { Loaded = found; draw(true); }, () => draw(null));
+      if (!Loaded) load().then((found) => { Loaded = found; draw(true); }, () => setMissed(true));
     }, []);
-    return Loaded ? html`<${Loaded} ...${properties} />` : html`<p class="empty" aria-busy="true">Loading…</p>`;
+    if (Loaded) return html`<${Loaded} ...${properties} />`;
+    // A browser may keep it that a module could not be had until the page is loaded anew.
+    return isMissed
+      ? html`<div class="empty"><p>This part of the page could not be fetched.</p>
+          <button class="button" onClick=${() => location.reload()}>Load it again</button></div>`
+      : html`<p class="empty" aria-busy="true">Loading…</p>`;
   };
 }
 

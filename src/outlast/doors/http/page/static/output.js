@@ -23,10 +23,9 @@ export function bytesOf(data) {
   return Uint8Array.from(atob(data.base64), (char) => char.charCodeAt(0));
 }
 
-/** `feed` is a ref: whoever hears of output calls `feed.current(data)`. */
-export function Output({ job, node, index, feed, isLive }) {
+/** `feed` is a ref: whoever hears of output calls `feed.current(data)`. `chosen` is an attempt; null: the current one, and then the next. */
+export function Output({ job, node, index, feed, isLive, chosen, choose }) {
   const [stream, setStream] = useState(null);
-  const [chosen, setChosen] = useState(null); // null: the current attempt, and then the next one
   const ahead = useRef({}); // how much was told of an attempt before it is shown
   const current = attemptOf(node);
   const attempt = Math.min(chosen ?? current, current);
@@ -37,7 +36,7 @@ export function Output({ job, node, index, feed, isLive }) {
   const shown = stream ?? (!sizes.stdout && sizes.stderr && !grows ? "stderr" : "stdout");
   return html`<section class="output" aria-label="Output">
     ${current > 1 && html`<label class="bar fine">Attempt
-      <select value=${attempt} onChange=${(event) => setChosen(Number(event.target.value) === current ? null : Number(event.target.value))}>
+      <select value=${attempt} onChange=${(event) => choose(Number(event.target.value) === current ? null : Number(event.target.value))}>
         ${Array.from({ length: current }, (_, i) => html`<option value=${i + 1}>${i + 1}${i + 1 === current ? ", the last" : ""}</option>`)}
       </select></label>`}
     <${Pane} key=${`${index} ${attempt} ${shown}`} id=${job.job_id} index=${index} attempt=${attempt} stream=${shown} sizes=${sizes}
@@ -183,7 +182,7 @@ function Search({ path, view, total }) {
 
   return html`<search class="search" aria-label="Find in this output">
     <label class="find"><${Icon} name="search" /><span class="unseen">Find in this output</span>
-      <input ref=${field} type="search" placeholder="Find in output" value=${text} spellcheck="false" autocomplete="off"
+      <input ref=${field} type="search" placeholder="Find in output" value=${text} spellcheck=${false} autocomplete="off"
         onInput=${(event) => look(event.target.value)}
         onKeyDown=${(event) => {
           if (event.key === "Enter") { event.preventDefault(); step(event.shiftKey ? -1 : 1); }

@@ -1,17 +1,19 @@
 // The queues: how wide each is, what runs in it, and what waits, in order and for what.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
-import { get, send } from "./api.js";
+import { send } from "./api.js";
 import { visible } from "./ansi.js";
 import { useKeys } from "./keys.js";
+import { useLooks } from "./looks.js";
 import { Confirm, Glyph, Icon, Trouble } from "./parts.js";
 import { at, now, ticking, useSeconds } from "./time.js";
 import { inOrder, isInLine, Why } from "./waits.js";
 import { brief, many, ranFor, size } from "./words.js";
 
-const LOOK_MS = 4000; // a queue that somebody else has changed is told by no stream
-const PAUSE_MS = 1000; // changes of jobs that come together are looked at together
 const SETTLE_MS = 300; // a width is sent once it has come to rest
+
+const NAMED = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/; // what a queue that is made may be called
+const OF_SCHEDULE = "schedule:"; // where the runs of one wait for each other
 
 const STATES = {
   paused: "Paused: it takes jobs, and begins none.",
@@ -19,46 +21,10 @@ const STATES = {
 };
 
 export function Queues({ jobs, me, chosen, announce }) {
-  const [queues, setQueues] = useState(null);
-  const [problem, setProblem] = useState(null);
+  const { items: queues, problem, put, look } = useLooks("page/queues", jobs);
   const [asking, setAsking] = useState(null);
-  const look = useRef(null);
-  const changes = useRef(0);
   const heading = useRef(null);
 
-  useEffect(() => {
-    let timer = null;
-    let isGone = false;
-    const ask = async () => {
-      timer = setTimeout(ask, LOOK_MS);
-      if (document.hidden) return;
-      const before = changes.current;
-      try {
-        const { items } = await get("page/queues");
-        if (isGone || before !== changes.current) return; // what was changed meanwhile is asked for again
-        setQueues(items);
-        setProblem(null);
-      } catch (error) {
-        if (!isGone) setProblem(error);
-      }
-    };
-    let due = 0;
-    const soon = (ms) => {
-      const time = Date.now() + ms;
-      if (due > Date.now() && due <= time) return;
-      due = time;
-      clearTimeout(timer);
-      timer = setTimeout(ask, ms);
-    };
-    look.current = () => soon(0);
-    const leave = jobs.watch(() => soon(PAUSE_MS));
-    ask();
-    return () => {
-      isGone = true;
-      clearTimeout(timer);
-      leave();
-    };
-  }, [jobs]);
   useEffect(() => {
     document.title = "Queues · Outlast";
     heading.current.focus({ preventScroll: true }); // what is fetched first is there too late for the page to do it
@@ -71,13 +37,9 @@ export function Queues({ jobs, me, chosen, announce }) {
   useSeconds(Boolean(queues?.some((queue) => queue.running || queue.waiting)));
 
   const mayChange = me.scopes.includes("admin");
-  const change = (queue) => {
-    changes.current += 1;
-    setQueues((all) => all.map((each) => (each.queue === queue.queue ? { ...each, ...queue } : each)));
-    look.current();
-  };
+  const change = (queue) => put((all) => all.map((each) => (each.queue === queue.queue ? { ...each, ...queue } : each)));
   return html`
-    <header class="title queues-title">
+    <header class="title cards-title">
       <a class="button bare" href="#/" aria-label="All jobs" title="All jobs (Escape)"><${Icon} name="back" /></a>
       <h1 tabindex="-1" ref=${heading}>Queues</h1>
       <span class="grow"></span>
@@ -85,12 +47,12 @@ export function Queues({ jobs, me, chosen, announce }) {
     </header>
     <${Trouble} problem=${problem?.status ? problem : null} />
     ${!queues && !problem && html`<p class="empty" aria-busy="true">Asking for the queues…</p>`}
-    <div class="queues">${queues?.map((queue) => html`<${Queue} key=${queue.queue} queue=${queue} me=${me} mayChange=${mayChange}
-      onChange=${change} onAsk=${setAsking} onLook=${() => look.current()} announce=${announce} />`)}</div>
-    ${asking?.what === "create" && html`<${Create} name=${asking.name} onClose=${() => setAsking(null)} onDone=${(queue) => { announce(`The queue ${queue.queue} is there`); look.current(); }} />`}
-    ${asking?.what === "delete" && html`<${Delete} name=${asking.name} onClose=${() => setAsking(null)} onDone=${() => { announce(`The queue ${asking.name} is gone`); look.current(); }} />`}
+    <div class="cards">${queues?.map((queue) => html`<${Queue} key=${queue.queue} queue=${queue} me=${me} mayChange=${mayChange}
+      onChange=${change} onAsk=${setAsking} onLook=${look} announce=${announce} />`)}</div>
+    ${asking?.what === "create" && html`<${Create} name=${asking.name} onClose=${() => setAsking(null)} onDone=${(queue) => { announce(`The queue ${queue.queue} is there`); look(); }} />`}
+    ${asking?.what === "delete" && html`<${Delete} name=${asking.name} onClose=${() => setAsking(null)} onDone=${() => { announce(`The queue ${asking.name} is gone`); look(); }} />`}
     ${asking?.what === "move" && html`<${Move} job=${asking.job} queue=${asking.queue} queues=${queues} onClose=${() => setAsking(null)}
-      onDone=${(job) => { announce(`Moved to ${job.queue ?? "default"}`); look.current(); }} />`}`;
+      onDone=${(job) => { announce(`Moved to ${job.queue ?? "default"}`); look(); }} />`}`;
 }
 
 function Queue({ queue, me, mayChange, onChange, onAsk, onLook, announce }) {
@@ -120,8 +82,8 @@ function Queue({ queue, me, mayChange, onChange, onAsk, onLook, announce }) {
   const limits = [queue.max_cpus !== null && many(queue.max_cpus, "processor"), queue.max_memory_bytes !== null && size(queue.max_memory_bytes)].filter(Boolean);
   const waits = inOrder(queue.waits);
   const left = queue.waiting - waits.length;
-  let ahead = 0;
-  return html`<section class=${`queue is-${queue.state}`} id=${`queue-${name}`} aria-label=${`Queue ${name}`}>
+  let place = 0;
+  return html`<section class=${`card is-${queue.state}`} id=${`queue-${name}`} aria-label=${`Queue ${name}`}>
     <div class="head">
       <h2>${name}</h2>
       <p class="tallies"><span><b>${queue.running.toLocaleString("en")}</b> running</span> <span><b>${queue.waiting.toLocaleString("en")}</b> waiting</span></p>
@@ -136,10 +98,12 @@ function Queue({ queue, me, mayChange, onChange, onAsk, onLook, announce }) {
         ${queue.running + queue.waiting + queue.runs.length === 0 && html`<button class="button small bare" onClick=${() => onAsk({ what: "delete", name })}
           aria-label=${`Delete ${name}`} title="Forget this queue"><${Icon} name="trash" /></button>`}`}
       </div>`}
-      ${mayChange && !isMade && html`<button class="button small" onClick=${() => onAsk({ what: "create", name })}>Keep it</button>`}
+      ${mayChange && !isMade && NAMED.test(name) && html`<button class="button small" onClick=${() => onAsk({ what: "create", name })}>Keep it</button>`}
     </div>
     ${STATES[queue.state] && html`<p class="state">${STATES[queue.state]}</p>`}
-    ${!isMade && html`<p class="fine">Nobody has made it: it is as wide as its last job says, and gone with it.</p>`}
+    ${!isMade && html`<p class="fine">${name.startsWith(OF_SCHEDULE)
+      ? html`The runs of the schedule <a href=${`#/schedules/${encodeURIComponent(name.slice(OF_SCHEDULE.length))}`}>${name.slice(OF_SCHEDULE.length)}</a>, one at a time.`
+      : "Nobody has made it: it is as wide as its jobs say, and gone with them."}</p>`}
     ${isMade && (mayChange ? html`<${Width} name=${name} width=${queue.width} onSet=${setWidth} />`
       : html`<p class="fine">${queue.width === null ? "Runs as many at once as there is room for." : `Runs at most ${queue.width} at once.`}</p>`)}
     ${limits.length > 0 && html`<p class="fine">What runs in it has ${limits.join(" and ")} together.</p>`}
@@ -149,9 +113,9 @@ function Queue({ queue, me, mayChange, onChange, onAsk, onLook, announce }) {
         ${job.next_attempt_at && !job.counts.running ? html`<${Why} it=${job} />` : brief({ ...job, phase: job.nodes === 1 ? job.phase : null })}</${Turn}>`)}</ul>`}
     ${queue.runs.length >= queue.most && html`<p class="fine more">These were submitted first; others may run besides.</p>`}
     ${waits.length > 0 && html`<ol class=${mayRun ? "turns may" : "turns"} aria-label=${`Waiting in ${name}, in order`}>
-      ${waits.map((job) => html`<${Turn} key=${job.job_id} job=${job} place=${isInLine(job) ? (ahead += 1) : null} mayRun=${mayRun}
+      ${waits.map((job) => html`<${Turn} key=${job.job_id} job=${job} place=${isInLine(job) ? (place += 1) : null} mayRun=${mayRun}
         onMove=${() => onAsk({ what: "move", job, queue: name })} act=${act} onLook=${onLook}>
-        <${Why} it=${job} ahead=${ahead - 1} isPaused=${isPaused} /></${Turn}>`)}</ol>`}
+        <${Why} it=${job} /></${Turn}>`)}</ol>`}
     ${left > 0 && waits.length >= queue.most && html`<p class="fine more">And ${many(left, "more job")}, submitted later.</p>`}
   </section>`;
 }
@@ -215,7 +179,7 @@ const widthOf = (form) => (form.get("width") ? { width: Number(form.get("width")
 function Create({ name, onClose, onDone }) {
   return html`<${Confirm} title=${name ? `Keep the queue ${name}?` : "A new queue"} action=${name ? "Keep it" : "Create"} kind="primary" onClose=${onClose}
     onDo=${async (form) => onDone(await send("POST", "queues", { name: name ?? form.get("name"), ...widthOf(form) }))}>
-    ${!name && html`<label class="field"><span>Name</span><input name="name" required spellcheck="false" autocapitalize="off" autocomplete="off" maxlength="64" /></label>`}
+    ${!name && html`<label class="field"><span>Name</span><input name="name" required spellcheck=${false} autocapitalize="off" autocomplete="off" maxlength="64" /></label>`}
     <label class="field"><span>At most so many at once</span><input type="number" name="width" min="1" max="1000000" step="1" placeholder="no limit" /></label>
     <p class="fine">A job waits in it that names it: <code>outlast submit --queue ${name ?? "NAME"}</code>.</p>
   </${Confirm}>`;

@@ -25,7 +25,7 @@ export function Shut({ onOpen }) {
       <li><p>Paste a token. Whoever has the home makes one with <code>outlast token create NAME --scope run</code>.</p>
         <form onSubmit=${open}>
           <label class="field"><span>Token</span>
-            <input type="password" name="token" required autocomplete="off" spellcheck="false" placeholder="outlast_…" /></label>
+            <input type="password" name="token" required autocomplete="off" spellcheck=${false} placeholder="outlast_…" /></label>
           <button class="button primary">Open</button>
         </form></li>
     </ol>

@@ -55,6 +55,24 @@ export function relative(iso) {
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
+const calendars = new Map();
+
+/** The day of the week, date and time in a time zone, with its name; without one, where the reader is. */
+export function absoluteIn(iso, zone) {
+  const year = at(iso) - now() > 300 * 864e5 ? "numeric" : undefined; // this one's goes without saying
+  const key = `${zone} ${year}`;
+  if (!calendars.has(key)) {
+    const asked = { weekday: "short", day: "numeric", month: "short", year, hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    try {
+      calendars.set(key, new Intl.DateTimeFormat("en-GB", { ...asked, timeZone: zone ?? undefined }));
+    } catch {
+      calendars.set(key, null); // a zone that this browser does not know
+    }
+  }
+  const calendar = calendars.get(key);
+  return calendar ? `${calendar.format(new Date(iso))}${zone ? `, ${zone}` : ""}` : absolute(iso);
+}
+
 /** The date and time where the reader is. */
 export const absolute = (iso) => (iso ? local.format(new Date(iso)) : "");
 

@@ -3,8 +3,8 @@
 import { html } from "./vendor/preact.js";
 import { visible } from "./ansi.js";
 import { Glyph } from "./parts.js";
-import { absolute, at, now, relative, useSeconds } from "./time.js";
-import { many } from "./words.js";
+import { absolute, relative, useSeconds } from "./time.js";
+import { many, size } from "./words.js";
 
 const AS = { complete: "to complete", failed: "to fail", any: "to end" };
 
@@ -17,27 +17,28 @@ export const Needs = ({ needs }) => needs.map((need, i) => html`${i > 0 && ", "}
 
 const When = ({ iso }) => html`<time datetime=${iso} title=${absolute(iso)}>${relative(iso)}</time>`;
 
-/** Why a job waits. `ahead` is how many begin before it, where that is known. */
-export function Why({ it, ahead = null, isPaused = false }) {
-  useSeconds(Boolean(it.start_at || it.next_attempt_at));
-  if (it.held) return "held, until it is released";
-  if (it.after?.length) return html`waits for <${Needs} needs=${it.after} />`;
-  if (it.phase === "waiting") return "waits for another job";
-  if (it.next_attempt_at) {
-    return at(it.next_attempt_at) > now() ? html`tries again <${When} iso=${it.next_attempt_at} />` : "tries again in its turn";
-  }
-  if (it.start_at && at(it.start_at) > now()) return html`begins <${When} iso=${it.start_at} /> at the earliest`;
-  if (isPaused) return "its queue is paused";
-  if (it.session) return `its turn in the session ${it.session}`;
-  if (it.has_own_turns) return "its turn on its hosts";
-  if (ahead === null) return "its turn";
-  return ahead ? `its turn, after ${many(ahead, "other")}` : "its turn comes next";
+/** What has to be free for it to begin, as declared: `gpu=2`, processors, memory. */
+export const neededBy = (needs) => Object.entries(needs ?? {}).map(([name, amount]) =>
+  name === "cpus" ? many(amount, "processor") : name === "memory_bytes" ? `${size(amount)} of memory` : `${name}=${amount}`).join(", ");
+
+/** Why a job waits, as the service tells it: its words, with links and with times that go on. */
+export function Why({ it }) {
+  const reasons = it.waiting_for ?? [];
+  useSeconds(reasons.some((each) => each.at));
+  return reasons.length ? reasons.map((each, i) => html`${i > 0 && "; "}${inWords(each, it)}`) : "its turn comes next";
 }
 
+function inWords({ kind, at, message }, it) {
+  if (kind === "jobs" && it.after?.length) return html`waits for <${Needs} needs=${it.after} />`;
+  if (kind === "time") return html`begins <${When} iso=${at} /> at the earliest`;
+  if (kind === "retry") return html`tries again <${When} iso=${at} />`;
+  return message;
+}
+
+const BEFORE_ITS_TURN = ["held", "jobs", "time", "retry", "session"];
+
 /** Whether nothing but its turn keeps it from beginning. */
-export const isInLine = (it) =>
-  !it.held && !it.after?.length && it.phase !== "waiting" && !it.next_attempt_at && !(it.start_at && at(it.start_at) > now()) &&
-  !it.session && !it.has_own_turns;
+export const isInLine = (it) => !it.has_own_turns && !(it.waiting_for ?? []).some(({ kind }) => BEFORE_ITS_TURN.includes(kind));
 
 /** By whose turn comes first: by priority, and then by submission, as ids sort. Those that wait for more come last. */
 export const inOrder = (jobs) =>

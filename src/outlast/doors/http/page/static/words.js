@@ -146,6 +146,9 @@ export function size(bytes) {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
+/** With a capital first. */
+export const sentence = (text) => text[0].toUpperCase() + text.slice(1);
+
 export const many = (count, one, more = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
 
 /** How a command is written for a shell. */
