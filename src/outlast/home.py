@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import signal
+import sys
 from threading import get_ident
 from types import TracebackType
 from typing import Final, Self
@@ -35,6 +36,12 @@ NETWORK_FILE_SYSTEMS: Final = frozenset(
     | {"lustre", "gpfs", "beegfs", "ocfs2", "gfs2", "glusterfs"}
     | {"fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone"}
 )
+
+CAN_BE_SEEN: Final = hasattr(fcntl, "F_OFD_GETLK")
+"""
+Whether a lock that is inherited as flock(2) is can be looked at without trying it: that of an open
+file description (F_OFD_SETLK, fcntl(2)), which Linux has.
+"""
 
 
 class Home:
@@ -97,7 +104,10 @@ class Home:
         """
         fd = os.open(f"{self.path}/{STARTING}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if CAN_BE_SEEN:
+                fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _whole_file())
+            else:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
             return None
@@ -107,14 +117,20 @@ class Home:
         """
         Whether somebody holds the right to start a supervisor; False where nobody can say.
 
-        Read from what the kernel lists (proc_locks(5)): trying the lock would keep it from a starter.
+        Asked of the kernel, which takes nothing: trying the lock would keep it from a starter.
         """
+        if not CAN_BE_SEEN:
+            return False
         try:
-            inode = os.stat(f"{self.path}/{STARTING}").st_ino
-            with open("/proc/locks") as locks:
-                return any(f":{inode} " in line and " FLOCK " in line for line in locks)
+            fd = os.open(f"{self.path}/{STARTING}", os.O_RDWR | os.O_CLOEXEC)
         except OSError:
             return False
+        try:
+            told = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _whole_file())
+        finally:
+            os.close(fd)
+        # Its kind comes first: the one that is in the way, or that none is.
+        return int.from_bytes(told[:2], sys.byteorder) != fcntl.F_UNLCK
 
     def prepare(self) -> None:
         """
@@ -252,6 +268,13 @@ class Lock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _whole_file() -> bytes:
+    """Return the `struct flock` of a lock that nobody else may have on any byte of a file."""
+    import struct  # not for `job status`
+
+    return struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 def _number(text: bytes) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import timedelta
@@ -413,6 +414,47 @@ def test_who_asks_how_it_is_waits_for_one_on_its_way_up(
     assert {"pid": 7} == link.status()
     coming.join()
     os.close(right)
+
+
+def test_one_that_comes_up_while_it_is_asked_for_is_found(
+    home: Path, link: Link, listen: Listen
+) -> None:
+    """In whatever moment: before the right to start one is given back, it listens."""
+    for moment_us in range(0, 4_000, 20):
+        right = Home(str(home)).claim_start()
+        assert right is not None
+        told: list[object] = []
+        asker = threading.Thread(target=lambda told=told: told.append(link.status()))
+        asker.start()
+        time.sleep(moment_us / 1e6)
+        supervisor = listen({"pid": 7})
+        os.close(right)
+        asker.join()
+        supervisor.close()
+        assert [{"pid": 7}] == told, f"after {moment_us} us"
+
+
+def test_looking_for_a_starter_keeps_none_from_starting(home: Path) -> None:
+    """The right to start one is looked at, and not tried; it is seen while, and only while, held."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            Home(str(home)).is_being_started()
+
+    onlooker = threading.Thread(target=look)
+    onlooker.start()
+    try:
+        for _ in range(2_000):
+            right = Home(str(home)).claim_start()
+            assert right is not None
+            assert Home(str(home)).is_being_started()
+            assert Home(str(home)).claim_start() is None
+            os.close(right)
+            assert not Home(str(home)).is_being_started()
+    finally:
+        over.set()
+        onlooker.join()
 
 
 def test_where_nobody_starts_one_there_is_none(home: Path, link: Link, starter: Starter) -> None:
