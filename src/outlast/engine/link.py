@@ -164,11 +164,10 @@ class Link:
         """
         from ..home import Home  # not for `job status`
 
-        # Looked at first: who comes up in between gives the right back, and answers.
-        is_being_started = Home(self.home).is_being_started()
+        is_coming = Home(self.home).is_being_started()  # asked first: who comes up since answers
         try:
             answer = self._ask_status()
-            if answer is None and is_being_started:
+            if answer is None and is_coming:
                 self._is_coming_up(self.clock.monotonic() + START_PATIENCE.total_seconds())
                 answer = self._ask_status()
         except TimeoutError:
