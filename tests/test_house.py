@@ -311,6 +311,42 @@ def test_every_test_is_a_sentence() -> None:
     assert [] == mute
 
 
+def records_without_docstring(source: str) -> list[str]:
+    """Return the names of the dataclasses that do not say what they are."""
+    return [
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef)
+        and not ast.get_docstring(node)
+        and any(re.match(r"(dataclass|frozen)\b", ast.unparse(d)) for d in node.decorator_list)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("@frozen\nclass A:\n    b: int", ["A"]),
+        ("@dataclass(frozen=True)\nclass A:\n    b: int", ["A"]),
+        ("@frozen\nclass A:\n    'It is told.'", []),
+        ("class A:\n    b: int", []),
+    ],
+)
+def test_records_without_docstring_are_found(source: str, expected: list[str]) -> None:
+    """The rule for records tells those that say what they are from those that do not."""
+    assert expected == records_without_docstring(source)
+
+
+def test_every_record_says_what_it_is() -> None:
+    """Where one does not, `dataclasses` writes its signature there: up to 9 ms of each import."""
+    mute = [
+        f"{name_of(path)}: {name}"
+        for path in python_files("src")
+        for name in records_without_docstring(path.read_text())
+    ]
+
+    assert [] == mute
+
+
 # ------------------------------------------------------------------------- what no file may contain
 
 MACHINE_PATH = re.compile(r"(?<![\w.~}$-])/(?:(?:work|root)/|home/[a-z])")

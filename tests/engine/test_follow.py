@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from outlast.core.job import Job, JobId, JobSpec, Node
 from outlast.core.state import JobStatus, NodeStatus
-from outlast.engine.follow import PIECE_BYTES, PIECES_A_TURN, Follow, Following, Piece
+from outlast.engine.follow import PIECE_BYTES, PIECES_A_TURN, SHORT_S, Follow, Following, Piece
 from outlast.engine.inotify import Inotify
 from outlast.errors import InvalidRequest
 from outlast.testing.clock import FakeClock
@@ -31,6 +33,12 @@ ENDED = replace(
 )
 SETTLED = replace(ENDED, nodes=(replace(ENDED.nodes[0], stopped_at=AT),))
 STUCK = replace(ENDED, nodes=(replace(ENDED.nodes[0], stop_error="unkillable: 1"),))
+SHORT = timedelta(seconds=SHORT_S)
+
+
+def two(job: Job) -> Job:
+    """Return *job* with a second node like its first."""
+    return replace(job, nodes=(job.nodes[0], replace(job.nodes[0], index=1)))
 
 
 class World:
@@ -227,6 +235,64 @@ def test_a_tick_gives_the_job(folder: Path) -> None:
     assert [RUNNING, RUNNING, SETTLED] == events
 
 
+def watched(world: World) -> list[str]:
+    """Return the files that this process watches, by what the kernel says (proc(5), fdinfo)."""
+    names = {f"{os.stat(path).st_ino:x}": path.name for path in world.folder.iterdir()}
+    told = []
+    for fd in Path("/proc/self/fdinfo").iterdir():
+        with suppress(FileNotFoundError):
+            told += re.findall(r"^inotify wd:\S+ ino:(\w+)", fd.read_text(), re.MULTILINE)
+    return sorted(names[inode] for inode in told if inode in names)
+
+
+def test_only_what_lasts_is_watched(folder: Path) -> None:
+    """Closing an inotify costs more than a short command: until then its files are looked at."""
+    seen: list[list[str]] = []
+
+    def look(world: World) -> None:
+        seen.append(watched(world))
+
+    def last(world: World) -> None:
+        world.clock.advance(SHORT)
+
+    world = World(folder)
+
+    def look_and_print(world: World) -> None:
+        look(world)
+        printed(b"late")(world)
+
+    world.while_waiting = [
+        look,
+        printed(b"early"),
+        last,
+        look_and_print,
+        lambda world: world.becomes(SETTLED),
+    ]
+    events = world.follow(RUNNING)
+
+    assert ([], ["stderr", "stdout"]) == (seen[0], seen[-1])
+    assert b"earlylate" == data(events)
+    assert [] == watched(world)
+
+
+@pytest.mark.parametrize("request_", [{"tick": timedelta(seconds=9)}, {"nodes": (0, 1)}])
+def test_many_nodes_or_progress_are_watched_at_once(
+    folder: Path, request_: dict[str, object]
+) -> None:
+    """To look at them again and again would cost more than to watch them."""
+    seen: list[list[str]] = []
+
+    def look_and_end(world: World) -> None:
+        seen.append(watched(world))
+        world.becomes(two(SETTLED))
+
+    world = World(folder)
+    world.while_waiting = [look_and_end]
+    world.follow(two(RUNNING), **request_)
+
+    assert [["stderr", "stdout"]] == seen
+
+
 def test_what_cannot_be_watched_is_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no inotify, from time to time."""
 
@@ -235,10 +301,11 @@ def test_what_cannot_be_watched_is_looked_at(folder: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Inotify, "__init__", blind)
     acts: Iterator[Callable[[World], None]] = iter([printed(b"one"), printed(b"two")])
+    request_ = Follow(RUNNING.id, tick=timedelta(milliseconds=1))
     world = World(folder)
     world.job = RUNNING
     following = Following(
-        Follow(RUNNING.id), world.clock, lambda: world.job, lambda: world, lambda *_: str(folder)
+        request_, world.clock, lambda: world.job, lambda: world, lambda *_: str(folder)
     )
     events: list[Piece | Job] = []
     for event in following.events(RUNNING):

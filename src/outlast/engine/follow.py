@@ -1,7 +1,8 @@
 """
 Following nodes: what they print, as it comes, and how their job stands.
 
-Woken by the files growing and by the supervisor's news; a clock only limits the stay.
+Woken by the files growing and by the supervisor's news; a clock only limits the stay. In the first
+moments at one node, its files are looked at instead: to watch them costs more than a short command.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ..core.job import Job, JobId
 from ..errors import InvalidRequest
 from ..shim import spool
-from .growth import Growth
 
 if TYPE_CHECKING:
     from ..ports.clock import Clock
     from ..ports.supervision import News
+    from .growth import Growth
 
 PIECE_BYTES: Final = 1 << 20
 PIECES_A_TURN: Final = 16
@@ -29,8 +30,14 @@ PIECES_A_TURN: Final = 16
 COALESCE_S: Final = 0.002
 """A pause after each waking: a command that prints line by line costs a look a pause, not a line."""
 
+SHORT_S: Final = 2.0
+"""
+A stay at one node that is over by then watches no file. The kernel takes some 14 ms to close an inotify that
+has watched anything (it waits for all its readers, synchronize_srcu), also where a process just exits.
+"""
+
 BLIND_LOOK_S: Final = 0.05
-"""Between two looks at files that cannot be watched."""
+"""Between two looks at files that are not watched, at the most; and never more than a tenth of the stay."""
 
 RECONNECT: Final = timedelta(seconds=2)
 
@@ -115,15 +122,16 @@ class Following:
         self._read = read
         self._subscribe = subscribe
         self._folder_of = folder_of
-        self._growth = Growth()
+        self._growth: Growth | None = None
         self._news: News | None = None
+        self._begun = clock.monotonic()
         self._ended: float | None = None
         self._streams: list[_Stream] = []
 
     def events(self, job: Job) -> Iterator[Piece | Job]:
         """Yield what happens to *job*, just read; see `Service.follow`."""
         self._check(job)
-        begun = self._clock.monotonic()
+        self._begun = self._clock.monotonic()
         is_sparse = job.spec.on_output_limit == "discard"
         self._streams = [
             _Stream(*each, is_sparse, node, first_attempt(self._request, job, node))
@@ -140,7 +148,7 @@ class Following:
                 over = job.is_silent
                 yield from self._pieces(job)
                 has_more = any(stream.has_more for stream in self._streams)
-                left = self._left(job, begun)
+                left = self._left(job)
                 if over and not has_more:
                     return
                 if left == 0:
@@ -178,18 +186,31 @@ class Following:
             if job.nodes[stream.node].attempt
         ]
         # Watched first, then read: nothing is written unseen in between.
-        if self._news is not None and begun:
-            self._growth.watch(f"{folder}/{stream.name}" for folder, stream in begun)
-            self._growth.clear()
+        if self._news is not None and begun and (growth := self._watching()) is not None:
+            growth.watch(f"{folder}/{stream.name}" for folder, stream in begun)
+            growth.clear()
         for folder, stream in begun:
             yield from stream.read(folder)
 
-    def _left(self, job: Job, begun: float) -> float | None:
+    def _watching(self) -> Growth | None:
+        """Return what files are watched with; None as long as this may be a short stay."""
+        if self._growth is None and not self._may_be_short():
+            from .growth import Growth  # not for who never gets here
+
+            self._growth = Growth()
+        return self._growth
+
+    def _may_be_short(self) -> bool:
+        """Whether looking may still be cheaper: at one node's files, and at no job on every tick."""
+        is_plain = len(self._request.followed) == 1 and self._request.tick is None
+        return is_plain and self._clock.monotonic() - self._begun < SHORT_S
+
+    def _left(self, job: Job) -> float | None:
         """Return how many seconds are left to stay; 0: none; None: as many as it takes."""
         now = self._clock.monotonic()
         limits = []
         if self._request.timeout is not None:
-            limits.append(begun + self._request.timeout.total_seconds() - now)
+            limits.append(self._begun + self._request.timeout.total_seconds() - now)
         if job.is_terminal:
             self._ended = now if self._ended is None else self._ended
             if self._request.drain is not None:
@@ -205,8 +226,9 @@ class Following:
         if (fd := news.fileno()) is None:
             return news.wait_changed(min([RECONNECT, *map(_seconds, waits)]))
         listened = [fd]
-        if self._growth.fd is None:
-            waits.append(BLIND_LOOK_S)
+        if self._growth is None or self._growth.fd is None:
+            stayed_s = self._clock.monotonic() - self._begun
+            waits.append(max(COALESCE_S, min(BLIND_LOOK_S, stayed_s / 10)))
         else:
             listened.append(self._growth.fd)
         ready, _, _ = select.select(listened, [], [], min(waits, default=None))
@@ -220,7 +242,8 @@ class Following:
         return tick is not None
 
     def _close(self) -> None:
-        self._growth.close()
+        if self._growth is not None:
+            self._growth.close()
         for stream in self._streams:
             stream.close()
         if self._news is not None:

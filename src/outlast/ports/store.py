@@ -75,6 +75,8 @@ class Query:
 
 @frozen
 class Page:
+    """Some of the jobs that were asked for, in the order in which they were."""
+
     jobs: tuple[Job, ...]
     next_cursor: str | None
     """Where the next page begins; None after the last."""

@@ -34,6 +34,8 @@ _BYTES: Final = 32
 
 @dataclass(frozen=True, kw_only=True)
 class _Login:
+    """Who is logged in, since when, and when last seen; by the monotonic clock."""
+
     principal: Principal
     began: float
     used: float
