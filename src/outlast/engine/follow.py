@@ -30,14 +30,14 @@ PIECES_A_TURN: Final = 16
 COALESCE_S: Final = 0.002
 """A pause after each waking: a command that prints line by line costs a look a pause, not a line."""
 
-SHORT_S: Final = 2.0
+SHORT_S: Final = 1.0
 """
 A stay at one node that is over by then watches no file. The kernel takes some 14 ms to close an inotify that
 has watched anything (it waits for all its readers, synchronize_srcu), also where a process just exits.
 """
 
 BLIND_LOOK_S: Final = 0.05
-"""Between two looks at files that are not watched, at the most; and never more than a tenth of the stay."""
+"""Between two looks at files that are not watched, at the most; and never more than a fifth of the stay."""
 
 RECONNECT: Final = timedelta(seconds=2)
 
@@ -228,7 +228,7 @@ class Following:
         listened = [fd]
         if self._growth is None or self._growth.fd is None:
             stayed_s = self._clock.monotonic() - self._begun
-            waits.append(max(COALESCE_S, min(BLIND_LOOK_S, stayed_s / 10)))
+            waits.append(max(COALESCE_S, min(BLIND_LOOK_S, stayed_s / 5)))
         else:
             listened.append(self._growth.fd)
         ready, _, _ = select.select(listened, [], [], min(waits, default=None))
