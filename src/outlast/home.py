@@ -37,12 +37,6 @@ NETWORK_FILE_SYSTEMS: Final = frozenset(
     | {"fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone"}
 )
 
-CAN_BE_SEEN: Final = hasattr(fcntl, "F_OFD_GETLK")
-"""
-Whether a lock that is inherited as flock(2) is can be looked at without trying it: that of an open
-file description (F_OFD_SETLK, fcntl(2)), which Linux has.
-"""
-
 
 class Home:
     """The folder at *path*, an absolute path. It need not exist."""
@@ -104,13 +98,12 @@ class Home:
         """
         fd = os.open(f"{self.path}/{STARTING}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if CAN_BE_SEEN:
-                fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _whole_file())
-            else:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            _lock(fd)
+        except OSError as error:
             os.close(fd)
-            return None
+            if isinstance(error, BlockingIOError):
+                return None
+            raise
         return fd
 
     def is_being_started(self) -> bool:
@@ -119,7 +112,7 @@ class Home:
 
         Asked of the kernel, which takes nothing: trying the lock would keep it from a starter.
         """
-        if not CAN_BE_SEEN:
+        if sys.platform != "linux":
             return False
         try:
             fd = os.open(f"{self.path}/{STARTING}", os.O_RDWR | os.O_CLOEXEC)
@@ -127,6 +120,8 @@ class Home:
             return False
         try:
             told = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _whole_file())
+        except OSError:
+            return False
         finally:
             os.close(fd)
         # Its kind comes first: the one that is in the way, or that none is.
@@ -270,8 +265,24 @@ class Lock:
         self.release()
 
 
+def _lock(fd: int) -> None:
+    """
+    Take a lock that whoever inherits *fd* holds as well: one that can be looked at where there is
+    such a thing (F_OFD_SETLK, fcntl(2)), else that of flock(2). Raises BlockingIOError: it is held.
+    """
+    if sys.platform == "linux":
+        try:
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _whole_file())
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # which a sandbox says that does not know it
+                raise
+        else:
+            return
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def _whole_file() -> bytes:
-    """Return the `struct flock` of a lock that nobody else may have on any byte of a file."""
+    """Return Linux' `struct flock` of a lock that nobody else may have on any byte of a file."""
     import struct  # not for `job status`
 
     return struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,15 @@ import pytest
 
 from outlast.core.job import Job, JobId, JobSpec, Node
 from outlast.core.state import JobStatus, NodeStatus
-from outlast.engine.follow import PIECE_BYTES, PIECES_A_TURN, SHORT_S, Follow, Following, Piece
+from outlast.engine.follow import (
+    PIECE_BYTES,
+    PIECES_A_TURN,
+    SHORT_S,
+    Follow,
+    Following,
+    Piece,
+    pause_s,
+)
 from outlast.engine.inotify import Inotify
 from outlast.errors import InvalidRequest
 from outlast.testing.clock import FakeClock
@@ -293,30 +302,51 @@ def test_many_nodes_or_progress_are_watched_at_once(
     assert [["stderr", "stdout"]] == seen
 
 
-def test_what_cannot_be_watched_is_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no inotify, from time to time."""
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("request_", [{}, {"tick": timedelta(milliseconds=1)}])
+def test_what_cannot_be_watched_is_looked_at(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, request_: dict[str, object]
+) -> None:
+    """Where there is no inotify, from time to time, and however long the stay."""
 
     def blind(self: Inotify) -> None:
         self.fd = None
 
     monkeypatch.setattr(Inotify, "__init__", blind)
-    acts: Iterator[Callable[[World], None]] = iter([printed(b"one"), printed(b"two")])
-    request_ = Follow(RUNNING.id, tick=timedelta(milliseconds=1))
-    world = World(folder)
-    world.job = RUNNING
-    following = Following(
-        request_, world.clock, lambda: world.job, lambda: world, lambda *_: str(folder)
-    )
-    events: list[Piece | Job] = []
-    for event in following.events(RUNNING):
-        events.append(event)
-        act = next(acts, None)
-        if act is not None:
-            act(world)
-        elif world.job is RUNNING:
-            world.becomes(SETTLED)
+    world = World(folder, lambda world: world.clock.advance(SHORT))
+    world.while_waiting = [
+        printed(b"one"),
+        printed(b"two"),
+        lambda world: world.becomes(SETTLED),
+    ]
+    events = world.follow(RUNNING, **request_)
 
     assert b"onetwo" == data(events)
+
+
+@pytest.mark.parametrize("request_", [{}, {"tick": timedelta(seconds=9)}])
+def test_before_anything_has_begun_nothing_is_looked_at(
+    folder: Path, request_: dict[str, object]
+) -> None:
+    """A job may wait for hours: until it begins, its news alone wake who follows it."""
+    looks: list[World] = []
+    world = World(folder)
+
+    def end_later(world: World) -> None:
+        threading.Timer(0.3, lambda: world.becomes(SETTLED)).start()
+
+    world.while_waiting = [end_later, *[looks.append] * 9]
+    world.follow(QUEUED, **request_)
+
+    assert [world] == looks  # that of taking in what woke it
+
+
+@pytest.mark.parametrize(
+    ("stayed_s", "expected"), [(0.0, 0.002), (0.1, 0.02), (0.25, 0.05), (3600.0, 0.05)]
+)
+def test_looks_become_rarer_as_the_stay_goes_on(stayed_s: float, expected: float) -> None:
+    """Output is late by a fifth of the stay, and by a twentieth of a second, at the most."""
+    assert expected == pytest.approx(pause_s(stayed_s))
 
 
 @pytest.mark.parametrize(

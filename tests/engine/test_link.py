@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import timedelta
@@ -417,21 +416,21 @@ def test_who_asks_how_it_is_waits_for_one_on_its_way_up(
 
 
 def test_one_that_comes_up_while_it_is_asked_for_is_found(
-    home: Path, link: Link, listen: Listen
+    home: Path, starter: Starter, listen: Listen
 ) -> None:
-    """In whatever moment: before the right to start one is given back, it listens."""
-    for moment_us in range(0, 4_000, 20):
-        right = Home(str(home)).claim_start()
-        assert right is not None
-        told: list[object] = []
-        asker = threading.Thread(target=lambda told=told: told.append(link.status()))
-        asker.start()
-        time.sleep(moment_us / 1e6)
-        supervisor = listen({"pid": 7})
-        os.close(right)
-        asker.join()
-        supervisor.close()
-        assert [{"pid": 7}] == told, f"after {moment_us} us"
+    """It got ready, and gave back the right to start one, just after nobody had answered."""
+    right = Home(str(home)).claim_start()
+    assert right is not None
+
+    class Overtaken(Link):
+        def connect(self, deadline: float, *, may_replace: bool = True) -> socket.socket | None:
+            peer = super().connect(deadline, may_replace=may_replace)
+            if peer is None:
+                listen({"pid": 7})
+                os.close(right)
+            return peer
+
+    assert {"pid": 7} == Overtaken(str(home), "1.2.3", starter, SystemClock()).status()
 
 
 def test_looking_for_a_starter_keeps_none_from_starting(home: Path) -> None:

@@ -346,3 +346,53 @@ def test_a_socket_that_is_removed_is_made_again(home: Path, client: Client) -> N
     # A candidate that found the lock taken told its owner, and may still be on its way out.
     eventually(lambda: [owner] == supervisors(home), "the candidate's leaving")
     assert owner == supervisor_of(client)
+
+
+# ------------------------------------------------------------------------------- a narrower kernel
+
+WITHOUT_OFD_LOCKS = """
+import ctypes, os, struct, sys
+
+step = lambda code, yes, no, value: struct.pack("HBBI", code, yes, no, value)
+filter = b"".join([
+    step(0x20, 0, 0, 0),                     # the call's number
+    step(0x15, 0, 4, int(sys.argv[1])),      # not fcntl: let through
+    step(0x20, 0, 0, 24),                    # its command
+    step(0x35, 0, 2, 36),                    # below F_OFD_GETLK: let through
+    step(0x25, 1, 0, 38),                    # above F_OFD_SETLKW: let through
+    step(0x06, 0, 0, 0x00050000 | 22),       # EINVAL
+    step(0x06, 0, 0, 0x7FFF0000),
+])
+held = ctypes.create_string_buffer(filter)
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 7, ctypes.addressof(held)))
+prctl = ctypes.CDLL(None, use_errno=True).prctl
+assert prctl(38, 1, 0, 0, 0) == 0 and prctl(22, 2, program) == 0, ctypes.get_errno()
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Has what is executed refused the locks of open files, as a sandbox does (seccomp(2))."""
+
+FCNTL = {"x86_64": 72, "aarch64": 25}
+
+
+def test_a_kernel_without_locks_of_open_files_will_do(home: Path) -> None:
+    """A supervisor is started, once, and found; who is just coming up cannot be seen there."""
+    number = FCNTL.get(os.uname().machine)
+    if number is None:
+        pytest.skip(f"the number of fcntl(2) on {os.uname().machine} is not known here")
+    narrow = [sys.executable, "-c", WITHOUT_OFD_LOCKS, str(number)]
+    refused = "import fcntl; fcntl.fcntl(0, fcntl.F_OFD_GETLK, bytes(32))"
+    probe = subprocess.run(
+        [*narrow, sys.executable, "-c", refused], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert "Errno 22" in probe.stderr
+
+    argv = [*narrow, sys.executable, "-m", "outlast"]
+    done = subprocess.run(
+        [*argv, "run", "--text", "--", "echo", "hi"], capture_output=True, text=True, check=False
+    )
+    asked = subprocess.run(
+        [*argv, "supervisor", "status", "--json"], capture_output=True, text=True, check=False
+    )
+
+    assert (0, "hi\n") == (done.returncode, done.stdout), done.stderr
+    assert supervisors(home) == [json.loads(asked.stdout)["data"]["pid"]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -123,6 +123,7 @@ class Following:
         self._subscribe = subscribe
         self._folder_of = folder_of
         self._growth: Growth | None = None
+        self._must_look = False
         self._news: News | None = None
         self._begun = clock.monotonic()
         self._ended: float | None = None
@@ -185,20 +186,22 @@ class Following:
             for stream in self._streams
             if job.nodes[stream.node].attempt
         ]
-        # Watched first, then read: nothing is written unseen in between.
-        if self._news is not None and begun and (growth := self._watching()) is not None:
-            growth.watch(f"{folder}/{stream.name}" for folder, stream in begun)
-            growth.clear()
+        if self._news is not None and begun:
+            self._watch([f"{folder}/{stream.name}" for folder, stream in begun])
         for folder, stream in begun:
             yield from stream.read(folder)
 
-    def _watching(self) -> Growth | None:
-        """Return what files are watched with; None as long as this may be a short stay."""
+    def _watch(self, paths: Sequence[str]) -> None:
+        """Be told of what is written from now on; or look, while that may be cheaper, or else."""
         if self._growth is None and not self._may_be_short():
             from .growth import Growth  # not for who never gets here
 
             self._growth = Growth()
-        return self._growth
+        self._must_look = self._growth is None or self._growth.fd is None
+        if self._growth is not None:
+            # Watched first, then read: nothing is written unseen in between.
+            self._growth.watch(paths)
+            self._growth.clear()
 
     def _may_be_short(self) -> bool:
         """Whether looking may still be cheaper: at one node's files, and at no job on every tick."""
@@ -226,11 +229,10 @@ class Following:
         if (fd := news.fileno()) is None:
             return news.wait_changed(min([RECONNECT, *map(_seconds, waits)]))
         listened = [fd]
-        if self._growth is None or self._growth.fd is None:
-            stayed_s = self._clock.monotonic() - self._begun
-            waits.append(max(COALESCE_S, min(BLIND_LOOK_S, stayed_s / 5)))
-        else:
+        if self._growth is not None and self._growth.fd is not None:
             listened.append(self._growth.fd)
+        if self._must_look and tick is None:  # each tick is a look, too
+            waits.append(pause_s(self._clock.monotonic() - self._begun))
         ready, _, _ = select.select(listened, [], [], min(waits, default=None))
         if fd in ready:
             while news.wait_changed(timedelta(0)) and news.fileno() is not None:
@@ -313,6 +315,11 @@ class _Stream:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def pause_s(stayed_s: float) -> float:
+    """Return how long to sleep between two looks at files, after a stay of so many seconds."""
+    return max(COALESCE_S, min(BLIND_LOOK_S, stayed_s / 5))
 
 
 def _seconds(seconds: float) -> timedelta:
