@@ -6,8 +6,7 @@ the clock. A process that is there and has imported what it needs: our library, 
 other people's scripts, and Docker's own for Python. Whole processes, with the start of their program: our command line
 and Docker's. `docker run --rm` is over once its container is removed; ours leaves once it has told how it ended, so that
 both are measured: until it has left, and until its container is removed. What is the command's own start and not the
-container's is told apart by our command line without one (docs/decisions/0047-a-start-is-no-overhead.md). Then many at
-once; then containers that would never end, whose end is taken from their own records.
+container's is told apart by our command line without one. Then many at once; then containers that would never end, whose end is taken from their own records.
 """
 
 from __future__ import annotations
@@ -117,6 +116,8 @@ def measure(plan: Plan) -> Figure:
     )
     findings = {
         "container_ms": _over_ms(times[LIBRARY], times[THEIRS]),
+        "container_cli_ms": _over_ms(times[LINE], times[CLIENT]),
+        "container_removed_ms": _over_ms(times[REMOVED], times[CLIENT]),
         "container_command_ms": _over_ms(times[LIBRARY], times[CLIENT]),
         "container_adds_ms": _over_ms(
             [line - local for line, local in zip(times[LINE], times[LOCAL], strict=True)],
@@ -124,6 +125,8 @@ def measure(plan: Plan) -> Figure:
         ),
         "container_crowd": paired_ratio(times[_many(LIBRARY)], times[_many(THEIRS)]),
         "container_crowd_command": paired_ratio(times[_many(LIBRARY)], times[_many(CLIENT)]),
+        "container_crowd_cli": paired_ratio(times[_many(LINE)], times[_many(CLIENT)]),
+        "container_crowd_removed": paired_ratio(times[_many(REMOVED)], times[_many(CLIENT)]),
         "container_deadline_ms": percentile(late, 99),
     }
     return _figure(series, findings)

@@ -90,8 +90,12 @@ TARGETS = (
         30,
         "ms",
     ),
+    Target("container_cli_ms", "containers", "`outlast run` over `docker run --rm`", 30, "ms"),
+    Target("container_removed_ms", "containers", "the same, until it is removed", 30, "ms"),
     Target("container_crowd", "containers", "20 at once, wall ÷ the same of Docker's library", 1.2),
     Target("container_crowd_command", "containers", "the same ÷ 20 `docker run --rm`", 1.2),
+    Target("container_crowd_cli", "containers", "20 `outlast run` ÷ `docker run --rm`", 1.2),
+    Target("container_crowd_removed", "containers", "the same, until all are removed", 1.2),
     Target("container_deadline_ms", "containers", "a container's limit, late by p99", 250, "ms"),
     Target("ssh_known", "ssh", "a command of seconds ends → its waiter returns, p50", 1000, "ms"),
     Target(

@@ -192,7 +192,7 @@ class Following:
             yield from stream.read(folder)
 
     def _watch(self, paths: Sequence[str]) -> None:
-        """Be told of what is written from now on; or look, while that may be cheaper, or else."""
+        """Be told of what is written from now on; else, or while that may be cheaper, look."""
         if self._growth is None and not self._may_be_short():
             from .growth import Growth  # not for who never gets here
 
