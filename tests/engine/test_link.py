@@ -17,7 +17,8 @@ from outlast.clock import SystemClock
 from outlast.core.job import JobId
 from outlast.engine import link as module
 from outlast.engine import wire
-from outlast.engine.link import Link, Subscription, is_older
+from outlast.engine.link import Link, Subscription
+from outlast.engine.wire import is_older
 from outlast.errors import Unavailable
 from outlast.home import Home
 
@@ -380,6 +381,48 @@ def test_one_that_is_coming_up_is_waited_for(
     assert link.catch_up(LATER)
     assert 1 == starter.started
     coming.join()  # it may answer before it is known to who closes it
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_where_one_is_killed_on_its_way_up_another_is_started(
+    monkeypatch: pytest.MonkeyPatch, link: Link, listen: Listen, starter: Starter, is_first: bool
+) -> None:
+    """Ours, or one that somebody else had begun to start: nobody comes, so that we try again."""
+    monkeypatch.setattr(module, "AGAIN_S", SOON.total_seconds())
+
+    def start() -> None:
+        if starter.started == 2:
+            listen(OK)
+            starter.is_ready = starter.is_first = True
+
+    starter.start, starter.is_ready, starter.is_first = start, False, is_first
+
+    assert link.catch_up(LATER)
+    assert 2 == starter.started
+
+
+def test_one_that_cannot_be_started_is_not_tried_without_end(
+    monkeypatch: pytest.MonkeyPatch, link: Link, starter: Starter
+) -> None:
+    """It would be an interpreter and a line of its log, again and again."""
+    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    starter.start, starter.is_ready = (lambda: None), False
+
+    assert not link.catch_up(timedelta(seconds=1))
+    assert module.STARTS == starter.started
+
+
+def test_who_asks_how_it_is_does_not_wait_for_one_killed_on_its_way_up(
+    monkeypatch: pytest.MonkeyPatch, home: Path, link: Link
+) -> None:
+    """The right to start one is free again, and nobody listens: there is none."""
+    monkeypatch.setattr(module, "AGAIN_S", SOON.total_seconds())
+    monkeypatch.setattr(module, "START_PATIENCE", timedelta(hours=1))
+    right = Home(str(home)).claim_start()
+    assert right is not None
+    threading.Timer(0.15, os.close, (right,)).start()
+
+    assert link.status() is None
 
 
 def test_one_that_never_comes_up_is_not_waited_for_longer_than_asked(

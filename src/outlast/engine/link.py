@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 START_PATIENCE: Final = timedelta(seconds=15)
 """How long a supervisor is given to come up, by those who cannot do without."""
 
+STARTS: Final = 3
+AGAIN_S: Final = 1.0
+"""How often, and how soon, one is started anew where whoever was on its way up has not come."""
+
 ANSWER_PATIENCE: Final = timedelta(seconds=60)
 GREETING_PATIENCE: Final = timedelta(seconds=5)
 WHY_PATIENCE: Final = timedelta(seconds=1)
@@ -164,15 +168,17 @@ class Link:
         """
         from ..home import Home  # not for `job status`
 
-        is_coming = Home(self.home).is_being_started()  # asked first: who comes up since answers
+        home = Home(self.home)
+        deadline = self.clock.monotonic() + START_PATIENCE.total_seconds()
         try:
-            answer = self._ask_status()
-            if answer is None and is_coming:
-                self._is_coming_up(self.clock.monotonic() + START_PATIENCE.total_seconds())
+            while True:
+                is_coming = home.is_being_started()  # asked first: who comes up since answers
                 answer = self._ask_status()
+                if answer is not None or not is_coming or self.clock.monotonic() >= deadline:
+                    return answer
+                self._is_coming_up(self.clock.monotonic() + AGAIN_S)
         except TimeoutError:
             raise self._mute() from None
-        return answer
 
     def _ask_status(self) -> wire.Line | None:
         deadline = self.clock.monotonic() + GREETING_PATIENCE.total_seconds()
@@ -222,7 +228,7 @@ class Link:
         if greeting is None:
             peer.close()
             return None
-        if may_replace and is_older(str(greeting.get("version")), self._version):
+        if may_replace and wire.is_older(str(greeting.get("version")), self._version):
             peer.close()
             self.leave(timedelta(seconds=self._left(deadline)))
             return None
@@ -274,23 +280,29 @@ class Link:
 
         False: nobody is ready in time; without a deadline, that none was to be started.
         """
-        ready, tells = os.pipe()
-        try:
+        starts = 0
+        while True:
+            starts += 1
+            ready, tells = os.pipe()
             try:
-                is_ours = self._start(tells)
+                try:
+                    is_ours = self._start(tells)
+                finally:
+                    os.close(tells)
+                if deadline is None:
+                    return is_ours
+                if is_ours:
+                    readable, _, _ = select.select([ready], [], [], self._left(deadline))
+                    # A byte: ready. Its end without one: it left, since another one has the lock.
+                    if not readable or os.read(ready, 1):
+                        return bool(readable)
             finally:
-                os.close(tells)
-            if deadline is None:
-                return is_ours
-            if not is_ours:
-                return self._is_coming_up(deadline)
-            readable, _, _ = select.select([ready], [], [], self._left(deadline))
-            if not readable:
-                return False
-            # A byte: ready. Its end without one: it left, since another one has the lock.
-            return bool(os.read(ready, 1)) or self._is_coming_up(deadline)
-        finally:
-            os.close(ready)
+                os.close(ready)
+            # Whoever is on the way up may be killed on it, and nobody follow.
+            soon = self.clock.monotonic() + AGAIN_S
+            until = min(deadline, soon) if starts < STARTS else deadline
+            if (is_there := self._is_coming_up(until)) or until == deadline:
+                return is_there
 
     def _is_coming_up(self, deadline: float) -> bool:
         """Stay while another one that holds the lock gets ready to listen."""
@@ -385,16 +397,3 @@ class Subscription:
             with suppress(OSError):
                 peer.sendall(wire.encode({"op": "watch", **self._watched}))
                 self._reader.read(max(0.001, deadline - clock.monotonic()))
-
-
-def is_older(version: str, than: str) -> bool:
-    """Whether a release number such as `1.10.0` comes before another one."""
-    return _release(version) < _release(than)
-
-
-def _release(version: str) -> tuple[int, ...]:
-    numbers = []
-    for part in version.split("."):
-        digits = part[: len(part) - len(part.lstrip("0123456789"))] or "0"
-        numbers.append(int(digits))
-    return tuple(numbers)

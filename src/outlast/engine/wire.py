@@ -112,3 +112,16 @@ class Reader:
         raw, _, self._unread = self._unread.partition(b"\n")
         line: Line = json.loads(raw)
         return line
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether a release number such as `1.10.0` comes before another one."""
+    return _release(version) < _release(than)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    numbers = []
+    for part in version.split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))] or "0"
+        numbers.append(int(digits))
+    return tuple(numbers)
