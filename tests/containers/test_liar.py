@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from outlast import Client
+from outlast.shim.failpoint import VARIABLE
 
 from ..rigs.engine import IMAGE
 from ..world import eventually
@@ -115,3 +116,48 @@ def test_an_end_that_its_state_denies_is_none(
 
     assert ("running", None) == (str(meanwhile.status), meanwhile.exit_code)
     assert ("failed", "lost", None) == fate(job)
+
+
+class Mute:
+    """An engine that starts a container, tells its end, and refuses its log."""
+
+    def __init__(self) -> None:
+        self.state = "created"
+        self.logs = 0
+        self.is_gone = False
+
+    def answer(self, method: str, path: str) -> bytes:
+        """Say what fits the request, and nothing that came before."""
+        if path.endswith("/create"):
+            return said({"Id": "a" * 64, "Warnings": []}, "201 Created")
+        if path.endswith("/start"):
+            self.state = "running"
+        if method == "DELETE":
+            self.is_gone = True
+        if self.is_gone:
+            return said({"message": "no such container"}, "404 No")
+        if path.endswith("/logs"):
+            self.logs += 1
+            return said({"message": "its log cannot be read"}, "409 No")
+        if path.endswith("/wait"):
+            eventually(lambda: self.logs > 2, "its log, asked for three times")
+            self.state = "exited"
+            return said({"StatusCode": 3})
+        if path.endswith("/json"):
+            state = {"Status": self.state, "ExitCode": 3, "StartedAt": "", "Pid": 0}
+            return said({"Image": "sha256:a", "Id": "a" * 64, "State": state})
+        return b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+def test_an_engine_that_gives_its_log_to_nobody(
+    client: Client, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is told all the same, and that there would have been output."""
+    (token := tmp_path / "token").touch()
+    monkeypatch.setenv(VARIABLE, f"keeper.after_start:{token}")  # the next shim asks for the log
+    with lying(tmp_path / "s", Mute().answer) as address:
+        monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", address)
+        job = over(client, client.submit(shell="true", container=IMAGE))
+
+    assert ("failed", "exit_nonzero", 3) == fate(job)
+    assert "its log cannot be read" in str(job.nodes[0].error)

@@ -13,8 +13,8 @@ import socket
 import subprocess
 import tarfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -116,6 +116,16 @@ class Engine(abc.ABC):
         with suppress(ProcessLookupError):
             os.kill(pid, signum)
         self._wait_until_gone(pid, started)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Have it do nothing at all for a while; what it is asked meanwhile, it does after."""
+        pid = int((self.folder / "pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def _wait_until_gone(self, pid: int, started: int | None) -> None:
         deadline = time.monotonic() + UP_S

@@ -134,7 +134,9 @@ class _Spec(Reader):
         if not set_ones and not any(self.given_as.get(name) for name in RUN_BY):
             empty = RUN_BY[next(iter(asked), "command")]
             self.faults.append(f"there is nothing to run: the {empty} is empty")
-        if len(asked) > 1:
+        # What is in a container may have both: the command is the script's arguments then.
+        takes_arguments = given["container"] is not None and {*asked} == {"command", "script"}
+        if len(asked) > 1 and not takes_arguments:
             self.faults.append(f"{' and '.join(asked)} exclude each other: give one")
         script = given["script"]
         if script and not given["runtime"] and not script.startswith("#!"):

@@ -215,7 +215,7 @@ class Attempt:
             return
         if not self._ended and self._cause is None:
             self._cause, self._error = cause, error
-        self._deadlines.pop("timeout", None)
+        # The limit of time stays: no grace, however long, is one beyond it.
         self._deadlines.pop("linger", None)
         if grace_ms <= 0 or self._killing_since is not None:
             self._kill()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import Any
 
 from .engine import ANSWER_S, Engine, EngineError, Stream, answer_of, pick
@@ -10,7 +12,7 @@ from .memory import Memory
 LABELS = ("outlast.home", "outlast.job", "outlast.attempt")
 """What says whose a container is."""
 
-NOT_FOUND, CONFLICT = 404, 409
+NOT_MODIFIED, NOT_FOUND, CONFLICT = 304, 404, 409
 
 ENDED = ("exited", "stopped", "dead", "removing")
 """How a container stands that has run and does no more: in any other state its code means nothing.
@@ -20,6 +22,9 @@ ID_LENGTH = 64
 
 SHORTLY_S = 1.0
 """How long an answer may take for which nothing else is to wait."""
+
+NAME_TAKEN = "already in use"
+"""What Podman says where Docker has a status of its own."""
 
 NO_PROGRAM = ("executable file not found", "no such file or directory", "permission denied")
 """What the runtime says of a command that cannot be executed."""
@@ -50,13 +55,26 @@ class Container:
         self._order = order
         self.engine = Engine(order["engine"])
         self.name: str = order["name"]
+        """By which it is made, and started: by all else it is meant as `id`, once that is known."""
+
+        self.id: str | None = None
         self._body: Any = order.get("body")
-        self._path = f"/containers/{self.name}"
         self.may_exist = False
         """Whether an engine may have been asked to make it."""
 
+        self.may_come = False
+        """An engine was asked, and its answer is not known: it may be made some time yet."""
+
         self._is_ours = False
         """The one that has its name is known to be of our attempt."""
+
+    def is_known(self, container_id: str) -> None:
+        """It is the one with this id, and ours, whatever anybody has named it since."""
+        self.id, self._is_ours = container_id, True
+
+    @property
+    def _path(self) -> str:
+        return f"/containers/{self.id or self.name}"
 
     def make(self) -> str | None:
         """
@@ -67,17 +85,19 @@ class Container:
             NotBegun: The engine does not make it, or not as it is to be.
         """
         stream = self.engine.send("POST", f"/containers/create?name={self.name}", self._body)
-        self.may_exist = True
+        self.may_exist = self.may_come = True
         try:
             made = answer_of(stream)
         except EngineError as error:
             words = str(error)
+            is_taken = error.status == CONFLICT or NAME_TAKEN in words
+            self.may_come = is_taken
             if error.status == NOT_FOUND and "no such image" in words.lower():
                 return words
-            self._take_ours(words)
+            self._take_ours(words, is_taken=is_taken)
             return None
-        pick(made, str, "Id")
-        self._is_ours = True
+        self.is_known(pick(made, str, "Id"))
+        self.may_come = False
         warnings = made.get("Warnings")
         told = warnings if isinstance(warnings, list) else []
         ignored = [str(each) for each in told if "discarded" in str(each).lower()]
@@ -86,18 +106,22 @@ class Container:
             raise NotBegun("engine_error", "the engine cannot keep a limit: " + "; ".join(ignored))
         return None
 
-    def _take_ours(self, words: str) -> None:
+    def _take_ours(self, words: str, *, is_taken: bool) -> None:
         """
         It was made by somebody who was killed before it could say so; or is not ours; or is not.
 
         It is looked for, whatever the status: to Podman a name that is taken is a fault of its own.
+        A name that *is_taken* where nothing has it is that of one that is being made.
         """
         refusal = NotBegun("engine_error", f"the engine does not make it: {words}")
         try:
-            self._is_ours = self._has_our_labels()
-        except EngineError:
+            is_ours = self._has_our_labels()
+        except EngineError as error:
+            if is_taken and error.status == NOT_FOUND:
+                raise OSError(f"it is still making what it was asked for before: {words}") from None
             raise refusal from None
-        if not self._is_ours:
+        self.may_come = False
+        if not is_ours:
             self.may_exist = False
             raise refusal
 
@@ -107,7 +131,10 @@ class Container:
         labels = pick(told, dict, "Config").get("Labels")
         labels = labels if isinstance(labels, dict) else {}
         wanted = self._order["labels"]
-        return all(labels.get(label) == wanted[label] for label in LABELS)
+        is_ours = all(labels.get(label) == wanted[label] for label in LABELS)
+        if is_ours:
+            self.is_known(pick(told, str, "Id"))
+        return is_ours
 
     def pull(self, login: dict[str, str]) -> Stream:
         """Have the engine begin to pull its image, with a *login*; return what it says of that."""
@@ -137,21 +164,34 @@ class Container:
         meant = [each for each in digests if f"/{_untagged(each)}".endswith(f"/{name}")]
         return image, next(iter(meant or digests), None)
 
-    def start(self) -> None:
+    def start(self) -> bool:
         """
-        Start it. To be called only where the engine says that it never was.
+        Start it; False where it was running by then. To be called only where the engine says that
+        it never was.
 
         Raises:
             NotBegun: It does not start.
         """
+        stream = self.engine.send("POST", f"/containers/{self.name}/start")
         try:
-            self.engine.ask("POST", f"{self._path}/start")
+            answer_of(stream)
         except EngineError as error:
             words = str(error)
             reason = "engine_error"
             if any(each in words for each in NO_PROGRAM):
                 reason = "spawn_failed"
             raise NotBegun(reason, f"the container does not start: {words}") from None
+        return stream.status != NOT_MODIFIED
+
+    def rename(self) -> None:
+        """
+        Give it a name that nobody knows: a start that was asked for by the one before, and is
+        still on its way, finds nothing to start.
+        """
+        name = f"{self._order['name']}.{time.time_ns()}"
+        with suppress(EngineError):  # it is gone: how it stands says so
+            self.engine.ask("POST", f"{self._path}/rename?name={name}")
+            self.name = name
 
     def attach(self) -> Stream:
         """
@@ -239,15 +279,21 @@ class Container:
         """
         return self.engine.send("POST", f"{self._path}/kill?signal={name}")
 
-    def remove(self) -> None:
-        """Have nothing left of it, if it is ours. Idempotent."""
+    def go_on(self) -> None:
+        """Let it run where it stands still, so that it can hear a signal."""
+        with suppress(OSError, EngineError):
+            self.engine.ask("POST", f"{self._path}/kill?signal=CONT", wait_s=SHORTLY_S)
+
+    def remove(self) -> bool:
+        """Have nothing left of it, if it is ours; False where there was nothing. Idempotent."""
         try:
-            if not (self._is_ours or self._has_our_labels()):
-                return
-            self.engine.ask("DELETE", f"{self._path}?force=1&v=1")
+            if self._is_ours or self._has_our_labels():
+                self.engine.ask("DELETE", f"{self._path}?force=1&v=1")
         except EngineError as error:
             if error.status != NOT_FOUND:
                 raise
+            return False
+        return True
 
 
 def _untagged(image: str) -> str:
@@ -258,12 +304,10 @@ def _untagged(image: str) -> str:
 
 def epoch_ms(at: str) -> int | None:
     """Read a time as engines write it; None where it is none, or that of nothing (year 1)."""
-    from datetime import UTC, datetime
+    from datetime import datetime
 
     try:
-        whole = datetime.strptime(at[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+        whole = datetime.fromisoformat(at)
     except ValueError:
         return None
-    fraction = at[19:].lstrip(".").rstrip("Z").partition("+")[0]
-    milliseconds = int((fraction + "000")[:3]) if fraction.isdigit() else 0
-    return int(whole.timestamp()) * 1000 + milliseconds if whole.year > 1970 else None
+    return int(whole.timestamp() * 1000) if whole.year > 1970 and whole.tzinfo else None

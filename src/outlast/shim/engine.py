@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
+
+from . import system
 
 PREFIX = "unix://"
 
@@ -75,6 +78,24 @@ class Engine:
             return answer_of(stream)
         finally:
             self.is_podman = stream.is_podmans
+
+    def process(self) -> str | None:
+        """
+        Tell which process serves here from any that serves after it; None where nobody can say:
+        something else has opened the socket for it, or it is another machine's.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.settimeout(ANSWER_S)
+            peer.connect(self._path)
+            told = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        pid = int.from_bytes(told[:4], sys.byteorder)
+        try:
+            with open(f"/proc/{pid}/comm") as file:
+                is_the_engine = not file.read().startswith("systemd")
+        except OSError:
+            return None
+        started = system.start_time(pid)
+        return f"{pid}.{started}" if is_the_engine and started is not None else None
 
     def send(
         self,
@@ -156,6 +177,9 @@ class Stream:
         """Of a chunk all has come but the end of line behind it."""
         self.has_head = False
         """Whether it has begun to answer."""
+
+        self.status = 0
+        """HTTP's, known once the head is."""
 
         self._interim = 0
         self._refusal: int | None = None
@@ -273,7 +297,7 @@ class Stream:
                 raise OSError(_NO_HTTP)
             return
         fields = {name.strip().lower(): value.strip() for name, _, value in map(_parted, rest)}
-        self.has_head = True
+        self.has_head, self.status = True, status
         self.is_podmans = "libpod-api-version" in fields
         self._is_chunked = fields.get("transfer-encoding", "").lower() == "chunked"
         if status in (204, 304):

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from . import spool, survival, system
+from . import spool, stray, system
+from .asked import Asked
 from .container import ENDED, Container, NotBegun, Removed, epoch_ms
 from .engine import EngineError, Stream
 from .failpoint import reach
@@ -25,8 +27,9 @@ from .journal import Journal
 from .memory import Memory
 from .nudge import nudge
 from .outbox import Outbox
-from .prepare import ORDER, prepare
+from .prepare import ORDER, began_line, prepare
 from .pull import Pull
+from .removal import remove
 from .running import Running
 from .sleep import Backoff, Sleeper, mono_ms, now_ms
 
@@ -37,9 +40,6 @@ ENGINE_PATIENCE_MS = 10_000
 
 REMOVAL_MS = 1000
 """How long after a KILL that is not ours a removal may take to show."""
-
-STILL_THERE_MS = 30_000
-"""After so long a container that cannot be removed is told as that."""
 
 KILLED_CODE = 137
 UNKNOWN_CODE = 255
@@ -52,6 +52,8 @@ it was not started: some ten seconds."""
 NOT_STARTED = "the engine goes away whenever it is to start the container"
 REMOVED = "its container was removed by somebody else, and nobody saw how it ended"
 REBOOTED = "The machine was started anew while this ran"
+UNTOLD = "the engine was started anew while it started this, and nobody knows whether it had"
+RUNS_ON = ", or still has: a process of it is there that is not ours to kill"
 AWAY = "the engine was started anew, and no longer knows how this ended"
 
 
@@ -65,6 +67,7 @@ class Keeper:
         self._container.may_exist = os.path.exists(f"{self._folder}/{ORDER}")
         self._outbox = Outbox.of(order, self._container.engine)
         self._feed = Feed.of(order)
+        self._asked = Asked(self._folder, self._container.engine)
         self._sleeper = Sleeper()
         self._boot = system.boot_id()
         self._pulled: dict[str, int] = {}
@@ -82,6 +85,9 @@ class Keeper:
         system.tell_of_names(os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY))
         record = journal.read()
         if record.emptied is None:
+            self._container.may_come = self._container.may_exist and record.began is None
+            if record.began is not None and record.began.get("container"):
+                self._container.is_known(record.began["container"])
             if record.ended is None:
                 self._carry(record.began)
                 record = journal.read()
@@ -117,7 +123,7 @@ class Keeper:
         reach("keeper.after_make")
         image = self._patiently(self._container.image)
         self._refuse_if_unwanted()
-        began = self._began(*image)
+        began = began_line(self._order, self._container.id, *image) | self._pulled
         try:
             self._journal.begin(began)
         except OSError as error:
@@ -131,6 +137,9 @@ class Keeper:
         policy = self._order["pull"]
         if policy == "always":
             self._pull()
+        if self._outbox is not None:
+            self._container.may_exist = True  # as what is to be removed
+            self._patiently(self._outbox.make)
         missing = self._patiently(self._container.make)
         if missing is not None and policy == "missing":
             self._pull()
@@ -180,28 +189,6 @@ class Keeper:
         if (wish := spool.stop_wish(self._folder)) is not None:
             raise NotBegun(wish.reason, wish.error)
 
-    def _began(self, image_id: str, image_digest: str | None) -> spool.Line:
-        return {
-            "event": "began",
-            "at": now_ms(),
-            "mono_ms": mono_ms(),
-            "pid": 0,
-            "start": 0,
-            "shim_pid": os.getpid(),
-            "shim_start": system.start_time(os.getpid()) or 0,
-            "boot": self._boot,
-            "containment": "cgroup",
-            "cgroup": None,
-            "survives": survival.survives(),
-            "image_id": image_id,
-            "image_digest": image_digest,
-            **self._pulled,
-            "timeout_ms": self._order["timeout_ms"],
-            "grace_ms": self._order["grace_ms"],
-            **{name: self._order[name] for name in spool.OUTPUT_LIMITS},
-            "v": spool.VERSION,
-        }
-
     def _start(self) -> bool:
         """
         Start it, which it never was, and follow it. Return False where the engine went away:
@@ -216,7 +203,8 @@ class Keeper:
                 self._feed.attach(self._container)
             if self._container.engine.is_podman:  # which has a cgroup for it by then
                 memory = self._container.memory()
-            self._container.start()
+            self._asked.mark()
+            is_ours = self._container.start()
         except (OSError, NotBegun) as error:
             for each in (output, memory):
                 if each is not None:
@@ -227,6 +215,9 @@ class Keeper:
                 raise
             return False
         reach("keeper.after_start")
+        if not is_ours:  # what it printed before we listened is in its log
+            output.close()
+            output = None
         since = mono_ms()
         self._nudge()
         self._follow(since, output, memory or self._container.memory())
@@ -240,8 +231,10 @@ class Keeper:
         while (state := self._state()) is not None and state["Status"] == "created":
             if began["boot"] != self._boot:
                 break
-            self._refuse_if_unwanted()
-            if self._start():
+            if not self._outwait(self._is_answerable):
+                self._lose()
+                return
+            if self._start_anew():
                 return
             tries -= 1
             if not tries:
@@ -256,14 +249,47 @@ class Keeper:
             since = began["mono_ms"] + max(0, started - began["at"])
             self._follow(since, memory=self._container.memory())
 
+    def _is_answerable(self) -> bool:
+        return self._asked.is_answerable(self._was_never_started, self._sleeper)
+
+    def _lose(self) -> None:
+        """Nobody knows whether it was started: nothing of it may run on, and it is not begun again."""
+        is_gone = self._container.id is None or stray.kill(self._container.id)
+        self._end(None, "lost", UNTOLD if is_gone else UNTOLD + RUNS_ON)
+
+    def _start_anew(self) -> bool:
+        """
+        Start it, though a start of before may be on its way to a slow engine still: by a name that
+        this one does not know. Return False where it is to be looked at again.
+        """
+        self._outwait(self._container.rename)
+        if not self._was_never_started():
+            return False
+        self._refuse_if_unwanted()
+        try:
+            return self._start()
+        except NotBegun:
+            if self._was_never_started():
+                raise
+            return False
+
+    def _was_never_started(self) -> bool:
+        state = self._state()
+        return state is not None and state["Status"] == "created"
+
     def _state(self) -> dict[str, Any] | None:
         """Return how the container stands; None if it is gone. Waits for the engine."""
+        try:
+            return self._outwait(self._container.state)
+        except Removed:
+            return None
+
+    def _outwait(self, call: Callable[[], T]) -> T:
+        """Return what *call* does, however long the engine is away."""
         backoff = Backoff()
         while True:
             try:
-                return self._container.state()
-            except Removed:
-                return None
+                return call()
             except (OSError, EngineError):
                 self._sleeper.sleep(backoff.next_ms())
 
@@ -315,7 +341,8 @@ class Keeper:
         if (cause := running.cause(code)) is not None:
             reason, error = cause
             if reason == "timeout" and error is not None:
-                running.say(error)
+                with suppress(OSError):  # of a full disk: the record says it, too
+                    running.say(error)
             # What a command makes of a part of its input is no result, whatever its code.
             is_no_result = code == KILLED_CODE or reason == "lost"
             self._end(None if is_no_result else code, reason, error)
@@ -330,7 +357,7 @@ class Keeper:
         elif code == UNKNOWN_CODE and running.was_away:
             self._end(None, "lost", AWAY)
         else:
-            self._end(code, None, state.get("Error") or None)
+            self._end(code, None, state.get("Error") or running.log_refusal)
 
     # Ending ---------------------------------------------------------------------------------
 
@@ -353,27 +380,16 @@ class Keeper:
 
     def _remove(self) -> None:
         """Once the record is safe: leave nothing of it with the engine, and say so."""
-        since, told, backoff = mono_ms(), False, Backoff()
-        while True:
-            try:
-                self._container.remove()
-                if self._outbox is not None:
-                    self._outbox.remove()
-                break
-            except (OSError, EngineError) as error:
-                if isinstance(error, OSError) and not self._container.may_exist:
-                    break  # no engine was ever reached, so that none has to be waited for
-                if not told and mono_ms() - since > STILL_THERE_MS:
-                    told = True
-                    words = f"container {self._container.name} could not be removed: {error}"
-                    self._publish({"event": "unkillable", "at": now_ms(), "error": words})
-            self._sleeper.sleep(backoff.next_ms())
+        remove(self._container, self._outbox, self._sleeper, self._tell_of_leftovers)
         reach("keeper.after_remove")
         sizes = {
             f"{stream}_bytes": spool.output_size(self._folder, stream)
             for stream in (spool.STDOUT, spool.STDERR)
         }
         self._publish({"event": "emptied", "at": now_ms(), **sizes, "leftovers": 0})
+
+    def _tell_of_leftovers(self, words: str) -> None:
+        self._publish({"event": "unkillable", "at": now_ms(), "error": words})
 
     def _nudge(self) -> None:
         nudge(self._order["home"], self._order["key"])

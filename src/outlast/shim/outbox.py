@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .container import NOT_FOUND, NotBegun
+from .container import CONFLICT, NOT_FOUND, NotBegun
 from .engine import Engine, EngineError
 from .failpoint import reach
 from .sleep import mono_ms
@@ -28,6 +28,8 @@ NAMES_IN = 50
 """One in so many of the files that a disk has room for is left to others."""
 
 ANSWER_S = 10.0
+
+NOT_MADE = "the engine does not make the folder for what is collected"
 
 
 class Outbox:
@@ -50,17 +52,29 @@ class Outbox:
         """Return what is there for *order*'s container to write to; None if nothing is."""
         return cls(order, engine) if order.get("outbox") else None
 
-    def open(self) -> None:
+    def make(self) -> None:
         """
-        Make it, for everybody to write to. To be done before the container starts. Idempotent.
+        Make it. To be done before the container is made: an engine makes what that lacks, and does
+        not write on it whose it is. Idempotent.
 
         Raises:
             NotBegun: The engine does not make it.
         """
+        volume = {"Name": self._name, "Labels": self._body["Labels"]}
         try:
-            volume = {"Name": self._name, "Labels": self._body["Labels"]}
             self._engine.ask("POST", "/volumes/create", volume)
-            reach("outbox.after_volume")
+        except EngineError as error:
+            raise NotBegun("engine_error", f"{NOT_MADE}: {error}") from None
+        reach("outbox.after_volume")
+
+    def open(self) -> None:
+        """
+        Have everybody write to it. To be done before the container starts. Idempotent.
+
+        Raises:
+            NotBegun: The engine does not let us.
+        """
+        try:
             self._make_helper()
             reach("outbox.after_helper")
             # A new volume is root's. Only through a container whose root can be written to does an
@@ -69,8 +83,9 @@ class Outbox:
             self._engine.ask("PUT", path, _folder_for_all())
             self._remove(f"/containers/{self._name}?force=1")
         except EngineError as error:
-            words = f"the engine does not make the folder for what is collected: {error}"
-            raise NotBegun("engine_error", words) from None
+            if error.status == CONFLICT:  # it is still at what it was asked for before
+                raise OSError(str(error)) from None
+            raise NotBegun("engine_error", f"{NOT_MADE}: {error}") from None
 
     def _make_helper(self) -> None:
         path = f"/containers/create?name={self._name}"

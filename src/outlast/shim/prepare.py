@@ -1,4 +1,4 @@
-"""What stands on disk of an attempt in a container before its engine is asked for anything."""
+"""What stands on disk of an attempt in a container before it is started."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import os
 from typing import Any
 
-from . import spool, system
+from . import spool, survival, system
 from .container import NotBegun
+from .durable import write
+from .sleep import mono_ms, now_ms
 
 ORDER = "container"
 """The file with what whoever takes over has to know: all of the order but what starts it."""
@@ -32,7 +34,7 @@ def prepare(order: dict[str, Any], record_fd: int) -> None:
         raise NotBegun("disk_full", words)
     kept = {key: value for key, value in order.items() if key not in FOR_A_START}
     try:
-        _write(f"{folder}/{ORDER}", json.dumps(kept).encode())
+        write(f"{folder}/{ORDER}", json.dumps(kept).encode())
         for stream in (spool.STDOUT, spool.STDERR):
             open(f"{folder}/{stream}", "ab").close()  # there for whoever follows
         if files := order["files"]:
@@ -41,19 +43,33 @@ def prepare(order: dict[str, Any], record_fd: int) -> None:
             # For the container's user, whoever that is; on this side nobody else gets here.
             os.chmod(inside, 0o755)  # noqa: S103 the folder around it is 0700
             for name, text in files.items():
-                _write(f"{inside}/{name}", text.encode("utf-8", "surrogateescape"), 0o755)
+                write(f"{inside}/{name}", text.encode("utf-8", "surrogateescape"), 0o755)
     except OSError as error:
         words = f"could not prepare the start: {error.strerror}"
         raise NotBegun("disk_full", words) from None
 
 
-def _write(path: str, data: bytes, mode: int = 0o600) -> None:
-    fd = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        os.fchmod(fd, mode)
-        while data:
-            data = data[os.write(fd, data) :]
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.rename(f"{path}.new", path)
+def began_line(
+    order: dict[str, Any], container: str | None, image_id: str, image_digest: str | None
+) -> spool.Line:
+    """Return the line that says that the container is about to be started."""
+    return {
+        "event": "began",
+        "at": now_ms(),
+        "mono_ms": mono_ms(),
+        "pid": 0,
+        "start": 0,
+        "shim_pid": os.getpid(),
+        "shim_start": system.start_time(os.getpid()) or 0,
+        "boot": system.boot_id(),
+        "containment": "cgroup",
+        "cgroup": None,
+        "survives": survival.survives(),
+        "container": container,
+        "image_id": image_id,
+        "image_digest": image_digest,
+        "timeout_ms": order["timeout_ms"],
+        "grace_ms": order["grace_ms"],
+        **{name: order[name] for name in spool.OUTPUT_LIMITS},
+        "v": spool.VERSION,
+    }

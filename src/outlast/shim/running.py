@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from . import spool
+from . import spool, verdict
 from .container import CONFLICT, NOT_FOUND, Container
 from .engine import EngineError, Stream
 from .feed import CUT, Feed
@@ -22,6 +22,7 @@ KILL_AGAIN_MS = 1000
 """Between two KILLs, should the engine have been started anew and the first been lost."""
 
 INIT_SAYS = {
+    126: ("[FATAL tini (", ")] "),
     127: ("[FATAL tini (", ")] "),
     1: ("ERROR (catatonit:", "): failed to exec pid1: "),
 }
@@ -30,8 +31,11 @@ execute the command, by the code that it then ends with."""
 
 INIT_BYTES = 4096
 
-KILLED_CODES = (137, None)
-"""What an engine says of one that was killed; or nothing any more."""
+KILLED_CODES = (137, 143, None)
+"""What an engine says of one that was killed, or asked to end; or nothing any more."""
+
+ANSWER_MS = 1000
+"""How long the answer to a TERM is waited for where it has ended before."""
 
 
 class Running:
@@ -81,6 +85,15 @@ class Running:
         self.was_away = False
         """Whether the engine was out of reach, and has not said since that it runs."""
 
+        self.log_refusal: str | None = None
+        """The engine's words where it has a log, and does not give it away."""
+
+        self._verdict = verdict.kept(self._folder)
+        if self._verdict is not None:
+            # Somebody was killed at it: whether its signals were passed on, nobody knows.
+            self._cause, self._error = self._verdict["reason"], self._verdict["error"]
+            self._is_reached, self._is_unheard = None, True
+
     def cause(self, code: int | None) -> tuple[str, str | None] | None:
         """Return why we ended it, and words; None where it ended by itself, with *code*."""
         is_ours = code in KILLED_CODES if self._is_reached is None else self._is_reached
@@ -91,11 +104,16 @@ class Running:
         Return once it has ended, or is gone. It was started at *since_ms*.
 
         *output* is all that it prints; without it, what is not here yet is taken from its log.
+        When that was printed nobody knows, so that silence counts from now.
         """
         self._log = output
         self._deadlines["timeout"] = since_ms + self._order["timeout_ms"]
         self._deadlines["connect"] = 0
-        self._output = Output(self._folder, self._order, since_ms)
+        self._deadlines.pop("drain", None)
+        if self._verdict is not None:
+            self._deadlines.setdefault("kill", self._verdict["kill_ms"])
+        grown_at = mono_ms() if output is None else since_ms
+        self._output = Output(self._folder, self._order, grown_at)
         signals = bytes([signal.SIGIO])  # a wish may have been left before we listened
         try:
             while True:
@@ -105,6 +123,7 @@ class Running:
                 signals, ready = self._rest()
                 self._take_in(ready)
                 if self._is_over(ready):
+                    self._hear_out()
                     return
         finally:
             self._hang_up()
@@ -112,7 +131,9 @@ class Running:
 
     def _rest(self) -> tuple[bytes, list[Any]]:
         """Sleep until there is something to do; return what the signals were, and what is ready."""
-        streams: list[Any] = [self._log, self._end, self._asked]
+        streams: list[Any] = [self._log, self._asked]
+        if self._end is not None and not self._end.is_over:
+            streams.append(self._end)
         if self._memory is not None and self._memory.is_open:
             streams.append(self._memory)
         writer = None
@@ -160,7 +181,8 @@ class Running:
             if self._log is None:
                 self._muxed.begin_anew()
                 self._log = self._container.log()
-            self._end = self._container.end()
+            if self._end is None:
+                self._end = self._container.end()
             if self.was_away:
                 # One that it knows to run by now it will know the end of, too.
                 self.was_away = not self._container.is_running()
@@ -178,7 +200,7 @@ class Running:
             self._hear(self._asked)
         try:
             if self._log is not None and self._log in ready:
-                self._write(self._log.read())
+                self._read(self._log)
             if self._end is not None and self._end in ready:
                 self._end.read()
         except EngineError as error:
@@ -189,9 +211,25 @@ class Running:
         else:
             self._backoff.start_over()
 
+    def _read(self, log: Stream) -> None:
+        """Take in what has come of its output. A log that is refused is asked for again."""
+        try:
+            data = log.read()
+        except EngineError as error:
+            if error.status == NOT_FOUND:
+                raise
+            self.log_refusal = f"the engine does not give its output away: {error}"
+            log.close()
+            self._log = None
+            self._deadlines["connect"] = self._backoff.next_ms()
+        else:
+            self.log_refusal = None
+            self._write(data)
+
     def _lose(self) -> None:
         """The engine went away, or speaks in riddles: it is asked again."""
         self._hang_up()
+        self._deadlines.pop("drain", None)
         self.was_away = True
         self._deadlines["connect"] = self._backoff.next_ms()
         if self._feed is not None:
@@ -246,6 +284,7 @@ class Running:
 
     def _obey(self, signals: bytes) -> None:
         if self._is_due("timeout"):
+            del self._deadlines["timeout"]
             seconds = self._order["timeout_ms"] / 1000
             words = f"Execution timeout ({seconds:.12g}s)"
             self._stop("timeout", self._order["grace_ms"], words)
@@ -268,7 +307,7 @@ class Running:
         """End it: TERM, and KILL after the grace. Who asks first names the cause."""
         if self._cause is None:
             self._cause, self._error = cause, error
-        self._deadlines.pop("timeout", None)
+            verdict.keep(self._folder, cause, error, mono_ms() + max(0, grace_ms))
         if grace_ms <= 0:
             self._kill()
         elif "kill" in self._deadlines:
@@ -277,6 +316,7 @@ class Running:
         else:
             self._deadlines["kill"] = mono_ms() + grace_ms
             self._signal("TERM")
+            self._container.go_on()
 
     def _kill(self) -> None:
         if self._asked is None or not self._is_killed:
@@ -316,6 +356,13 @@ class Running:
                 return
         answer.close()
         self._asked = None
+
+    def _hear_out(self) -> None:
+        """It has ended: if it was asked to, the answer to that comes now, and says whether it was."""
+        if self._asked is not None and not self._is_killed:
+            _, ready = self._sleeper.sleep(mono_ms() + ANSWER_MS, self._asked)
+            if ready:
+                self._hear(self._asked)
 
     def _drop_answer(self) -> None:
         """Wait no more for an answer: whether that signal was passed on, nobody knows."""

@@ -13,6 +13,7 @@ from ...core.artifact import below, is_pattern, stands_for
 from ...core.collect import FOLDER, MOST_NAMES, MOST_NAMES_BYTES, SPECIAL, Collect
 from ...core.container import OUT
 from ...core.limits import format_size
+from ...shim import spool
 from ...shim.engine import Engine, EngineError, Stream
 from ...shim.failpoint import reach
 
@@ -64,7 +65,8 @@ class Fetching:
     ) -> None:
         self._most_names = most_names
         self._folder: str = order["folder"]
-        self._name: str = order["name"]
+        record = spool.read_record(self._folder) or spool.Record()
+        self._name: str = (record.began or {}).get("container") or order["name"]
         self._engine = Engine(order["engine"])
         self._collect = collect
         self._floor_bytes = floor_bytes

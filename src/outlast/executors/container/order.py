@@ -120,7 +120,7 @@ def _body(
 
 def _argv(spec: JobSpec) -> list[str]:
     if spec.script is not None:
-        return [*(spec.runtime or "").split(), f"{INSIDE}/{SCRIPT}"]
+        return [*(spec.runtime or "").split(), f"{INSIDE}/{SCRIPT}", *spec.command]
     return list(spec.command) or ["/bin/sh", "-c", spec.shell or ""]
 
 
