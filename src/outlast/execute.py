@@ -75,7 +75,7 @@ def execute_script(
         InvalidRequest: Something is wrong with it; every fault is listed.
     """
     if isinstance(script, os.PathLike):
-        with open(script, encoding="utf-8") as file:
+        with open(script, encoding="utf-8", newline="") as file:
             script = file.read()
     if runtime is None and not script.startswith("#!"):
         raise InvalidRequest("script has no #! line: add one, or say which runtime runs it")

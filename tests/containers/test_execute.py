@@ -49,6 +49,17 @@ def test_a_script_is_executed(engine: Engine) -> None:
     assert ("exit_nonzero", None) == (result.reason, result.error)
 
 
+def test_a_script_of_the_command_line_has_arguments(engine: Engine, tmp_path: Path) -> None:
+    """What stands behind `--`, as it stands there; and so for every door, since it is the spec's."""
+    script = tmp_path / "script.sh"
+    script.write_text('#!/bin/sh\necho "$# $1 $2"\n')
+    done = cli("run", "--container", IMAGE, "--script", str(script), "--", "a b", "--c")
+
+    assert (0, "2 a b --c\n") == (done.returncode, done.stdout)
+    refused = cli("run", "--script", str(script), "--", "a")
+    assert "command and script exclude each other" in refused.stderr
+
+
 def test_a_script_is_killed_after_its_seconds(engine: Engine) -> None:
     """Memory and processors limited as well: the limit of time is told as that."""
     result = outlast.execute_script(

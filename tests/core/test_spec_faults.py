@@ -88,6 +88,15 @@ FAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"script": "print(1)"},
         ["script has no #! line: add one, or say which runtime runs it"],
     ),
+    "a script of another system's": (
+        {"script": "#!/bin/sh\r\necho\r\n"},
+        [
+            (
+                "script has a carriage return at the end of its #! line, and no program is named"
+                " so: save it with the line ends of Unix"
+            )
+        ],
+    ),
     "a runtime without a script": (
         TRUE | {"runtime": "python3"},
         ["runtime is for a script, and there is none"],

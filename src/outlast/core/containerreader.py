@@ -29,7 +29,7 @@ _IMAGE: Final = r"[a-zA-Z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?"
 _NETWORK: Final = r"[a-zA-Z0-9][a-zA-Z0-9_.-]*"
 _USER: Final = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]*)?"
 _CAPABILITY: Final = r"(CAP_)?[A-Z][A-Z_]*"
-_FILE: Final = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*"
+_FILE: Final = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,199}"
 
 
 def read_container(value: object, faults: list[str]) -> Container | None:
@@ -115,8 +115,8 @@ class _Container(Reader):
         for name, text in files.items():
             if not isinstance(name, str) or not re.fullmatch(_FILE, name) or name == SCRIPT:
                 self.faults.append(
-                    f"files: {shown(str(name))} is no name for a file: letters, digits, _ . and -,"
-                    f" and not {SCRIPT!r}"
+                    f"files: {shown(str(name))} is no name for a file: 200 letters, digits, _ ."
+                    f" and - at most, and not {SCRIPT!r}"
                 )
             if not isinstance(text, str):
                 self.faults.append(f"files {shown(str(name))} is not text")

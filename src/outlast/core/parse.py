@@ -64,6 +64,19 @@ def read_spec(data: Mapping[str, Any]) -> tuple[JobSpec, list[str]]:
     return reader.spec(), reader.faults
 
 
+def script_fault(script: str) -> str | None:
+    """Tell why nothing can run a script by its first line alone; None if something may."""
+    first, _, _ = script.partition("\n")
+    if not first.startswith("#!"):
+        return "script has no #! line: add one, or say which runtime runs it"
+    if first.endswith("\r"):
+        return (
+            "script has a carriage return at the end of its #! line, and no program is named so:"
+            " save it with the line ends of Unix"
+        )
+    return None
+
+
 class _Spec(Reader):
     """A caller's mapping, read as a job's spec."""
 
@@ -139,8 +152,8 @@ class _Spec(Reader):
         if len(asked) > 1 and not takes_arguments:
             self.faults.append(f"{' and '.join(asked)} exclude each other: give one")
         script = given["script"]
-        if script and not given["runtime"] and not script.startswith("#!"):
-            self.faults.append("script has no #! line: add one, or say which runtime runs it")
+        if script and not given["runtime"] and (fault := script_fault(script)) is not None:
+            self.faults.append(fault)
         if given["runtime"] and not script:
             self.faults.append("runtime is for a script, and there is none")
 
