@@ -16,6 +16,7 @@ from outlast.core.dialogue import Rule
 from outlast.core.hostspec import HostSpec
 from outlast.core.inventory import read_inventory
 from outlast.core.job import JobSpec, Limits
+from outlast.core.parse import read_spec
 from outlast.core.policy import HARMLESS, RULED, Policy, image_matches, is_below, nothing
 from outlast.core.principal import Principal, Scope
 
@@ -260,6 +261,21 @@ def test_a_secret_is_given_by_name(
 
     assert expected == (not who(policy=by, secrets=frozenset(given)).faults(job))
     assert [] == who(Scope.ADMIN).faults(job)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"memory_bytes": 0}, {"memory_bytes": "0.1b"}, {"cpus": 1e-10}, {"pids": 0}, {"pids": -1}],
+    ids=str,
+)
+def test_what_is_no_limit_to_an_engine_gets_past_no_policy(limits: dict[str, Any]) -> None:
+    """It would be below the most of any: so it cannot be asked for, of whichever door."""
+    most = policy(images=None, limits={"memory_bytes": 1 << 28, "cpus": 1.0, "pids": 100})
+    asked = {"memory_bytes": 8 << 20, "cpus": 0.5, "pids": 10} | limits
+    sound, wrong = read_spec({"command": ["true"], "container": "a", "limits": asked})
+
+    assert [] != wrong + who(policy=most).faults(sound, INVENTORY)
+    assert any(f"limits.{name}" in fault for name in limits for fault in wrong), wrong
 
 
 def test_every_key_of_a_spec_has_a_rule() -> None:

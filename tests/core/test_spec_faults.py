@@ -375,10 +375,19 @@ FAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "limits of nothing": (
-        TRUE | {"limits": {"cpus": 0, "pids": 0}},
+        TRUE | {"limits": {"memory_bytes": 0, "cpus": 0, "pids": 0}},
         [
+            "limits.memory_bytes: 0 is no memory at all: the limit is a size above 0",
             "limits.cpus: 0 is not a number above 0 and below a million",
             "limits.pids: 0 is not a whole number from 1 to 4,194,304",
+        ],
+    ),
+    "less than can be held to": (
+        TRUE | {"limits": {"memory_bytes": "0.0001k", "cpus": 1e-10, "pids": -1}},
+        [
+            "limits.memory_bytes: '0.0001k' is no memory at all: the limit is a size above 0",
+            "limits.cpus: 1e-10 is less than 0.01, the least that can be held to",
+            "limits.pids: -1 is not a whole number from 1 to 4,194,304",
         ],
     ),
     "more processes than there can be": (

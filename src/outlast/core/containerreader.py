@@ -13,10 +13,12 @@ from .container import OUT, SCRIPT, Container, parse_mount, parse_tmpfs
 from .job import Limits
 from .limits import (
     CONTAINER_GRACE,
+    CONTAINER_LEAST_BYTES,
     CONTAINER_MEMORY_BYTES,
     CONTAINER_PIDS,
     CONTAINER_TIMEOUT,
     PULL_TIMEOUT,
+    format_size,
     parse_size,
 )
 from .reader import Reader, shown, size_of
@@ -150,6 +152,12 @@ def settle_container(given: dict[str, Any], faults: list[str], asked: Mapping[st
         given["grace"] = CONTAINER_GRACE
     if not given["on"]:  # Of hosts, which it is not for, these would be faults that nobody made.
         given["limits"] = _limits(given["limits"], asked.get("limits"))
+        memory = given["limits"].memory_bytes
+        if memory is not None and memory < CONTAINER_LEAST_BYTES:
+            faults.append(
+                f"limits.memory_bytes: {format_size(memory)} is less than a container begins with:"
+                f" {format_size(CONTAINER_LEAST_BYTES)} is the least"
+            )
     faults += [
         f"{name}: {why}" for name, why in NOT_INSIDE.items() if given[name] not in (None, (), False)
     ]

@@ -19,6 +19,9 @@ CONTAINER_TIMEOUT: Final = timedelta(seconds=300)
 CONTAINER_GRACE: Final = timedelta()
 CONTAINER_MEMORY_BYTES: Final = 512 << 20
 CONTAINER_PIDS: Final = 256
+CONTAINER_LEAST_BYTES: Final = 6 << 20
+"""No container begins with less memory: Docker takes no less."""
+
 PULL_TIMEOUT: Final = timedelta(seconds=600)
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=30)
@@ -42,6 +45,9 @@ MOST_AT_ONCE: Final = 1_000_000_000
 
 OUTPUT_BYTES: Final = 1 << 30
 """Default limit of each output stream."""
+
+MIN_CPUS: Final = 0.01
+"""The kernel's least quota: a millisecond of each tenth of a second. An engine takes less for none."""
 
 MAX_PIDS: Final = 1 << 22
 """Linux has no more process ids (`PID_MAX_LIMIT`), and refuses a `pids.max` above."""
@@ -179,6 +185,22 @@ def positive_number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
         raise ValueError(f"{value!r:.80} is not a number above 0 and below a million")
     return float(value)
+
+
+def read_cpus_limit(value: object) -> float:
+    """Read how many processors may be used. Raises ValueError, also for less than can be held to."""
+    cpus = positive_number(value)
+    if cpus < MIN_CPUS:
+        raise ValueError(f"{value!r:.80} is less than {MIN_CPUS}, the least that can be held to")
+    return cpus
+
+
+def read_memory_limit(value: object) -> int:
+    """Read how much memory may be used, in bytes. Raises ValueError, also for none at all."""
+    size = parse_size(value)
+    if not size:  # to engines that is no limit
+        raise ValueError(f"{value!r:.80} is no memory at all: the limit is a size above 0")
+    return size
 
 
 def positive_int(value: object) -> int:

@@ -16,7 +16,7 @@ from .containerreader import read_container, settle_container
 from .dialogue import REFERENCES, read_rules
 from .hosts import read_hosts, settle_bound, settle_hosts
 from .job import DEFAULT_QUEUE, JobId, JobSpec, Limits
-from .limits import parse_size, positive_int, positive_number
+from .limits import parse_size, positive_int, read_cpus_limit, read_memory_limit
 from .onend import read_on_end
 from .order import read_order
 from .reader import MAX_ARGUMENT_BYTES, Reader, shown, size_of
@@ -270,8 +270,8 @@ class _Spec(Reader):
         given: dict[str, Any] = {}
         readers: dict[str, Callable[[Any], Any]] = {
             "output_bytes": parse_size,
-            "memory_bytes": parse_size,
-            "cpus": positive_number,
+            "memory_bytes": read_memory_limit,
+            "cpus": read_cpus_limit,
             "pids": positive_int,
         }
         for key, limit in value.items():
