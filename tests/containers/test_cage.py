@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,7 @@ grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status
 ls /sys/class/net
 for each in / /bin /etc /root /in /proc/sys/kernel; do ( echo > $each/x ) 2>/dev/null && echo "writes $each"; done
 for each in /var/run/docker.sock /run/docker.sock /run/podman/podman.sock; do test -e $each && echo "has $each"; done
+for each in /run /var/tmp /sys/fs/cgroup; do ( echo > $each/x ) 2>/dev/null && echo "writes $each"; done
 printf '#!/bin/sh\necho executes /tmp\n' > /tmp/x; chmod +x /tmp/x; /tmp/x 2>/dev/null
 mount -t tmpfs none /tmp 2>/dev/null && echo mounts
 mknod /tmp/node c 1 3 2>/dev/null && echo makes devices
@@ -44,6 +47,21 @@ def test_the_defaults_one_by_one(client: Client, run: Run, monkeypatch: pytest.M
         *("lo", "64 MiB"),
     ]
     assert sorted(told) == sorted(client.output(job.id).decode().splitlines())
+
+
+def test_a_root_that_cannot_be_written_to_is_one(client: Client, run: Run, tmp_path: Path) -> None:
+    """Whatever folders in memory are asked for, and mounted: no engine adds others that can be."""
+    for name in ("read", "written"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o777)
+    line = "for each in /tmp /run /run/own /var/tmp; do echo > $each/x && echo $each; done 2>&-"
+    mounts = [f"{tmp_path}/read:/run/read", f"{tmp_path}/written:/var/tmp:rw"]
+    job = run(line, container={"tmpfs": ["/run/own:1m"], "mounts": mounts})
+    wide = run(line, container={"read_only": False, "user": "0"})
+
+    assert ["/run/own", "/var/tmp"] == client.output(job.id).decode().split()
+    assert ["x"] == os.listdir(tmp_path / "written")
+    assert "/tmp" in client.output(wide.id).decode().split()
 
 
 def test_limits_are_the_kernel_s(engine: Engine, client: Client, submit: Run) -> None:

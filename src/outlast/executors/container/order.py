@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Any, Final
 
 from ...core.container import INSIDE, SCRIPT, Container, parse_mount, parse_tmpfs
@@ -20,6 +21,9 @@ FOR_LOGIN: Final = (
 NANO: Final = 1_000_000_000
 NO_NEW_PRIVILEGES: Final = "no-new-privileges"
 TMPFS: Final = "rw,nosuid,nodev,noexec,mode=1777,size={size}"
+EMPTY: Final = "ro,nosuid,nodev,noexec,mode=755"
+PODMANS_OWN: Final = ("/run", "/tmp", "/var/tmp")  # noqa: S108 the container's own
+"""Where Podman adds folders in memory to a root that cannot be written to: writable, without a size."""
 
 
 def order_of(launch: Launch, home: str, floor_bytes: int) -> dict[str, Any]:
@@ -103,9 +107,7 @@ def _body(
             "CapAdd": list(container.cap_add),
             "SecurityOpt": [] if container.new_privileges else [NO_NEW_PRIVILEGES],
             "ReadonlyRootfs": container.read_only,
-            "Tmpfs": {
-                path: TMPFS.format(size=size) for path, size in map(parse_tmpfs, container.tmpfs)
-            },
+            "Tmpfs": _tmpfs(container),
             "Mounts": _mounts(container, inside),
             "Init": True,
             "Privileged": False,
@@ -134,6 +136,18 @@ def _environment(launch: Launch) -> dict[str, str]:
         "OUTLAST_ATTEMPT": launch.key,
     }
     return {"HOME": "/tmp", **spec.env, **secrets, **own}  # noqa: S108 the container's own
+
+
+def _tmpfs(container: Container) -> dict[str, str]:
+    """Return the folders in memory: those that were asked for, and empty ones where Podman has its own."""
+    asked = {path: TMPFS.format(size=size) for path, size in map(parse_tmpfs, container.tmpfs)}
+    if not container.read_only:
+        return asked
+    there = [posixpath.normpath(path) for path in asked]
+    there += [parse_mount(each).target for each in container.mounts]
+    # Below what is mounted, a folder for it might have to be made: in one of this machine's.
+    free = [own for own in PODMANS_OWN if not any(f"{own}/".startswith(f"{at}/") for at in there)]
+    return dict.fromkeys(free, EMPTY) | asked
 
 
 def _mounts(container: Container, inside: str | None) -> list[dict[str, Any]]:
