@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,22 @@ from . import conftest
 from .conftest import Run, fate, over
 
 pytestmark = pytest.mark.slow  # each has a container made
+
+
+@pytest.fixture
+def below(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own below the test's folder, with a file in it that all may read."""
+    folder = tmp_path / "below"
+    folder.mkdir()
+    tmp_path.chmod(0o755)
+    (tmp_path / "top").write_text("top\n")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "none", str(folder)], check=True)
+    try:
+        (folder / "in").write_text("in\n")
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
 
 CHECKLIST = r"""
 id -u; id -g
@@ -62,6 +80,19 @@ def test_a_root_that_cannot_be_written_to_is_one(client: Client, run: Run, tmp_p
     assert ["/run/own", "/var/tmp"] == client.output(job.id).decode().split()
     assert ["x"] == os.listdir(tmp_path / "written")
     assert "/tmp" in client.output(wide.id).decode().split()
+
+
+def test_a_mount_to_be_read_is_so_all_the_way_down(
+    client: Client, run: Run, tmp_path: Path, below: Path
+) -> None:
+    """What is mounted below a folder does not come along; where it may be written to, it does."""
+    line = "cat /m/top /m/below/in; echo > /m/below/new"
+    for mode in ("", ":rw"):
+        job = run(line, container={"mounts": [f"{tmp_path}:/m{mode}"]})
+        printed = client.output(job.id).decode().split()
+        told = [*printed, *sorted(os.listdir(below))]
+
+        assert (["top", "in", "in", "new"] if mode else ["top", "in"]) == told
 
 
 def test_limits_are_the_kernel_s(engine: Engine, client: Client, submit: Run) -> None:

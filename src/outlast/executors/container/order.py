@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any, Final
 
-from ...core.container import INSIDE, SCRIPT, Container, parse_mount, parse_tmpfs
+from ...core.container import INSIDE, SCRIPT, Container, Mount, parse_mount, parse_tmpfs
 from ...core.job import JobSpec, Limits
 from ...core.limits import to_ms
 from ...ports.executor import Launch
@@ -152,18 +152,19 @@ def _tmpfs(container: Container) -> dict[str, str]:
 
 def _mounts(container: Container, inside: str | None) -> list[dict[str, Any]]:
     mounts = [parse_mount(each) for each in container.mounts]
-    found = [
+    if inside is not None:
+        mounts.append(Mount(inside, INSIDE))
+    # ReadOnly is of the top alone: what is mounted below could be written to, and stays outside.
+    to_read = {"ReadOnly": True, "BindOptions": {"NonRecursive": True}}
+    return [
         {
             "Type": "bind",
             "Source": mount.source,
             "Target": mount.target,
-            "ReadOnly": not mount.writable,
+            **({"ReadOnly": False} if mount.writable else to_read),
         }
         for mount in mounts
     ]
-    if inside is not None:
-        found.append({"Type": "bind", "Source": inside, "Target": INSIDE, "ReadOnly": True})
-    return found
 
 
 def _limits(limits: Limits, swap_bytes: int) -> dict[str, Any]:
