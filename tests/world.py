@@ -29,6 +29,9 @@ PATIENCE_S = 60.0
 """For what takes milliseconds on a quiet machine: reached only where something is wrong."""
 
 
+POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") * (os.geteuid() == 0)
+"""Before a command: root may then do no more than what the modes of files let it, as anybody."""
+
 LEAVE = timedelta(seconds=15)
 """How long a supervisor is given to leave."""
 

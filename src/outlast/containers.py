@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from .errors import Unavailable
-from .executors.container.address import find_engine
+from .executors.container.address import NoEngine, reach_engine
 from .shim import spool
 from .shim.container import LABELS
 from .shim.engine import Engine, EngineError
@@ -90,15 +90,18 @@ def remove(left: Left) -> None:
 
 def _engine() -> Engine:
     try:
-        return Engine(find_engine(os.environ))
-    except LookupError as error:
-        raise Unavailable(str(error.args[0])) from None
+        return Engine(reach_engine(os.environ))
+    except NoEngine as error:
+        raise Unavailable(error.why, suggestion=error.remedy) from None
 
 
 def _ask(asked: Engine, method: str, path: str) -> Any:
     try:
         return asked.ask(method, path, wait_s=ANSWER_S)
-    except (OSError, EngineError) as error:
+    except OSError as error:
         raise Unavailable(
-            f"the container engine at {asked.address} does not answer: {error}"
+            f"the container engine at {asked.address} does not answer: {error}",
+            suggestion="See that its service runs",
         ) from error
+    except EngineError as error:
+        raise Unavailable(f"the container engine at {asked.address} refuses: {error}") from error

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,16 @@ from outlast.errors import InvalidRequest
 
 from ..cli.test_manifest import fits
 from ..rigs.engine import IMAGE, Engine
-from ..world import eventually
+from ..world import POWERLESS, eventually
 from .conftest import Run, over
 
 pytestmark = pytest.mark.slow  # each has a container made
 
 
-def cli(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run `outlast` as a caller without a terminal."""
+def cli(*words: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """Run `outlast` as a caller without a terminal, with words *before* that."""
     return subprocess.run(
-        [sys.executable, "-m", "outlast", *words],
+        [*before, sys.executable, "-m", "outlast", *words],
         capture_output=True,
         text=True,
         check=False,
@@ -142,7 +143,7 @@ def test_doctor_tells_which_engine_there_is(
     """Or what was looked for, and how to get one."""
 
     def check() -> dict[str, str]:
-        checks = json.loads(cli("doctor").stdout)["data"]["checks"]
+        checks = json.loads(cli("doctor", before=POWERLESS).stdout)["data"]["checks"]
         (found,) = (each for each in checks if each["check"] == "containers")
         return dict(found)
 
@@ -153,6 +154,16 @@ def test_doctor_tells_which_engine_there_is(
     assert "warn" == there_is_none["status"]
     assert f"{tmp_path}/none" in there_is_none["message"]
     assert "Podman" in there_is_none["remedy"]
+    engine.socket.chmod(0)
+    monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", engine.address)
+    try:
+        not_mine, pruned = check(), cli("containers", "prune", before=POWERLESS)
+    finally:
+        engine.socket.chmod(0o600)
+    assert not_mine["message"].endswith("is not this user's to use")
+    assert "Join its group" in not_mine["remedy"]
+    assert not_mine["message"] in (error := json.loads(pruned.stdout)["error"])["message"]
+    assert error["suggestion"] in not_mine["remedy"]
     monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", "tcp://elsewhere:2375")
     assert "only an engine of this machine" in check()["message"]
     assert os.environ["OUTLAST_CONTAINER_ENGINE"].startswith("tcp")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from outlast.executors.container.address import VARIABLES, find_engine, places
+
+from ..world import POWERLESS
 
 
 def test_the_first_variable_that_is_set_is_obeyed() -> None:
@@ -46,3 +52,42 @@ def test_a_user_s_own_engine_is_found(tmp_path: Path, name: str) -> None:
     expected = place if not Path("/var/run/docker.sock").exists() else "/var/run/docker.sock"
 
     assert f"unix://{expected}" == find_engine({"XDG_RUNTIME_DIR": str(tmp_path)})
+
+
+def listen(place: Path) -> socket.socket:
+    """Have somebody listen there, as an engine would."""
+    place.parent.mkdir(exist_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(place))
+    listener.listen()
+    return listener
+
+
+def told(folder: Path) -> str:
+    """Return which engine is found, and what keeps from it, by a caller who is as anybody."""
+    look = "import sys; from outlast.executors.container.address import absence, find_engine; "
+    look += "env = {'XDG_RUNTIME_DIR': sys.argv[1]}; print(find_engine(env), absence(env))"
+    done = subprocess.run(
+        [*POWERLESS, sys.executable, "-c", look, folder], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.skipif(os.path.exists("/var/run/docker.sock"), reason="this machine's comes first")
+def test_an_engine_that_may_not_be_used_hides_no_other(tmp_path: Path) -> None:
+    """Nor one that is gone and left its socket; where all refuse, the first one's words are told."""
+    first, second = tmp_path / "docker.sock", tmp_path / "podman" / "podman.sock"
+    with listen(first), listen(second):
+        both = told(tmp_path)
+        first.chmod(0)
+        not_the_first = told(tmp_path)
+        second.chmod(0)
+        neither = told(tmp_path)
+        second.chmod(0o600)
+        first.unlink()
+        listen(first).close()
+        first_is_gone = told(tmp_path)
+
+    assert f"unix://{first} None" == both
+    assert f"unix://{second} None" == not_the_first == first_is_gone
+    assert neither.startswith(f"unix://{first} unix://{first} is not this user's to use. Join")

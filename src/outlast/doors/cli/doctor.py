@@ -244,8 +244,8 @@ def _containers(_: Caller) -> Check:
     try:
         found = engine()
     except Unavailable as error:
-        remedy = "Only --container needs one: install Docker or Podman, and have its service listen"
-        return Check("containers", WARN, error.message, remedy)
+        helps = "" if error.suggestion is None else f". {error.suggestion}"
+        return Check("containers", WARN, error.message, f"Only --container needs one{helps}")
     return Check("containers", OK, f"{found.name} {found.version} at {found.address}")
 
 
