@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from outlast import Client
 from outlast.core.job import Job
+from outlast.shim.engine import Engine as Asked
 from outlast.shim.failpoint import OF_CONTAINERS, VARIABLE
 from outlast.testing import leaks
 
@@ -133,6 +134,40 @@ def test_an_engine_that_is_killed_and_started_again(
 
     assert ("failed", "exit_nonzero", 37) == fate(job)
     assert (1, b"out\nmore\n") == (starts.count(), client.output(job.id))
+
+
+ODD = "printf '\\377\\303\\n'; head -c 20000 /dev/zero | tr '\\0' '\\303'; echo; seq 5000"
+ODD_BYTES = b"\xff\xc3\n" + b"\xc3" * 20000 + b"\n" + b"".join(b"%d\n" % i for i in range(1, 5001))
+"""No UTF-8, a line of more than one piece, and more than the engine's own settings let a log have."""
+
+
+def is_logged(engine: Engine, words: bytes) -> bool:
+    """Whether the engine's log of its only container ends with *words* by now."""
+    path = f"/containers/{engine.containers()[0]['Id']}/logs?stdout=1"
+    with closing(Asked(engine.address).send("GET", path)) as log:
+        return log.read_all().endswith(words)
+
+
+@pytest.mark.parametrize("is_ours", [True, False], ids=["ours", "the engine"])
+def test_who_goes_on_writes_not_a_byte_more_or_less(
+    is_ours: bool, submit: Run, client: Client, mended: Engine, starts: Starts
+) -> None:
+    """Whatever is printed, before and after one of ours or the engine is killed."""
+    line = f"{ODD}; while ! test -e /starts/go; do sleep 0.1; done; {ODD}"
+    job = submit(line, container=starts.container)
+    eventually(lambda: ODD_BYTES == client.output(job.id), "its output")
+    eventually(lambda: is_logged(mended, b"5000\n"), "what outlives both")
+    if is_ours:
+        kill(supervisor_of(client), *keepers_of(Path(client._settings.home)))
+    else:
+        mended.kill()
+        mended.start()
+    starts.let_go()
+    with fresh_client() as other:
+        job = over(other, job)
+
+    assert ("complete", None, 0) == fate(job)
+    assert 2 * ODD_BYTES == client.output(job.id)
 
 
 def test_a_255_after_the_engine_was_away(

@@ -24,6 +24,8 @@ class Docker(Engine):
             *("--host", self.address, "--iptables=false", "--ip6tables=false", "--ip-masq=false"),
             *("--ip-forward=false", "--bridge=none", "--userland-proxy=false", "--live-restore"),
             *("--exec-opt", "native.cgroupdriver=cgroupfs", "--log-level=warn"),
+            # As many an administrator has it; nothing of what jobs print may go that way.
+            *("--log-opt", "max-size=20k", "--log-opt", "max-file=2"),
             # Where a hard limit may not be raised, the usual one of a container must be below it.
             *("--default-ulimit", "nofile=20000:20000"),
         ]

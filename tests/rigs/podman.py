@@ -13,6 +13,8 @@ SETTINGS: Final = """\
 # Where a hard limit may not be raised, the usual ones of a container must be below it.
 default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
 netns = "none"
+# As many an administrator has it; nothing of what jobs print may go that way.
+log_size_max = 20480
 
 [engine]
 cgroup_manager = "cgroupfs"

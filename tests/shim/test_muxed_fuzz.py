@@ -81,6 +81,30 @@ def test_what_is_told_again_is_written_once(
         assert meant(frames) == written(path)
 
 
+PIECE = 1 << 14
+SIZES = st.sampled_from([0, 1, PIECE - 1, PIECE + 1, 2 * PIECE - 1, 2 * PIECE + 1])
+
+
+@UNHURRIED
+@given(st.lists(st.tuples(st.sampled_from([1, 2]), SIZES), max_size=4), CUTS, st.booleans())
+def test_a_line_in_pieces_keeps_its_end(
+    lines: list[tuple[int, int]], cuts: list[int], is_told: bool
+) -> None:
+    """Also where the engine's log does not tell it (Docker 20.10)."""
+    lines = [*lines, (1, 3), (2, 3)]
+    frames = []
+    for stream, size in lines:
+        *whole, last = [b"x" * PIECE] * (size // PIECE) + [b"x" * (size % PIECE)]
+        end = b"\n" if is_told or not whole else b""
+        frames += [(stream, piece) for piece in (*whole, last + end)]
+    with folder() as path, closing(Muxed(str(path))) as muxed:
+        muxed.begin_anew()
+        for piece in pieces(framed(frames), cuts):
+            muxed.take(piece)
+
+        assert meant([(stream, b"x" * size + b"\n") for stream, size in lines]) == written(path)
+
+
 @UNHURRIED
 @given(st.lists(st.binary(max_size=40), max_size=12))
 @example([b"\x01\0\0\0\xff\xff\xff\xff", b"x" * 100])

@@ -26,6 +26,16 @@ SHORTLY_S = 1.0
 NAME_TAKEN = "already in use"
 """What Podman says where Docker has a status of its own."""
 
+_WHOLE = {"max-size": "1000000g", "max-file": "1"}
+LOG_OF_DOCKER = {"Type": "local", "Config": {**_WHOLE, "compress": "false"}}
+LOG_OF_PODMAN = {"Type": "json-file", "Config": _WHOLE}
+"""
+How an engine is to keep what is printed until it is copied: to the byte, and all of it, whatever
+its own settings say of logs. Whoever goes on after another passes over as many bytes as are copied.
+
+Docker's `json-file` keeps only what is UTF-8 as it was; Podman keeps every byte, and has no `local`.
+"""
+
 NO_PROGRAM = ("executable file not found", "no such file or directory", "permission denied")
 """What the runtime says of a command that cannot be executed."""
 
@@ -84,7 +94,10 @@ class Container:
         Raises:
             NotBegun: The engine does not make it, or not as it is to be.
         """
-        stream = self.engine.send("POST", f"/containers/create?name={self.name}", self._body)
+        self.engine.meet()
+        log = LOG_OF_PODMAN if self.engine.is_podman else LOG_OF_DOCKER
+        body = {**self._body, "HostConfig": {**self._body["HostConfig"], "LogConfig": log}}
+        stream = self.engine.send("POST", f"/containers/create?name={self.name}", body)
         self.may_exist = self.may_come = True
         try:
             made = answer_of(stream)

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -65,6 +66,16 @@ class Engine:
         """Whether what answered last is Podman."""
 
         self._path = address.removeprefix(PREFIX)
+
+    def meet(self) -> None:
+        """Learn which engine it is, of which nothing was asked yet."""
+        stream = self.send("GET", "/_ping")
+        try:
+            with suppress(EngineError):  # its head says it all the same
+                stream.read_head()
+        finally:
+            stream.close()
+        self.is_podman = stream.is_podmans
 
     def ask(self, method: str, path: str, body: object = None, *, wait_s: float = ANSWER_S) -> Any:
         """

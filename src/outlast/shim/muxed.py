@@ -9,6 +9,31 @@ from . import spool
 _HEAD_BYTES = 8
 _STREAMS = {0: spool.STDOUT, 1: spool.STDOUT, 2: spool.STDERR}
 
+_PIECE_BYTES = 1 << 14
+"""Of a line that is longer, Docker's log has pieces of so many bytes; Podman's are shorter."""
+
+
+class _LongLine:
+    """
+    Where a stream of a log is in a line that is in pieces: Docker 20.10 tells the last one
+    without the line's end, which is not known to have been there until something follows.
+    """
+
+    def __init__(self) -> None:
+        self._goes_on = False
+        self._lacks_end = False
+
+    def missing(self) -> bytes:
+        """Return what was between the piece before and the one that comes now."""
+        end = b"\n" if self._lacks_end else b""
+        self._lacks_end = False
+        return end
+
+    def add(self, size: int, *, ends: bool) -> None:
+        """A piece of so many bytes is over, and *ends* a line or does not."""
+        self._lacks_end = self._goes_on and not ends and size < _PIECE_BYTES
+        self._goes_on = not ends and size == _PIECE_BYTES
+
 
 class Muxed:
     """
@@ -25,13 +50,16 @@ class Muxed:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         for stream in (spool.STDOUT, spool.STDERR):
             self._files[stream] = os.open(f"{folder}/{stream}", flags, 0o600)
+        self._long: dict[str, _LongLine] = {}
         self.begin_anew()
+        self._long.clear()  # what is told before that is no log, but comes as it was printed
 
     def begin_anew(self) -> None:
         """The log is told from its beginning again."""
         self._unread = b""
         self._stream = spool.STDOUT
-        self._left = 0
+        self._size = self._left = 0
+        self._long = {stream: _LongLine() for stream in self._files}
         for stream, fd in self._files.items():
             self._passed_over[stream] = os.fstat(fd).st_size
 
@@ -46,11 +74,15 @@ class Muxed:
                 at += len(piece)
                 self._left -= len(piece)
                 pieces[self._stream].append(piece)
+                if not self._left and (line := self._long.get(self._stream)):
+                    line.add(self._size, ends=piece.endswith(b"\n"))
             if self._left or len(view) - at < _HEAD_BYTES:
                 break
             self._stream = _STREAMS.get(view[at], spool.STDOUT)
-            self._left = int.from_bytes(view[at + 4 : at + 8], "big")
+            self._size = self._left = int.from_bytes(view[at + 4 : at + 8], "big")
             at += _HEAD_BYTES
+            if self._left and (line := self._long.get(self._stream)):
+                pieces[self._stream].append(line.missing())
         self._unread = view[at:] if not self._left else b""
         for stream, found in pieces.items():
             self._write(stream, b"".join(found))

@@ -113,8 +113,6 @@ def _body(
             "Privileged": False,
             "AutoRemove": False,
             "RestartPolicy": {"Name": "no"},
-            # Kept until it is copied: what is rotated away cannot be.
-            "LogConfig": {"Type": "json-file", "Config": {}},
             **_limits(spec.limits, container.swap_bytes),
         },
     }
