@@ -68,6 +68,23 @@ def test_it_is_told_how_far_it_is(
     assert (None, None) == spool.read_phase(str(tmp_path))
 
 
+def test_a_full_disk_keeps_nothing_from_being_pulled(
+    engine: tuple[socket.socket, Stream], tmp_path: Path
+) -> None:
+    """How far it is cannot be told then, and that is all."""
+    (tmp_path / f"{spool.PHASE}.new").symlink_to("/dev/full")
+    theirs, stream = engine
+    theirs.sendall(b"".join(SAID))
+    theirs.shutdown(socket.SHUT_WR)
+    pull = Pull(str(tmp_path), "box:1", {})
+    read_to_end(pull, stream)
+    while pull.next_ms() is not None:
+        pull.tell()
+    pull.end()
+
+    assert (None, None) == spool.read_phase(str(tmp_path))
+
+
 @pytest.mark.parametrize("end", [b"\r\n", b""])
 def test_a_refusal_in_the_middle_is_told(
     end: bytes, engine: tuple[socket.socket, Stream], tmp_path: Path

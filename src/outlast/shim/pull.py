@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 from . import spool
 from .container import NotBegun
@@ -99,10 +100,11 @@ class Pull:
         return None if self._words() == self._told else self._tell_at
 
     def tell(self) -> None:
-        """Leave word of how far it is, if that is due."""
+        """Leave word of how far it is, if that is due and there is room for it."""
         words = self._words()
         if words != self._told and mono_ms() >= self._tell_at:
-            spool.write_phase(self._folder, PHASE, words)
+            with suppress(OSError):  # an image can be pulled without it: it may go to another disk
+                spool.write_phase(self._folder, PHASE, words)
             self._told = words
             self._tell_at = mono_ms() + TELL_MS
 
