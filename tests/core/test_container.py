@@ -63,6 +63,9 @@ def test_a_limit_is_lifted_by_saying_so() -> None:
         (7, "not 7"),
         ({}, "which image"),
         ({"image": "-rm"}, "'-rm' is no image"),
+        ({"image": "Box:1"}, "'Box:1' is no image"),
+        ({"image": "a:b:c"}, "'a:b:c' is no image"),
+        ({"image": "a//b"}, "'a//b' is no image"),
         ({"image": "a", "pull": "often"}, "missing or always or never"),
         ({"image": "a", "network": "container:x"}, "network: 'container:x'"),
         ({"image": "a", "user": "a b"}, "user: 'a b'"),
@@ -90,9 +93,10 @@ def test_a_limit_is_lifted_by_saying_so() -> None:
 )
 def test_what_is_wrong_is_told(container: Any, word: str) -> None:
     """By its key, and with what would be right."""
-    _, faults = read_spec({"shell": "true", "container": container})
+    spec, faults = read_spec({"shell": "true", "container": container})
 
     assert any(fault.startswith("container") and word in fault for fault in faults), faults
+    assert spec.container is not None, "what is asked of a container is no fault of this machine's"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +131,7 @@ def test_mounts_and_memory_are_read_as_written() -> None:
     assert ["/a:/b", "/a:/b", "/a:/b:rw"] == [
         str(parse_mount(text)) for text in ("/a:/b", "/a:/b/:ro", "/a:/b:rw")
     ]
-    assert ("/tmp", 64 << 20) == parse_tmpfs("/tmp:64m")
+    assert ("/tmp", 64 << 20) == parse_tmpfs("/tmp:64m") == parse_tmpfs("/tmp/./:64m")
 
 
 def test_a_job_without_one_has_none() -> None:

@@ -27,7 +27,13 @@ PULL: Final = ("missing", "always", "never")
 MAX_FILES_BYTES: Final = 1 << 20
 MAX_IMAGE_BYTES: Final = 255
 
-_IMAGE: Final = r"[a-zA-Z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?"
+_PART: Final = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
+_IMAGE: Final = (
+    rf"([a-zA-Z0-9.-]+(:[0-9]+)?/)?{_PART}(/{_PART})*"
+    r"(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+)
+"""`[REGISTRY/]NAME[:TAG][@DIGEST]`, as the engines read it (distribution/reference)."""
+
 _NETWORK: Final = r"[a-zA-Z0-9][a-zA-Z0-9_.-]*"
 _USER: Final = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]*)?"
 _CAPABILITY: Final = r"(CAP_)?[A-Z][A-Z_]*"
@@ -44,7 +50,7 @@ def read_container(value: object, faults: list[str]) -> Container | None:
         value = {"image": value}
     if not isinstance(value, Mapping):
         faults.append(f"container is an image or a mapping, not {value!r:.80}")
-        return None
+        return Container(image="")  # a container all the same: what is asked of it is not a host's
     reader = _Container({str(key): each for key, each in value.items()})
     container = reader.container()
     faults += [f"container.{fault}" for fault in reader.faults]
@@ -54,7 +60,7 @@ def read_container(value: object, faults: list[str]) -> Container | None:
 class _Container(Reader):
     """A caller's mapping, read as a container."""
 
-    def container(self) -> Container | None:
+    def container(self) -> Container:
         image = self.image()
         given: dict[str, Any] = {
             "pull": self.choice("pull", PULL),
@@ -70,16 +76,15 @@ class _Container(Reader):
         }
         self.faults += [f"{key!r:.80} is not a key of a container" for key in self.left]
         given = {key: each for key, each in given.items() if each is not None}
-        return None if image is None else Container(image=image, **given)
+        return Container(image=image, **given)
 
-    def image(self) -> str | None:
+    def image(self) -> str:
         image = self.text("image")
         if image is None:
             self.faults.append("image: which image is it made of?")
         elif not re.fullmatch(_IMAGE, image) or size_of(image) > MAX_IMAGE_BYTES:
             self.faults.append(f"image: {image!r:.80} is no image: write NAME, or NAME:TAG")
-            return None
-        return image
+        return image or ""
 
     def matching(self, key: str, pattern: str, what: str) -> str | None:
         value = self.text(key)
