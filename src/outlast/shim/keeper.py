@@ -6,8 +6,9 @@ A fork of the fork server's, which gives it its order. It holds the record's loc
 lives. Whoever is started for the same attempt after it goes on
 where it was: what matters is in the folder, or with the engine, under the attempt's name.
 
-A container is started only while the engine says of it that it never was, and after `began` is in
-the record. So a crash anywhere in between starts nothing twice.
+A container is started only after `began` is in the record, while the engine that may have been asked
+before says of it that it never was, and by a name that no start on its way can have. So a crash
+anywhere in between, ours or the engine's, starts nothing twice.
 """
 
 from __future__ import annotations
