@@ -180,6 +180,7 @@ class Keeper:
             try:
                 return call()
             except OSError as error:
+                self._refuse_if_unwanted()  # an answer may take a minute not to come
                 if mono_ms() >= deadline:
                     where = self._container.engine.address
                     words = f"no container engine answers at {where}: {error.strerror or error}"
