@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from .errors import Unavailable
 from .executors.container.address import NoEngine, reach_engine
+from .home import IDENTITY
 from .shim import spool
-from .shim.container import LABELS
+from .shim.container import ENDED, LABELS
 from .shim.engine import Engine, EngineError
 
 ANSWER_S = 10.0
@@ -19,7 +20,21 @@ PODMAN = "Podman Engine"
 """The part that says so; for its platform Podman names the machine's."""
 
 HOME, JOB, ATTEMPT = LABELS
+OVER = "its attempt is over"
 CONTAINER, VOLUME = "container", "volume"
+
+LEFT = "left"
+"""Nobody will come for it."""
+
+NEEDED = "needed"
+FOREIGN = "foreign"
+"""It runs, and its job is not to be found from here: gone, or where this process does not see it."""
+
+UNKNOWN = "unknown"
+"""Its job may not be looked for."""
+
+IDLE = ("created", "configured", "initialized", *ENDED)
+"""How a container stands that does not run."""
 
 
 class Version(NamedTuple):
@@ -40,7 +55,12 @@ class Left(NamedTuple):
     home: str
     job_id: str
     state: str
-    """`left`: nobody will come for it, since its home or its job is gone. Else `needed`."""
+    """One of the states below."""
+
+    why: str
+    """What tells so, in words."""
+
+    id: str
 
 
 def engine() -> Version:
@@ -62,25 +82,60 @@ def survey() -> tuple[Left, ...]:
     filters = quote('{"label":["' + HOME + '"]}')
     containers = _ask(_engine(), "GET", f"/containers/json?all=1&filters={filters}")
     volumes = _ask(_engine(), "GET", f"/volumes?filters={filters}")["Volumes"] or ()
-    left = [_judged(CONTAINER, each["Names"][0].lstrip("/"), each["Labels"]) for each in containers]
-    return tuple(sorted(left + [_judged(VOLUME, each["Name"], each["Labels"]) for each in volumes]))
+    running = {each["Labels"].get(ATTEMPT) for each in containers if each.get("State") not in IDLE}
+    found = []
+    for each in containers:  # one that is half removed may have no name
+        name = next(iter(each.get("Names") or ()), each["Id"]).lstrip("/")
+        found.append((CONTAINER, name, each["Id"], each["Labels"]))
+    found += [(VOLUME, each["Name"], each["Name"], each["Labels"]) for each in volumes]
+    return tuple(sorted(_judged(*each, running) for each in found))
 
 
-def _judged(kind: str, name: str, labels: dict[str, str]) -> Left:
-    home = labels[HOME]
-    folder = f"{home}/jobs/{labels.get(ATTEMPT, '')}"
-    record = spool.read_record(folder) if os.path.isdir(folder) else None
-    is_over = record is not None and record.emptied is not None
-    is_left = not os.path.isdir(folder) or (is_over and not spool.is_held(folder))
-    state = "left" if is_left else "needed"
-    return Left(kind, name, home, labels.get(JOB, ""), state)
+def _judged(kind: str, name: str, key: str, labels: dict[str, str], running: set[Any]) -> Left:
+    home, attempt = labels[HOME], labels.get(ATTEMPT, "")
+    try:
+        state, why = _stand(home, attempt)
+    except OSError as error:
+        state, why = UNKNOWN, f"its job may not be looked for: {error.strerror or error}"
+    if state == LEFT and why != OVER and attempt in running:
+        state, why = FOREIGN, f"it runs, and {why}"
+    return Left(kind, name, home, labels.get(JOB, ""), state, why, key)
+
+
+def _stand(home: str, attempt: str) -> tuple[str, str]:
+    """
+    Return whether anybody needs what was made for *attempt*, and why.
+
+    Raises:
+        OSError: That is not to be seen. It proves nothing: a home is its user's alone.
+    """
+    folder = f"{home}/jobs/{attempt}"
+    if _is_there(folder):
+        record = spool.read_record(folder)
+        if record is not None and record.emptied is not None and not spool.is_held(folder):
+            return LEFT, OVER
+        return NEEDED, "its job is not over"
+    if _is_there(f"{home}/{IDENTITY}"):
+        return LEFT, "its job is gone"
+    if _is_there(home):  # what a disk is mounted on is there without the disk
+        return UNKNOWN, "where its home was is none"
+    return LEFT, "its home is not there"
+
+
+def _is_there(path: str) -> bool:
+    """Whether it is; OSError where nobody can say. os.path.exists would say no."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def remove(left: Left) -> None:
     """Remove a container, whatever it does, or a volume. Silent if it is gone. Raises Unavailable."""
-    path = f"/volumes/{left.name}"
+    path = f"/volumes/{left.id}"
     if left.kind == CONTAINER:
-        path = f"/containers/{left.name}?force=1&v=1"
+        path = f"/containers/{left.id}?force=1&v=1"
     try:
         _ask(_engine(), "DELETE", path)
     except Unavailable as error:

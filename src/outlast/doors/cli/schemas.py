@@ -137,8 +137,8 @@ SCHEMAS: Final[Schema] = {
                 object_of(
                     {
                         "kind": {"enum": ["container", "volume"]},
-                        **dict.fromkeys(("name", "home", "job_id"), TEXT),
-                        "state": {"enum": ["left", "needed"]},
+                        **dict.fromkeys(("name", "home", "job_id", "why", "id"), TEXT),
+                        "state": {"enum": ["left", "needed", "foreign", "unknown"]},
                         "removed": YES_NO,
                     }
                 )
