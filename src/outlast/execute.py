@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from .client import Client
 from .core.container import INSIDE
+from .core.job import Limits
+from .core.parse import script_fault
 from .errors import InvalidRequest
 
 GONE: Final = "30s"
@@ -77,23 +79,25 @@ def execute_script(
     if isinstance(script, os.PathLike):
         with open(script, encoding="utf-8", newline="") as file:
             script = file.read()
-    if runtime is None and not script.startswith("#!"):
-        raise InvalidRequest("script has no #! line: add one, or say which runtime runs it")
-    if MAIN in (files or {}):
+    if runtime is None and (fault := script_fault(script)) is not None:
+        raise InvalidRequest(fault)
+    more = dict(container or {})
+    given = {**_mapping("container.files", more.pop("files", None)), **(files or {})}
+    if MAIN in given:
         raise InvalidRequest(f"files: {MAIN!r} is the script's own name")
-    limits = {"memory_bytes": memory, "cpus": cpus, "pids": pids}
+    limits = {"memory_bytes": memory, "cpus": cpus, "pids": pids, **_said(spec.pop("limits", None))}
     with Client(home=home) as client:
         job = client.submit(
             [*(runtime or "").split(), f"{INSIDE}/{MAIN}", *args],
             container={
                 "image": image,
                 "network": network,
-                "files": {MAIN: script, **(files or {})},
-                **(container or {}),
+                "files": {MAIN: script, **given},
+                **more,
             },
             env=dict(env or {}),
             timeout=timeout_seconds,
-            limits=limits | spec.pop("limits", {}),
+            limits=limits,
             **spec,
         )
         job = client.wait(job.id)
@@ -107,3 +111,16 @@ def execute_script(
             error=job.nodes[0].error,
             job_id=job.id,
         )
+
+
+def _said(limits: Mapping[str, Any] | Limits | None) -> Mapping[str, Any]:
+    """Return what *limits* say. Of those that are made, None says nothing: as in any job's container."""
+    if isinstance(limits, Limits):
+        return {name: value for name, value in vars(limits).items() if value is not None}
+    return _mapping("limits", limits)
+
+
+def _mapping(name: str, value: object) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidRequest(f"{name} is a mapping, not {value!r:.80}")
+    return value or {}

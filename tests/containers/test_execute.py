@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import outlast
-from outlast import Client
+from outlast import Client, Limits
 from outlast.doors.cli.schemas import SCHEMAS
 from outlast.errors import InvalidRequest
 
@@ -61,6 +62,24 @@ def test_a_script_of_the_command_line_has_arguments(engine: Engine, tmp_path: Pa
     assert "command and script exclude each other" in refused.stderr
 
 
+def test_what_else_is_said_of_its_container_is_added(engine: Engine) -> None:
+    """Files as well: none stands in for the script; and limits, however they are written."""
+    script = "#!/bin/sh\ncat /in/a /in/b; pwd\n"
+    more = {"files": {"a": "a\n", "b": "no\n"}, "tmpfs": ["/work:1m"]}
+    made, written = (
+        outlast.execute_script(
+            script, image=IMAGE, files={"b": "b\n"}, container=more, limits=limits, cwd="/work"
+        )
+        for limits in (Limits(output_bytes=1 << 20), {"output_bytes": "1m", "pids": None})
+    )
+
+    with Client() as client:
+        kept = [client.get(each.job_id).spec.limits for each in (made, written)]
+    assert [(0, "a\nb\n/work\n", "")] * 2 == [tuple(each) for each in (made, written)]
+    expected = Limits(output_bytes=1 << 20, memory_bytes=512 << 20, pids=256)
+    assert [expected, replace(expected, pids=None)] == kept
+
+
 def test_a_script_is_killed_after_its_seconds(engine: Engine) -> None:
     """Memory and processors limited as well: the limit of time is told as that."""
     result = outlast.execute_script(
@@ -84,6 +103,14 @@ def test_a_script_that_nobody_can_run(home: Path) -> None:
         outlast.execute_script("echo", image=IMAGE)
     with pytest.raises(InvalidRequest, match="the script's own name"):
         outlast.execute_script("#!/bin/sh", image=IMAGE, files={"main": ""})
+    with pytest.raises(InvalidRequest, match="a carriage return"):
+        outlast.execute_script("#!/bin/sh\r\necho\r\n", image=IMAGE)
+    with pytest.raises(InvalidRequest, match="the script's own name"):
+        outlast.execute_script("#!/bin/sh", image=IMAGE, container={"files": {"main": ""}})
+    with pytest.raises(InvalidRequest, match="files is a mapping"):
+        outlast.execute_script("#!/bin/sh", image=IMAGE, container={"files": ["a"]})
+    with pytest.raises(InvalidRequest, match="limits is a mapping"):
+        outlast.execute_script("#!/bin/sh", image=IMAGE, limits=7)
 
 
 def test_every_option(engine: Engine, client: Client, tmp_path: Path) -> None:
