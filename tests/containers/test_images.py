@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -24,7 +25,9 @@ from ..rigs.engine import IMAGE, Engine, box, layer
 from ..rigs.registry import Registry, serving
 from ..world import eventually, fresh_client, kill, supervisor_of
 from .conftest import Run, fate, over
-from .test_survival import keepers_of
+from .test_survival import keepers_of, mended
+
+__all__ = ["mended"]
 
 pytestmark = pytest.mark.slow  # each has a container made
 
@@ -209,6 +212,20 @@ def test_the_time_in_the_queue_ends_with_the_turn(
 
     assert (None, "pulling_image") == (waited.reason, waited.nodes[0].phase)
     assert ("failed", "exit_nonzero", 37) == fate(job)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_a_pull_survives_the_engine(
+    signum: int, client: Client, slow: Registry, submit: Run, mended: Engine
+) -> None:
+    """Killed, or stopped as it should be, and started again: it is asked once more."""
+    job = pulling(client, slow, submit)
+    mended.kill() if signum == signal.SIGKILL else mended._end(signum)
+    slow.may_go_on.set()
+    mended.start()
+    job = over(client, job)
+
+    assert ("failed", "exit_nonzero", 37) == fate(job), job.nodes[0].error
 
 
 @pytest.mark.parametrize("at_once", [True, False])

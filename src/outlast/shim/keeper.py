@@ -151,8 +151,14 @@ class Keeper:
             self._patiently(self._outbox.open)
 
     def _pull(self) -> None:
-        limit_ms = self._order["pull_timeout_ms"]
-        deadline, began = mono_ms() + limit_ms, now_ms()
+        deadline, began = mono_ms() + self._order["pull_timeout_ms"], now_ms()
+        backoff = Backoff()
+        while not self._is_pulled(deadline):
+            self._sleeper.sleep(backoff.next_ms())
+        self._pulled = {"pull_from": began, "pull_to": now_ms()}
+
+    def _is_pulled(self, deadline: int) -> bool:
+        """Have it pulled until that time; False where the engine went away meanwhile."""
         pull = Pull(self._folder, self._order["image"], self._order.get("login_env", {}))
         stream = self._patiently(lambda: self._container.pull(pull.login()))
         try:
@@ -160,17 +166,18 @@ class Keeper:
                 _, ready = self._sleeper.sleep(min(deadline, pull.next_ms() or deadline), stream)
                 self._refuse_if_unwanted()
                 if mono_ms() >= deadline:
-                    words = f"TimeoutError: The image was not pulled in {limit_ms / 1000:.12g}s"
+                    limit_s = self._order["pull_timeout_ms"] / 1000
+                    words = f"TimeoutError: The image was not pulled in {limit_s:.12g}s"
                     raise NotBegun("pull_timeout", words)
                 if ready:
                     pull.read(stream)
                 pull.tell()
-        except OSError as error:
-            raise NotBegun("engine_unavailable", f"the engine went away: {error}") from None
+        except OSError:
+            return False
         finally:
             stream.close()
             pull.end()
-        self._pulled = {"pull_from": began, "pull_to": now_ms()}
+        return True
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Return what *call* does; an engine that does not answer is tried for a while."""
