@@ -110,6 +110,7 @@ def test_what_is_wrong_is_told(container: Any, word: str) -> None:
         ({"limits": {"memory_bytes": (6 << 20) - 1}}, "6m is the least"),
         ({"limits": {"memory_bytes": 0, "cpus": 1}}, "no memory at all"),
         ({"limits": {"cpus": 0.009}}, "0.01, the least"),
+        ({"on_output_limit": "discard"}, "raise limits.output_bytes"),
     ],
 )
 def test_what_a_container_cannot_have(more: dict[str, Any], word: str) -> None:

@@ -167,6 +167,11 @@ def settle_container(given: dict[str, Any], faults: list[str], asked: Mapping[st
         f"{name}: {why}" for name, why in NOT_INSIDE.items() if given[name] not in (None, (), False)
     ]
     faults += _outbox_faults(given["collect"], given["container"])
+    if given["on_output_limit"] == "discard":
+        faults.append(
+            "on_output_limit: the engine keeps all that a container prints, and can discard none of"
+            " it: raise limits.output_bytes, or have it print less"
+        )
     if given["leftovers"] == "wait":
         faults.append("leftovers: a container ends with its command, and all that is in it")
     if given["cwd"] is not None and not given["cwd"].startswith("/"):
