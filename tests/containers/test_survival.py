@@ -15,7 +15,9 @@ from outlast.shim.engine import Engine as Asked
 from outlast.shim.failpoint import OF_CONTAINERS, VARIABLE
 from outlast.testing import leaks
 
+from ..rigs.docker import Docker
 from ..rigs.engine import Engine
+from ..rigs.gate import before
 from ..world import eventually, fresh_client, kill, supervisor_of, words_of
 from .conftest import Run, fate, over
 
@@ -168,6 +170,34 @@ def test_who_goes_on_writes_not_a_byte_more_or_less(
 
     assert ("complete", None, 0) == fate(job)
     assert 2 * ODD_BYTES == client.output(job.id)
+
+
+def test_a_log_that_the_engine_cannot_read(
+    submit: Run, client: Client, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so to whoever goes on: that is no output, and a line of ours ends stderr with it."""
+    if not isinstance(engine, Docker):
+        pytest.skip("Podman says nothing of it")
+    with before(engine.socket, tmp_path / "gate") as gate:
+        monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", gate.address)
+        job = running(client, submit("trap 'exit 0' TERM; echo out; while :; do sleep 0.1; done"))
+        eventually(lambda: is_logged(engine, b"out\n"), "its log")
+        kill(supervisor_of(client), *keepers_of(Path(client._settings.home)))
+        (log,) = engine.folder.glob("data/containers/*/local-logs/container.log")
+        with open(log, "ab") as file:
+            file.write(b"\xff" * 100)
+        gate.hold("GET /containers/[^/]+/logs", answer=True)
+        with fresh_client() as other:
+            other.get(job.id)
+            eventually(gate.is_reached.is_set, "the log, told to the next one")
+            gate.let_go()
+            engine.ask("POST", f"/containers/{engine.containers()[0]['Id']}/kill?signal=TERM")
+            job = over(other, job)
+
+    assert ("complete", None, 0) == fate(job)
+    assert b"out\n" == client.output(job.id)
+    told = client.output(job.id, stream="stderr")
+    assert told.startswith(b"the engine does not tell all that was printed: Error grabbing logs: ")
 
 
 def test_a_255_after_the_engine_was_away(

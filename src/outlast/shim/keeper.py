@@ -347,6 +347,8 @@ class Keeper:
 
     def _conclude(self, running: Running, state: dict[str, Any] | None) -> None:
         code: int | None = None if state is None else state["ExitCode"]
+        if (words := running.complaint) is not None:
+            running.say(words)
         if (cause := running.cause(code)) is not None:
             reason, error = cause
             if reason == "timeout" and error is not None:

@@ -7,7 +7,12 @@ import os
 from . import spool
 
 _HEAD_BYTES = 8
-_STREAMS = {0: spool.STDOUT, 1: spool.STDOUT, 2: spool.STDERR}
+_ENGINES = "engine"
+_STREAMS = {0: spool.STDOUT, 1: spool.STDOUT, 2: spool.STDERR, 3: _ENGINES}
+"""Where the streams go. What comes in the last of them nobody printed: it is the engine's own
+fault, for which it does not tell the rest of the log."""
+
+_COMPLAINT_BYTES = 2000
 
 _PIECE_BYTES = 1 << 14
 """Of a line that is longer, Docker's log has pieces of so many bytes; Podman's are shorter."""
@@ -57,6 +62,7 @@ class Muxed:
     def begin_anew(self) -> None:
         """The log is told from its beginning again."""
         self._unread = b""
+        self._complaint = b""
         self._stream = spool.STDOUT
         self._size = self._left = 0
         self._long = {stream: _LongLine() for stream in self._files}
@@ -67,7 +73,7 @@ class Muxed:
         """Take in what comes next of the log. Raises OSError where it cannot be written."""
         view = self._unread + data
         at = 0
-        pieces: dict[str, list[bytes]] = {stream: [] for stream in self._files}
+        pieces: dict[str, list[bytes]] = {stream: [] for stream in (*self._files, _ENGINES)}
         while True:
             if self._left:
                 piece = view[at : at + self._left]
@@ -84,6 +90,8 @@ class Muxed:
             if self._left and (line := self._long.get(self._stream)):
                 pieces[self._stream].append(line.missing())
         self._unread = view[at:] if not self._left else b""
+        complaint = self._complaint + b"".join(pieces.pop(_ENGINES))
+        self._complaint = complaint[:_COMPLAINT_BYTES]
         for stream, found in pieces.items():
             self._write(stream, b"".join(found))
 
@@ -93,6 +101,12 @@ class Muxed:
         data = data[passed:]
         while data:
             data = data[os.write(self._files[stream], data) :]
+
+    @property
+    def complaint(self) -> str | None:
+        """Why the engine has not told all that was printed, for people; None if it has."""
+        words = " ".join(self._complaint.decode(errors="replace").split())
+        return f"the engine does not tell all that was printed: {words}" if words else None
 
     def say(self, words: str) -> None:
         """End `stderr` with a line of ours, unless it ends so already."""

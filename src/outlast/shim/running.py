@@ -149,6 +149,11 @@ class Running:
         """Whether the kernel was seen to have killed something in it for want of memory."""
         return self._memory is not None and self._memory.was_short
 
+    @property
+    def complaint(self) -> str | None:
+        """Why its output is not whole, for people; None if it is."""
+        return self._muxed.complaint
+
     def say(self, words: str) -> None:
         """End its standard error with a line of ours."""
         self._muxed.say(words)
