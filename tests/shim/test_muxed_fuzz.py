@@ -81,6 +81,34 @@ def test_what_is_told_again_is_written_once(
         assert meant(frames) == written(path)
 
 
+@UNHURRIED
+@given(FRAMES, st.lists(st.integers(0, 7)), CUTS)
+def test_what_was_told_with_gaps_is_put_right(
+    frames: list[tuple[int, bytes]], gaps: list[int], cuts: list[int]
+) -> None:
+    """What the whole log says stands at the end, and nothing of what was told otherwise before."""
+    told = [frame for at, frame in enumerate(frames) if at not in gaps]
+    with folder() as path, closing(Muxed(str(path))) as muxed:
+        muxed.take(framed(told))
+        muxed.begin_anew(cuts=True)
+        for piece in pieces(framed(frames), cuts):
+            muxed.take(piece)
+
+        assert meant(frames) == written(path)
+
+
+def test_a_line_of_ours_behind_the_log_s_end_stays() -> None:
+    """It is said once, by whoever came so far, though the log knows nothing of it."""
+    with folder() as path, closing(Muxed(str(path))) as muxed:
+        muxed.take(framed([(2, b"err\n")]))
+        muxed.say("Execution timeout (1s)")
+        muxed.begin_anew(cuts=True)
+        muxed.take(framed([(2, b"err\n")]))
+        muxed.say("Execution timeout (1s)")
+
+        assert b"err\nExecution timeout (1s)\n" == written(path)[1]
+
+
 PIECE = 1 << 14
 SIZES = st.sampled_from([0, 1, PIECE - 1, PIECE + 1, 2 * PIECE - 1, 2 * PIECE + 1])
 

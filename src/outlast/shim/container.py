@@ -277,9 +277,9 @@ class Container:
             return None
         return Memory.of(pid, container) if pid > 0 and len(container) >= ID_LENGTH else None
 
-    def log(self) -> Stream:
-        """Return its output, from the beginning and as it comes."""
-        return self.engine.send("GET", f"{self._path}/logs?follow=1&stdout=1&stderr=1")
+    def log(self, *, follow: bool = True) -> Stream:
+        """Return its output, from the beginning; as it comes, or to where it is by now."""
+        return self.engine.send("GET", f"{self._path}/logs?follow={follow:d}&stdout=1&stderr=1")
 
     def end(self) -> Stream:
         """Return what is over once it has ended."""

@@ -151,33 +151,19 @@ class Keeper:
             self._patiently(self._outbox.open)
 
     def _pull(self) -> None:
-        deadline, began = mono_ms() + self._order["pull_timeout_ms"], now_ms()
-        backoff = Backoff()
+        limit_ms, began, backoff = self._order["pull_timeout_ms"], now_ms(), Backoff()
+        deadline = mono_ms() + limit_ms
         while not self._is_pulled(deadline):
-            self._sleeper.sleep(backoff.next_ms())
+            if mono_ms() >= deadline:
+                words = f"TimeoutError: The image was not pulled in {limit_ms / 1000:.12g}s"
+                raise NotBegun("pull_timeout", words)
+            self._sleeper.sleep(min(deadline, backoff.next_ms()))
         self._pulled = {"pull_from": began, "pull_to": now_ms()}
 
     def _is_pulled(self, deadline: int) -> bool:
-        """Have it pulled until that time; False where the engine went away meanwhile."""
         pull = Pull(self._folder, self._order["image"], self._order.get("login_env", {}))
         stream = self._patiently(lambda: self._container.pull(pull.login()))
-        try:
-            while not stream.is_over:
-                _, ready = self._sleeper.sleep(min(deadline, pull.next_ms() or deadline), stream)
-                self._refuse_if_unwanted()
-                if mono_ms() >= deadline:
-                    limit_s = self._order["pull_timeout_ms"] / 1000
-                    words = f"TimeoutError: The image was not pulled in {limit_s:.12g}s"
-                    raise NotBegun("pull_timeout", words)
-                if ready:
-                    pull.read(stream)
-                pull.tell()
-        except OSError:
-            return False
-        finally:
-            stream.close()
-            pull.end()
-        return True
+        return pull.follow(stream, self._sleeper, deadline, self._refuse_if_unwanted)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Return what *call* does; an engine that does not answer is tried for a while."""
@@ -240,7 +226,7 @@ class Keeper:
         while (state := self._state()) is not None and state["Status"] == "created":
             if began["boot"] != self._boot:
                 break
-            if not self._outwait(self._is_answerable):
+            if not self._outwait(self._knows_if_it_was_started):
                 self._lose()
                 return
             if self._start_anew():
@@ -258,7 +244,7 @@ class Keeper:
             since = began["mono_ms"] + max(0, started - began["at"])
             self._follow(since, memory=self._container.memory())
 
-    def _is_answerable(self) -> bool:
+    def _knows_if_it_was_started(self) -> bool:
         return self._asked.is_answerable(self._was_never_started, self._sleeper)
 
     def _lose(self) -> None:
@@ -326,6 +312,7 @@ class Keeper:
             while (state := self._state()) is not None and state["Status"] not in ENDED:
                 self._sleeper.sleep(backoff.next_ms())
                 running.follow(since_ms)  # the engine was started anew under us
+            running.check_output()
             if state is not None and running.was_short_of_memory:
                 state["OOMKilled"] = True
             elif state is not None and running.cause(state["ExitCode"]) is None:
@@ -391,16 +378,18 @@ class Keeper:
 
     def _remove(self) -> None:
         """Once the record is safe: leave nothing of it with the engine, and say so."""
-        remove(self._container, self._outbox, self._sleeper, self._tell_of_leftovers)
+        remove(
+            self._container,
+            self._outbox,
+            self._sleeper,
+            lambda words: self._publish({"event": "unkillable", "at": now_ms(), "error": words}),
+        )
         reach("keeper.after_remove")
         sizes = {
             f"{stream}_bytes": spool.output_size(self._folder, stream)
             for stream in (spool.STDOUT, spool.STDERR)
         }
         self._publish({"event": "emptied", "at": now_ms(), **sizes, "leftovers": 0})
-
-    def _tell_of_leftovers(self, words: str) -> None:
-        self._publish({"event": "unkillable", "at": now_ms(), "error": words})
 
     def _nudge(self) -> None:
         nudge(self._order["home"], self._order["key"])

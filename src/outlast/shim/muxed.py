@@ -52,15 +52,19 @@ class Muxed:
     def __init__(self, folder: str) -> None:
         self._files: dict[str, int] = {}
         self._passed_over: dict[str, int] = {}
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         for stream in (spool.STDOUT, spool.STDERR):
             self._files[stream] = os.open(f"{folder}/{stream}", flags, 0o600)
         self._long: dict[str, _LongLine] = {}
         self.begin_anew()
         self._long.clear()  # what is told before that is no log, but comes as it was printed
 
-    def begin_anew(self) -> None:
-        """The log is told from its beginning again."""
+    def begin_anew(self, *, cuts: bool = False) -> None:
+        """
+        The log is told from its beginning again. *cuts*: what a file has already is held against
+        it, and cut off where it is something else.
+        """
+        self._cuts = cuts
         self._unread = b""
         self._complaint = b""
         self._stream = spool.STDOUT
@@ -97,10 +101,25 @@ class Muxed:
 
     def _write(self, stream: str, data: bytes) -> None:
         passed = min(self._passed_over[stream], len(data))
-        self._passed_over[stream] -= passed
+        if self._cuts and passed:
+            passed = self._cut_what_differs(stream, data[:passed])
+        self._passed_over[stream] -= min(passed, self._passed_over[stream])
         data = data[passed:]
         while data:
             data = data[os.write(self._files[stream], data) :]
+
+    def _cut_what_differs(self, stream: str, told: bytes) -> int:
+        """Return how much of what is *told* the file has at that place; cut it behind that."""
+        fd = self._files[stream]
+        at = os.fstat(fd).st_size - self._passed_over[stream]
+        here = os.pread(fd, len(told), at)
+        if here == told:
+            return len(told)
+        differs = (i for i, (a, b) in enumerate(zip(here, told, strict=False)) if a != b)
+        same = next(differs, len(here))
+        os.ftruncate(fd, at + same)
+        self._passed_over[stream] = same
+        return same
 
     @property
     def complaint(self) -> str | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from . import spool
 from .container import NotBegun
 from .engine import EngineError, Stream
 from .login import LoginUnreadable, header_for
-from .sleep import mono_ms
+from .sleep import Sleeper, mono_ms
 
 PHASE = "pulling_image"
 
@@ -94,6 +94,27 @@ class Pull:
             self._layers.setdefault(layer, 0.0)
         elif status == "Downloading" and isinstance(detail, dict):
             self._layers[layer] = max(self._layers.get(layer, 0.0), _share_of(detail))
+
+    def follow(
+        self, stream: Stream, sleeper: Sleeper, deadline: int, look: Callable[[], None]
+    ) -> bool:
+        """
+        Take in all of the engine's answer, and end it; False where the engine goes away, or the
+        *deadline* comes first. *look* raises where nobody wants it any more.
+        """
+        try:
+            while not stream.is_over and mono_ms() < deadline:
+                _, ready = sleeper.sleep(min(deadline, self.next_ms() or deadline), stream)
+                look()
+                if ready:
+                    self.read(stream)
+                self.tell()
+            return stream.is_over
+        except OSError:
+            return False
+        finally:
+            stream.close()
+            self.end()
 
     def next_ms(self) -> int | None:
         """When `tell` is due, on the monotonic clock; None: nothing is new."""

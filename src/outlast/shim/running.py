@@ -12,6 +12,7 @@ from .feed import CUT, Feed
 from .memory import Memory
 from .muxed import Muxed
 from .outbox import Outbox
+from .recheck import recheck
 from .sleep import Backoff, Sleeper, mono_ms
 from .watch import Output
 
@@ -84,6 +85,9 @@ class Running:
 
         self.was_away = False
         """Whether the engine was out of reach, and has not said since that it runs."""
+
+        self._was_followed = False
+        """Some of its output was taken from its log as it grew."""
 
         self.log_refusal: str | None = None
         """The engine's words where it has a log, and does not give it away."""
@@ -170,6 +174,11 @@ class Running:
         said, _, words = told.rstrip("\n").partition(goes_on)
         return words if said.startswith(begins) and words and "\n" not in words else None
 
+    def check_output(self) -> None:
+        """Have all of its output here, once it has ended: what was taken as its log grew need not be."""
+        if self._was_followed and self._container.engine.is_podman:
+            recheck(self._container, self._muxed, self._sleeper)
+
     def close(self) -> None:
         """Write no more of its output."""
         self._muxed.close()
@@ -186,6 +195,7 @@ class Running:
             if self._log is None:
                 self._muxed.begin_anew()
                 self._log = self._container.log()
+                self._was_followed = True
             if self._end is None:
                 self._end = self._container.end()
             if self.was_away:
