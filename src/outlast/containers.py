@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -72,22 +74,26 @@ def engine() -> Version:
     """
     found = _engine()
     told = _ask(found, "GET", "/version")
-    parts = [each.get("Name") for each in told.get("Components") or ()]
-    name = "Podman" if PODMAN in parts else (told.get("Platform") or {}).get("Name")
-    return Version(found.address, name or "Docker", str(told.get("Version")))
+    with _making_sense(found):
+        parts = [each.get("Name") for each in told.get("Components") or ()]
+        name = "Podman" if PODMAN in parts else (told.get("Platform") or {}).get("Name")
+        return Version(found.address, name or "Docker", str(told["Version"]))
 
 
 def survey() -> tuple[Left, ...]:
     """Return what Outlast made with the engine, whoever's it is. Raises Unavailable."""
-    filters = quote('{"label":["' + HOME + '"]}')
-    containers = _ask(_engine(), "GET", f"/containers/json?all=1&filters={filters}")
-    volumes = _ask(_engine(), "GET", f"/volumes?filters={filters}")["Volumes"] or ()
-    running = {each["Labels"].get(ATTEMPT) for each in containers if each.get("State") not in IDLE}
+    filters, asked = quote('{"label":["' + HOME + '"]}'), _engine()
+    containers = _ask(asked, "GET", f"/containers/json?all=1&filters={filters}")
+    volumes = _ask(asked, "GET", f"/volumes?filters={filters}")
     found = []
-    for each in containers:  # one that is half removed may have no name
-        name = next(iter(each.get("Names") or ()), each["Id"]).lstrip("/")
-        found.append((CONTAINER, name, each["Id"], each["Labels"]))
-    found += [(VOLUME, each["Name"], each["Name"], each["Labels"]) for each in volumes]
+    with _making_sense(asked):
+        busy = [each for each in containers if each.get("State") not in IDLE]
+        running = {each["Labels"].get(ATTEMPT) for each in busy}
+        for each in containers:  # one that is half removed may have no name
+            name = next(iter(each.get("Names") or ()), each["Id"]).lstrip("/")
+            found.append((CONTAINER, name, each["Id"], each["Labels"]))
+        there = volumes["Volumes"] or ()
+        found += [(VOLUME, each["Name"], each["Name"], each["Labels"]) for each in there]
     return tuple(sorted(_judged(*each, running) for each in found))
 
 
@@ -148,6 +154,18 @@ def _engine() -> Engine:
         return Engine(reach_engine(os.environ))
     except NoEngine as error:
         raise Unavailable(error.why, suggestion=error.remedy) from None
+
+
+@contextmanager
+def _making_sense(asked: Engine) -> Iterator[None]:
+    """Tell of answers that are none of an engine's."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError):
+        raise Unavailable(
+            f"what answers at {asked.address} is no container engine",
+            suggestion="Name the engine's own socket: OUTLAST_CONTAINER_ENGINE=unix:///PATH",
+        ) from None
 
 
 def _ask(asked: Engine, method: str, path: str) -> Any:

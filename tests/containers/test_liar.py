@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from outlast import Client
+from outlast import Client, containers
+from outlast.errors import Unavailable
 from outlast.shim.failpoint import VARIABLE
 
 from ..rigs.engine import IMAGE
@@ -161,3 +162,15 @@ def test_an_engine_that_gives_its_log_to_nobody(
 
     assert ("failed", "exit_nonzero", 3) == fate(job)
     assert "its log cannot be read" in str(job.nodes[0].error)
+
+
+@pytest.mark.parametrize("told", [[], None, {}, {"Components": {"a": 1}}, {"Components": [1]}])
+def test_what_is_no_engine_is_told_as_that(
+    told: object, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To who asks which engine there is, and what was left with it."""
+    with lying(tmp_path / "s", lambda *_: said(told)) as address:
+        monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", address)
+        for ask in (containers.engine, containers.survey):
+            with pytest.raises(Unavailable, match="is no container engine"):
+                ask()
