@@ -76,10 +76,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaves_nothing: None) 
     monkeypatch.setenv("OUTLAST_IDLE_EXIT", "20s")
     monkeypatch.setenv("OUTLAST_MIN_FREE", "1m")
     yield path
-    rows = [
-        f"row {job.id}: {job.status}, its processes not known to be gone" for job in unsettled(path)
-    ]
     deadline = time.monotonic() + leaks.PATIENCE_S
+    while (jobs := unsettled(path)) and time.monotonic() < deadline:
+        time.sleep(leaks.LOOK_S)  # it ended, and its supervisor is about to see all of it gone
+    rows = [f"row {job.id}: {job.status}, its processes not known to be gone" for job in jobs]
     while left := leaks.leftovers(path):
         # Asked again: one that somebody had just started does not listen yet.
         make_link(load_settings(home=path)).leave(LEAVE)
