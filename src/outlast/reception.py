@@ -218,11 +218,16 @@ def to_run(specs: Sequence[JobSpec]) -> dict[str, Any]:
     """Return what the audit log says of specs: where, and which programs, on the end too; no argument."""
     ends = [spec.on_end for spec in specs if spec.on_end is not None]
     return {
-        "programs": sorted({spec.command[0] if spec.command else "shell" for spec in specs}),
+        "programs": sorted({_program(spec) for spec in specs}),
         "on_end": sorted({"shell" if isinstance(end, str) else end[0] for end in ends}) or None,
         "on": sorted({host for spec in specs for host in spec.on}) or None,
         "images": sorted({each.container.image for each in specs if each.container}) or None,
     }
+
+
+def _program(spec: JobSpec) -> str:
+    """Return what is run; what a script is given beside it is an argument."""
+    return spec.command[0] if spec.command and spec.script is None else "shell"
 
 
 def _stdin(body: dict[str, Any], faults: list[str]) -> bytes | None:

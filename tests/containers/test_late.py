@@ -181,3 +181,37 @@ def test_what_cannot_be_executed(run: Run) -> None:
     """It never ran, and has no exit code: neither what is not there, nor what is no program."""
     for path in ("/no/such", "/etc/passwd", "/etc"):
         assert ("failed", "spawn_failed", None) == fate(run(command=[path])), path
+
+
+@pytest.mark.parametrize("size", [16384, 3 * 16384, 16385, 7])
+def test_a_long_line_and_an_end_without_one_are_whole(
+    size: int, submit: Run, client: Client, starts: Starts
+) -> None:
+    """Told by the log as it grows, they would not be: its end comes late, the line's not at all."""
+    line = f"head -c {size} /dev/zero | tr '\\0' a; echo; "
+    waits = "while ! test -e /starts/go; do sleep 0.1; done; echo bcdefgh; sleep 1; printf end"
+    job = submit(line + waits, container=starts.container)
+    first = b"a" * size + b"\n"
+    eventually(lambda: first == client.output(job.id), "its output")
+    time.sleep(0.5)  # the engine's log has it as well
+    kill(shim_of(client, job))
+    time.sleep(1.5)
+    starts.let_go()
+    job = over(client, job)
+
+    assert ("complete", None, 0) == fate(job)
+    assert first + b"bcdefgh\nend" == client.output(job.id)
+
+
+def test_an_input_that_was_begun_is_not_told_as_a_whole_one(
+    submit: Run, client: Client, gate: Gate, tmp_path: Path
+) -> None:
+    """Whoever passes it on is killed before the engine's word for it is there."""
+    (tmp_path / "input").write_bytes(b"x" * 56_000)
+    gate.hold("POST /containers/[^/]*/attach.*stdin=1", answer=True)
+    job = submit("wc -c", stdin=str(tmp_path / "input"))
+    assert gate.is_reached.wait(60)
+    kill(shim_of(client, job))
+    gate.let_go()
+
+    assert ("failed", "lost", None) == fate(over(client, job))

@@ -56,6 +56,7 @@ def said(body: object, status: str = "200 OK") -> bytes:
 LIES = {
     "garbage": b"\x00garbage\r\n\r\n" * 100,
     "nothing": b"",
+    "a short id": said({"Id": "a"}, "201 Created"),
     "a part": said({"Id": "a" * 64})[:-1],
     "no container": said(["an", "answer"]),
 }

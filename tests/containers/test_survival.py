@@ -15,7 +15,6 @@ from outlast.shim.engine import Engine as Asked
 from outlast.shim.failpoint import OF_CONTAINERS, VARIABLE
 from outlast.testing import leaks
 
-from ..rigs.docker import Docker
 from ..rigs.engine import Engine
 from ..rigs.gate import before
 from ..world import eventually, fresh_client, kill, supervisor_of, words_of
@@ -172,12 +171,11 @@ def test_who_goes_on_writes_not_a_byte_more_or_less(
     assert 2 * ODD_BYTES == client.output(job.id)
 
 
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)  # Podman says nothing of it
 def test_a_log_that_the_engine_cannot_read(
     submit: Run, client: Client, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says so to whoever goes on: that is no output, and a line of ours ends stderr with it."""
-    if not isinstance(engine, Docker):
-        pytest.skip("Podman says nothing of it")
     with before(engine.socket, tmp_path / "gate") as gate:
         monkeypatch.setenv("OUTLAST_CONTAINER_ENGINE", gate.address)
         job = running(client, submit("trap 'exit 0' TERM; echo out; while :; do sleep 0.1; done"))

@@ -76,9 +76,9 @@ def test_a_limit_is_lifted_by_saying_so() -> None:
         ({"image": "a", "mounts": ["/a:/b:rx"]}, "SOURCE:TARGET"),
         ({"image": "a", "tmpfs": ["/t"]}, "PATH:SIZE"),
         ({"image": "a", "tmpfs": ["/t:0"]}, "no room"),
-        ({"image": "a", "tmpfs": ["/t/../in/:1m"]}, "PATH:SIZE"),
-        ({"image": "a", "tmpfs": ["/./:1m"]}, "PATH:SIZE"),
-        ({"image": "a", "mounts": ["/t:/in/here"]}, "nor in that"),
+        ({"image": "a", "tmpfs": ["/t/../in/:1m"]}, "nor what is in that"),
+        ({"image": "a", "tmpfs": ["/./:1m"]}, "neither / nor /in"),
+        ({"image": "a", "mounts": ["/t:/in/here"]}, "nor what is in that"),
         ({"image": "a", "files": {"x" * 201: ""}}, "200 letters"),
         ({"image": "a", "tmpfs": [1]}, "is not text"),
         ({"image": "a", "cap_add": ["a b"]}, "no capability"),
@@ -132,7 +132,8 @@ def test_mounts_and_memory_are_read_as_written() -> None:
     assert ["/a:/b", "/a:/b", "/a:/b:rw"] == [
         str(parse_mount(text)) for text in ("/a:/b", "/a:/b/:ro", "/a:/b:rw")
     ]
-    assert ("/tmp", 64 << 20) == parse_tmpfs("/tmp:64m") == parse_tmpfs("/tmp/./:64m")
+    assert ("/tmp", 64 << 20) == parse_tmpfs("/tmp:64m") == parse_tmpfs("//tmp/./:64m")
+    assert ("/t", "/in/old") == (parse_mount("/a://t").target, parse_mount("/a:/in/old").target)
 
 
 def test_a_job_without_one_has_none() -> None:

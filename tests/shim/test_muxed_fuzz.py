@@ -134,6 +134,27 @@ def test_a_line_in_pieces_keeps_its_end(
 
 
 @UNHURRIED
+@given(st.lists(st.sampled_from([0, 1, PIECE, PIECE + 1, 2 * PIECE]), max_size=5), CUTS)
+def test_a_line_of_whole_pieces_keeps_the_end_that_is_here(
+    sizes: list[int], cuts: list[int]
+) -> None:
+    """Docker's log has none for it: what goes on behind it goes on where it was."""
+    frames, truth = [], b""
+    for size in sizes:
+        line = b"x" * size + b"\n"
+        truth += line
+        whole = [line[at : at + PIECE] for at in range(0, len(line), PIECE)]
+        frames += [(1, piece) for piece in whole if not (size and piece == b"\n")]
+    with folder() as path, closing(Muxed(str(path))) as muxed:
+        muxed.take(framed([(1, truth)]))  # attached, as it was printed
+        muxed.begin_anew()
+        for piece in pieces(framed([*frames, (1, b"more\n")]), cuts):
+            muxed.take(piece)
+
+        assert truth + b"more\n" == written(path)[0]
+
+
+@UNHURRIED
 @given(st.lists(st.binary(max_size=40), max_size=12))
 @example([b"\x01\0\0\0\xff\xff\xff\xff", b"x" * 100])
 @example([b"garbage!" * 10])

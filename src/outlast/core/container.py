@@ -97,25 +97,24 @@ def parse_mount(text: str) -> Mount:
     target, _, mode = rest.partition(":")
     if not source or not colon or mode not in ("", "ro", "rw"):
         raise ValueError(f"{text!r:.80} is no mount: write SOURCE:TARGET, or SOURCE:TARGET:rw")
-    if not target.startswith("/") or _is_taken(target):
+    if not target.startswith("/") or plain_path(target) in ("/", INSIDE):
         raise ValueError(
-            f"{text!r:.80}: the target is an absolute path, and neither / nor {INSIDE}, nor in that"
+            f"{text!r:.80}: the target is an absolute path, and neither / nor {INSIDE}"
         )
-    return Mount(source, posixpath.normpath(target), mode == "rw")
+    return Mount(source, plain_path(target), mode == "rw")
 
 
 def parse_tmpfs(text: str) -> tuple[str, int]:
     """Read `PATH:SIZE`. Raises ValueError."""
     match = _SIZED.fullmatch(text)
-    if match is None or match["size"] is None or _is_taken(match["path"]):
+    if match is None or match["size"] is None or match["path"] in ("/", INSIDE):
         raise ValueError(f"{text!r:.80} is no folder in memory: write PATH:SIZE, as in /tmp:64m")
     size = parse_size(match["size"])
     if not size:
         raise ValueError(f"{text!r:.80}: no room at all")
-    return posixpath.normpath(match["path"]), size
+    return plain_path(match["path"]), size
 
 
-def _is_taken(path: str) -> bool:
-    """Whether something else is at a path of the container's, however it is written."""
-    plain = posixpath.normpath(f"/{path.lstrip('/')}")
-    return plain in ("/", INSIDE) or plain.startswith(f"{INSIDE}/")
+def plain_path(path: str) -> str:
+    """Return an absolute path of a container's in one way of all in which it may be written."""
+    return posixpath.normpath(f"/{path.lstrip('/')}")

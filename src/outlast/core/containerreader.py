@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .artifact import below
 from .collect import Collect
-from .container import OUT, SCRIPT, Container, parse_mount, parse_tmpfs
+from .container import INSIDE, OUT, SCRIPT, Container, parse_mount, parse_tmpfs
 from .job import Limits
 from .limits import (
     CONTAINER_GRACE,
@@ -68,7 +68,7 @@ class _Container(Reader):
             "user": self.matching("user", _USER, "a user: write NAME, or UID:GID"),
             "read_only": self.flag("read_only"),
             "new_privileges": self.flag("new_privileges"),
-            "mounts": self.several("mounts", lambda each: str(parse_mount(each))),
+            "mounts": self.several("mounts", _checked_mount),
             "tmpfs": self.several("tmpfs", _checked_tmpfs),
             "cap_add": self.several("cap_add", _capability),
             "swap_bytes": self.size("swap_bytes"),
@@ -133,8 +133,20 @@ class _Container(Reader):
         return sound
 
 
+def _checked_mount(text: str) -> str:
+    mount = parse_mount(text)
+    _refuse_taken(text, mount.target)
+    return str(mount)
+
+
+def _refuse_taken(text: str, path: str) -> None:
+    """Refuse what would be at or in the folder of the job's own files, or all there is."""
+    if path in ("/", INSIDE) or path.startswith(f"{INSIDE}/"):
+        raise ValueError(f"{text!r:.80}: neither / nor {INSIDE} can be had, nor what is in that")
+
+
 def _checked_tmpfs(text: str) -> str:
-    parse_tmpfs(text)
+    _refuse_taken(text, parse_tmpfs(text)[0])
     return text
 
 

@@ -50,14 +50,15 @@ def status_of(job: Job, width: int = 0) -> str:
 
 def command_line(spec: JobSpec) -> str:
     """Return what runs, as one line."""
+    if spec.script is not None:
+        given = f" with {len(spec.command)} arguments" * bool(spec.command)
+        return f"a script of {len(spec.script)} characters{given}"
     if spec.command:
         import shlex
 
         return plain(shlex.join(spec.command))
     if spec.shell is not None:
         return plain(spec.shell)
-    if spec.script is not None:
-        return f"a script of {len(spec.script)} characters"
     # With none of them it is from a server that does not tell its jobs' specs.
     return f"a dialogue of {len(spec.dialogue)} rules" if spec.dialogue else ""
 

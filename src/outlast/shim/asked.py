@@ -7,6 +7,7 @@ one that was never started, and would start it again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from .container import NotBegun
@@ -37,8 +38,9 @@ class Asked:
         """
         process = self._engine.process() or ""
         try:
-            with open(self._path, "w", encoding="ascii") as file:
+            with open(f"{self._path}.new", "w", encoding="ascii") as file:
                 file.write(process)
+            os.rename(f"{self._path}.new", self._path)
         except OSError as error:
             raise NotBegun("disk_full", f"could not prepare the start: {error}") from None
 
@@ -50,10 +52,8 @@ class Asked:
         Where it cannot be told from another, a start on its way is waited for, looking whether the
         container *is_created* still.
         """
-        try:
-            with open(self._path, encoding="ascii") as file:
-                process = file.read()
-        except FileNotFoundError:
+        process = self._process()
+        if process is None:
             return True
         if process:
             return process == self._engine.process()
@@ -62,3 +62,15 @@ class Asked:
                 return True
             sleeper.sleep(mono_ms() + LOOK_MS)
         return False
+
+    def was_another(self) -> bool:
+        """Whether another engine was asked than answers now. Raises OSError where none does."""
+        return bool(process := self._process()) and process != self._engine.process()
+
+    def _process(self) -> str | None:
+        """Return which was asked; "" where that cannot be told, None if none was."""
+        try:
+            with open(self._path, encoding="ascii") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None

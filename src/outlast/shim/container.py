@@ -79,7 +79,14 @@ class Container:
         """The one that has its name is known to be of our attempt."""
 
     def is_known(self, container_id: str) -> None:
-        """It is the one with this id, and ours, whatever anybody has named it since."""
+        """
+        It is the one with this id, and ours, whatever anybody has named it since.
+
+        Raises:
+            OSError: That is no id: what says so is no engine.
+        """
+        if len(container_id) != ID_LENGTH or not container_id.isalnum():
+            raise OSError(f"what answers at the engine's socket has no ids: {container_id!r:.80}")
         self.id, self._is_ours = container_id, True
 
     @property
@@ -95,8 +102,11 @@ class Container:
             NotBegun: The engine does not make it, or not as it is to be.
         """
         self.engine.meet()
-        log = LOG_OF_PODMAN if self.engine.is_podman else LOG_OF_DOCKER
-        body = {**self._body, "HostConfig": {**self._body["HostConfig"], "LogConfig": log}}
+        host: dict[str, Any] = {**self._body["HostConfig"], "LogConfig": LOG_OF_DOCKER}
+        if self.engine.is_podman:
+            host["LogConfig"] = LOG_OF_PODMAN
+            host["Tmpfs"] = self._order.get("podmans_own", {}) | host["Tmpfs"]
+        body = {**self._body, "HostConfig": host}
         stream = self.engine.send("POST", f"/containers/create?name={self.name}", body)
         self.may_exist = self.may_come = True
         try:
@@ -196,15 +206,20 @@ class Container:
             raise NotBegun(reason, f"the container does not start: {words}") from None
         return stream.status != NOT_MODIFIED
 
-    def rename(self) -> None:
+    def rename(self) -> bool:
         """
         Give it a name that nobody knows: a start that was asked for by the one before, and is
-        still on its way, finds nothing to start.
+        still on its way, finds nothing to start. False where the engine refuses, or it is gone.
         """
         name = f"{self._order['name']}.{time.time_ns()}"
-        with suppress(EngineError):  # it is gone: how it stands says so
+        try:
+            if self.id is None:
+                self._has_our_labels()  # learns it
             self.engine.ask("POST", f"{self._path}/rename?name={name}")
-            self.name = name
+        except EngineError:
+            return False
+        self.name = name
+        return True
 
     def attach(self) -> Stream:
         """

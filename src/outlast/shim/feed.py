@@ -19,7 +19,7 @@ PIECES = 4
 ASK_S = 1.0
 """How long an engine may take that is only asked whether it is there."""
 
-UNFED = "it was not started: an engine takes its input once, and who passed it on was killed"
+UNFED = "it was not started: its input is passed on once, and what took it before was killed"
 CUT = (
     "its input was cut short: what passed it on was killed before all of it was taken, and what it"
     " makes of a part proves nothing"
@@ -42,6 +42,9 @@ class Feed:
         self._file = -1
         self._sent = 0
         self._container: Container
+        self._engine: str | None = None
+        """Which process takes it, where that can be told."""
+
         self._stream: Stream | None = None
         self._is_taken = False
         """Nothing of it can be lost with the engine any more, or nobody wants the rest."""
@@ -67,8 +70,10 @@ class Feed:
             raise NotBegun("lost", UNFED)
         self._container = container
         self._file = _open(self._path)
-        self._stream = container.attach_input()
+        self._engine = container.engine.process()
+        # Before it is asked for: should we be killed meanwhile, the engine takes that for its end.
         self._mark(BEGUN)
+        self._stream = container.attach_input()
         self.go_on()
 
     def fileno(self) -> int:
@@ -116,6 +121,8 @@ class Feed:
         """
         self.close()
         try:
+            if self._container.engine.process() != self._engine:
+                return  # another one, which has none of it
             self._container.state(wait_s=ASK_S)
         except (EngineError, Removed):
             self._is_taken = True
@@ -124,9 +131,13 @@ class Feed:
         else:
             self._is_taken = True
 
-    def lose_engine(self) -> None:
-        """The engine was away: what it had not passed on by then, the command never gets."""
-        self.is_cut = self.is_cut or (self._sent > 0 and not self._is_taken)
+    def lose_engine(self, *, is_started: bool = True) -> None:
+        """
+        The engine was away: what it had not passed on by then, the command never gets; nothing of
+        it, where it was not known that it *is_started*.
+        """
+        is_taken = self._is_taken and is_started
+        self.is_cut = self.is_cut or (self._has(BEGUN) and not is_taken)
         self.close()
 
     def _close_file(self) -> None:

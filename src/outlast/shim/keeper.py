@@ -3,8 +3,7 @@ The shim of a container: keeps the clocks, the output and the record of one atte
 container engine has the processes.
 
 A fork of the fork server's, which gives it its order. It holds the record's lock for as long as it
-lives. Whoever is started for the same attempt after it goes on
-where it was: what matters is in the folder, or with the engine, under the attempt's name.
+lives. Whoever comes after goes on where it was: what matters is in the folder, or with the engine.
 
 A container is started only after `began` is in the record, while the engine that may have been asked
 before says of it that it never was, and by a name that no start on its way can have. So a crash
@@ -24,6 +23,7 @@ from .container import ENDED, Container, NotBegun, Removed, epoch_ms
 from .engine import EngineError, Stream
 from .failpoint import reach
 from .feed import CUT, Feed
+from .init import failed_start
 from .journal import Journal
 from .memory import Memory
 from .nudge import nudge
@@ -47,13 +47,11 @@ UNKNOWN_CODE = 255
 """What an engine that has lost a container's end says of it; a program's own verdict as well."""
 
 STARTS = 15
-"""How often an engine is asked to start a container that goes away each time, and says then that
-it was not started: some ten seconds."""
+"""How often an engine is asked that goes away each time, or gives no other name: some ten seconds."""
 
-NOT_STARTED = "the engine goes away whenever it is to start the container"
 REMOVED = "its container was removed by somebody else, and nobody saw how it ended"
 REBOOTED = "The machine was started anew while this ran"
-UNTOLD = "the engine was started anew while it started this, and nobody knows whether it had"
+UNTOLD = "the engine went away while it started this, and nobody knows whether it had"
 RUNS_ON = ", or still has: a process of it is there that is not ours to kill"
 AWAY = "the engine was started anew, and no longer knows how this ended"
 
@@ -139,7 +137,6 @@ class Keeper:
         if policy == "always":
             self._pull()
         if self._outbox is not None:
-            self._container.may_exist = True  # as what is to be removed
             self._patiently(self._outbox.make)
         missing = self._patiently(self._container.make)
         if missing is not None and policy == "missing":
@@ -205,7 +202,7 @@ class Keeper:
                 if each is not None:
                     each.close()
             if self._feed is not None:
-                self._feed.lose_engine()
+                self._feed.lose_engine(is_started=False)
             if isinstance(error, NotBegun):
                 raise
             return False
@@ -226,14 +223,17 @@ class Keeper:
         while (state := self._state()) is not None and state["Status"] == "created":
             if began["boot"] != self._boot:
                 break
-            if not self._outwait(self._knows_if_it_was_started):
+            if not self._outwait(
+                lambda: self._asked.is_answerable(self._was_never_started, self._sleeper)
+            ):
                 self._lose()
                 return
             if self._start_anew():
                 return
             tries -= 1
             if not tries:
-                raise NotBegun("engine_unavailable", NOT_STARTED)
+                self._lose()
+                return
             self._sleeper.sleep(backoff.next_ms())
         if began["boot"] != self._boot:
             self._end(None, "host_rebooted", REBOOTED)
@@ -242,10 +242,8 @@ class Keeper:
         else:
             started = epoch_ms(state["StartedAt"]) or began["at"]
             since = began["mono_ms"] + max(0, started - began["at"])
-            self._follow(since, memory=self._container.memory())
-
-    def _knows_if_it_was_started(self) -> bool:
-        return self._asked.is_answerable(self._was_never_started, self._sleeper)
+            has_missed = state["Status"] in ENDED and self._outwait(self._asked.was_another)
+            self._follow(since, memory=self._container.memory(), was_away=has_missed)
 
     def _lose(self) -> None:
         """Nobody knows whether it was started: nothing of it may run on, and it is not begun again."""
@@ -257,8 +255,7 @@ class Keeper:
         Start it, though a start of before may be on its way to a slow engine still: by a name that
         this one does not know. Return False where it is to be looked at again.
         """
-        self._outwait(self._container.rename)
-        if not self._was_never_started():
+        if not self._outwait(self._container.rename) or not self._was_never_started():
             return False
         self._refuse_if_unwanted()
         try:
@@ -289,10 +286,16 @@ class Keeper:
                 self._sleeper.sleep(backoff.next_ms())
 
     def _follow(
-        self, since_ms: int, output: Stream | None = None, memory: Memory | None = None
+        self,
+        since_ms: int,
+        output: Stream | None = None,
+        memory: Memory | None = None,
+        *,
+        was_away: bool = False,
     ) -> None:
         """
-        Keep it, started at *since_ms*, to its end, and say how that was.
+        Keep it, started at *since_ms*, to its end, and say how that was. *was_away*: its engine may
+        have missed that.
 
         *output* is all that it prints; without it, what is not here yet is taken from its log.
         """
@@ -306,6 +309,7 @@ class Keeper:
             outbox=self._outbox,
             feed=self._feed,
         )
+        running.was_away = was_away
         try:
             running.follow(since_ms, output)
             backoff = Backoff()
@@ -335,7 +339,8 @@ class Keeper:
     def _conclude(self, running: Running, state: dict[str, Any] | None) -> None:
         code: int | None = None if state is None else state["ExitCode"]
         if (words := running.complaint) is not None:
-            running.say(words)
+            with suppress(OSError):
+                running.say(words)
         if (cause := running.cause(code)) is not None:
             reason, error = cause
             if reason == "timeout" and error is not None:
@@ -350,7 +355,7 @@ class Keeper:
             self._end(None, "lost", REMOVED)
         elif state.get("OOMKilled") and code == KILLED_CODE:
             self._end(code, "oom_killed", "killed by the kernel for want of memory")
-        elif (words := running.failed_start(code)) is not None:
+        elif (words := failed_start(self._folder, code)) is not None:
             self._end(None, "spawn_failed", f"{self._order['program']}: {words}")
         elif code == UNKNOWN_CODE and running.was_away:
             self._end(None, "lost", AWAY)

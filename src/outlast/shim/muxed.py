@@ -86,6 +86,9 @@ class Muxed:
                 pieces[self._stream].append(piece)
                 if not self._left and (line := self._long.get(self._stream)):
                     line.add(self._size, ends=piece.endswith(b"\n"))
+                    if self._size == _PIECE_BYTES and self._has_end(pieces[self._stream]):
+                        pieces[self._stream].append(b"\n")
+                        line.add(0, ends=True)
             if self._left or len(view) - at < _HEAD_BYTES:
                 break
             self._stream = _STREAMS.get(view[at], spool.STDOUT)
@@ -98,6 +101,17 @@ class Muxed:
         self._complaint = complaint[:_COMPLAINT_BYTES]
         for stream, found in pieces.items():
             self._write(stream, b"".join(found))
+
+    def _has_end(self, pending: list[bytes]) -> bool:
+        """
+        Whether the file has a line's end behind what is told by now and not yet passed over: of a
+        line of so many whole pieces Docker's log tells none, and of what is new nobody knows.
+        """
+        ahead = self._passed_over[self._stream] - sum(map(len, pending))
+        if ahead <= 0:
+            return False
+        fd = self._files[self._stream]
+        return os.pread(fd, 1, os.fstat(fd).st_size - ahead) == b"\n"
 
     def _write(self, stream: str, data: bytes) -> None:
         passed = min(self._passed_over[stream], len(data))

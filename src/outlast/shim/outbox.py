@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 from .container import CONFLICT, NOT_FOUND, NotBegun
-from .engine import Engine, EngineError
+from .engine import Engine, EngineError, answer_of
 from .failpoint import reach
 from .sleep import mono_ms
 
@@ -45,6 +45,9 @@ class Outbox:
         self._body: Any = order["outbox"]["body"]
         self._floor: int = order["floor_bytes"]
         self._place: str | None = None
+        self.may_exist = False
+        """Whether an engine may have been asked to make it."""
+
         self._look_at = 0
 
     @classmethod
@@ -62,7 +65,9 @@ class Outbox:
         """
         volume = {"Name": self._name, "Labels": self._body["Labels"]}
         try:
-            self._engine.ask("POST", "/volumes/create", volume)
+            stream = self._engine.send("POST", "/volumes/create", volume)
+            self.may_exist = True
+            answer_of(stream)
         except EngineError as error:
             raise NotBegun("engine_error", f"{NOT_MADE}: {error}") from None
         reach("outbox.after_volume")

@@ -14,7 +14,7 @@ from .sleep import mono_ms, now_ms
 ORDER = "container"
 """The file with what whoever takes over has to know: all of the order but what starts it."""
 
-FOR_A_START = ("body", "files", "pull", "login_env", "no_engine")
+FOR_A_START = ("body", "podmans_own", "files", "pull", "login_env", "no_engine")
 """What of an order is for its start alone; environment and secrets are in it."""
 
 INSIDE = "in"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from .container import Container
-from .engine import EngineError
+from .engine import EngineError, Stream
 from .muxed import Muxed
 from .sleep import Backoff, Sleeper, mono_ms
 
@@ -13,24 +15,38 @@ PATIENCE_MS = 10_000
 
 def recheck(container: Container, muxed: Muxed, sleeper: Sleeper) -> None:
     """
-    Have *muxed* write what the whole log says, from where its files say something else.
+    Have *muxed* write what the whole log says, and not only what was told as it grew.
 
-    Podman, which is asked to tell a log as it grows, leaves lines out now and then.
+    Both engines may leave the last of it out then, and Podman lines before, too: where its log says
+    something else than the files, that is what they get. Docker's does not know all line ends.
     """
-    deadline, backoff = mono_ms() + PATIENCE_MS, Backoff()
-    while mono_ms() < deadline:
+    patience, backoff = mono_ms() + PATIENCE_MS, Backoff()
+    while mono_ms() < patience:
         try:
             log = container.log(follow=False)
-            muxed.begin_anew(cuts=True)
-            try:
-                while not log.is_over:
-                    sleeper.sleep(mono_ms() + PATIENCE_MS, log)
-                    muxed.take(log.read())
-            finally:
-                log.close()
-        except EngineError:
-            return  # it is gone: what is here is all that there ever is
         except OSError:
             sleeper.sleep(backoff.next_ms())
-        else:
-            return
+            continue
+        with closing(log):
+            muxed.begin_anew(cuts=container.engine.is_podman)
+            try:
+                if _took_all(log, muxed, sleeper):
+                    return
+                patience = mono_ms() + PATIENCE_MS  # of a full disk: it is waited for
+            except EngineError:
+                return  # it is gone: what is here is all that there ever is
+            except OSError:
+                pass
+        sleeper.sleep(backoff.next_ms())
+
+
+def _took_all(log: Stream, muxed: Muxed, sleeper: Sleeper) -> bool:
+    """Whether there was room for all of it. Raises OSError where the engine goes away."""
+    while not log.is_over:
+        sleeper.sleep(mono_ms() + PATIENCE_MS, log)
+        data = log.read()
+        try:
+            muxed.take(data)
+        except OSError:
+            return False
+    return True

@@ -35,7 +35,8 @@ def remove(
             comes_until = comes_until or mono_ms() + COMES_MS
             container.may_come = mono_ms() < comes_until
         except (OSError, EngineError) as error:
-            if isinstance(error, OSError) and not container.may_exist:
+            may_exist = container.may_exist or (outbox is not None and outbox.may_exist)
+            if isinstance(error, OSError) and not may_exist:
                 return  # no engine was ever reached, so that none has to be waited for
             if not told and mono_ms() - since > STILL_THERE_MS:
                 told = True

@@ -22,16 +22,6 @@ DRAIN_MS = 10_000
 KILL_AGAIN_MS = 1000
 """Between two KILLs, should the engine have been started anew and the first been lost."""
 
-INIT_SAYS = {
-    126: ("[FATAL tini (", ")] "),
-    127: ("[FATAL tini (", ")] "),
-    1: ("ERROR (catatonit:", "): failed to exec pid1: "),
-}
-"""How a line of an init (Docker's, Podman's) begins, and goes on until it says why it could not
-execute the command, by the code that it then ends with."""
-
-INIT_BYTES = 4096
-
 KILLED_CODES = (137, 143, None)
 """What an engine says of one that was killed, or asked to end; or nothing any more."""
 
@@ -96,7 +86,7 @@ class Running:
         if self._verdict is not None:
             # Somebody was killed at it: whether its signals were passed on, nobody knows.
             self._cause, self._error = self._verdict["reason"], self._verdict["error"]
-            self._is_reached, self._is_unheard = None, True
+            self._is_reached, self._is_unheard = self._verdict["is_heard"] or None, True
 
     def cause(self, code: int | None) -> tuple[str, str | None] | None:
         """Return why we ended it, and words; None where it ended by itself, with *code*."""
@@ -162,21 +152,9 @@ class Running:
         """End its standard error with a line of ours."""
         self._muxed.say(words)
 
-    def failed_start(self, code: int | None) -> str | None:
-        """
-        Return why the container's init, which has ended with *code*, could not execute the
-        command, where that is all that was printed: an engine takes the init's start for its own.
-        """
-        if code not in INIT_SAYS or spool.output_size(self._folder, spool.STDOUT):
-            return None
-        begins, goes_on = INIT_SAYS[code]
-        told = spool.read_output(self._folder, spool.STDERR, 0, INIT_BYTES).decode(errors="replace")
-        said, _, words = told.rstrip("\n").partition(goes_on)
-        return words if said.startswith(begins) and words and "\n" not in words else None
-
     def check_output(self) -> None:
         """Have all of its output here, once it has ended: what was taken as its log grew need not be."""
-        if self._was_followed and self._container.engine.is_podman:
+        if self._was_followed:
             recheck(self._container, self._muxed, self._sleeper)
 
     def close(self) -> None:
@@ -198,6 +176,8 @@ class Running:
                 self._was_followed = True
             if self._end is None:
                 self._end = self._container.end()
+            if "kill" in self._deadlines and not self._is_due("kill"):
+                self._ask_to_end()  # somebody may have, who was killed, or the engine at it
             if self.was_away:
                 # One that it knows to run by now it will know the end of, too.
                 self.was_away = not self._container.is_running()
@@ -213,9 +193,10 @@ class Running:
             self._feed.go_on()
         if self._asked is not None and self._asked in ready:
             self._hear(self._asked)
+        is_told = bool(ready)
         try:
             if self._log is not None and self._log in ready:
-                self._read(self._log)
+                is_told = self._read(self._log)
             if self._end is not None and self._end in ready:
                 self._end.read()
         except EngineError as error:
@@ -224,10 +205,11 @@ class Running:
         except OSError:
             self._lose()
         else:
-            self._backoff.start_over()
+            if is_told:
+                self._backoff.start_over()
 
-    def _read(self, log: Stream) -> None:
-        """Take in what has come of its output. A log that is refused is asked for again."""
+    def _read(self, log: Stream) -> bool:
+        """Take in what has come of its output; False where it is refused: it is asked for again."""
         try:
             data = log.read()
         except EngineError as error:
@@ -237,9 +219,10 @@ class Running:
             log.close()
             self._log = None
             self._deadlines["connect"] = self._backoff.next_ms()
-        else:
-            self.log_refusal = None
-            self._write(data)
+            return False
+        self.log_refusal = None
+        self._write(data)
+        return True
 
     def _lose(self) -> None:
         """The engine went away, or speaks in riddles: it is asked again."""
@@ -322,7 +305,13 @@ class Running:
         """End it: TERM, and KILL after the grace. Who asks first names the cause."""
         if self._cause is None:
             self._cause, self._error = cause, error
-            verdict.keep(self._folder, cause, error, mono_ms() + max(0, grace_ms))
+            self._verdict = {
+                "reason": cause,
+                "error": error,
+                "is_heard": False,
+                "kill_ms": mono_ms() + max(0, grace_ms),
+            }
+            verdict.keep(self._folder, self._verdict)
         if grace_ms <= 0:
             self._kill()
         elif "kill" in self._deadlines:
@@ -330,8 +319,11 @@ class Running:
             self._deadlines["kill"] = min(mono_ms() + grace_ms, self._deadlines["kill"])
         else:
             self._deadlines["kill"] = mono_ms() + grace_ms
-            self._signal("TERM")
-            self._container.go_on()
+            self._ask_to_end()
+
+    def _ask_to_end(self) -> None:
+        self._signal("TERM")
+        self._container.go_on()
 
     def _kill(self) -> None:
         if self._asked is None or not self._is_killed:
@@ -366,6 +358,8 @@ class Running:
             self._drop_answer()
             return
         else:
+            if not self._is_reached and self._verdict is not None:
+                verdict.keep(self._folder, self._verdict | {"is_heard": True})
             self._is_reached = True
             if not answer.is_over:
                 return

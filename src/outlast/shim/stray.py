@@ -18,23 +18,33 @@ def kill(container: str) -> bool:
     """Kill all in the cgroup of the container with this id; False where some live on."""
     quiet = 0
     for _ in range(LOOKS):
-        pids = of(container)
-        for pid in pids:
-            with suppress(OSError):  # gone by itself, or not ours to kill: seen at the next look
-                os.kill(pid, signal.SIGKILL)
-        quiet = 0 if pids else quiet + 1
+        is_there = False
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            is_there = _kill(int(name), container) or is_there
+        quiet = 0 if is_there else quiet + 1
         if quiet == QUIET:
             return True
         time.sleep(BETWEEN_S)
-    return not of(container)
+    return False
 
 
-def of(container: str) -> list[int]:
-    """Return the processes of this machine whose cgroup is named after the container."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with suppress(OSError), open(f"/proc/{name}/cgroup") as file:
-                if container in file.read():
-                    found.append(int(name))
-    return found
+def _kill(pid: int, container: str) -> bool:
+    """Kill a process if it is of the container; False where it is none of its, or a dead one."""
+    with suppress(OSError):
+        process = os.pidfd_open(pid)  # held while it is looked at: its number stays its own
+        try:
+            if _is_of(pid, container):
+                with suppress(PermissionError):
+                    signal.pidfd_send_signal(process, signal.SIGKILL)
+                return True
+        finally:
+            os.close(process)
+    return False
+
+
+def _is_of(pid: int, container: str) -> bool:
+    with open(f"/proc/{pid}/cgroup") as file:
+        if container not in file.read():
+            return False
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] != "Z"

@@ -15,12 +15,12 @@ from typing import Any
 FILE = "verdict"
 
 
-def keep(folder: str, reason: str, error: str | None, kill_ms: int) -> None:
+def keep(folder: str, verdict: dict[str, Any]) -> None:
     """
-    Leave reason and words in an attempt's *folder*, and when the KILL is due, on the monotonic
-    clock. A full disk keeps nobody alive: it is not left then.
+    Leave in an attempt's *folder* the `reason` and the words (`error`), when the KILL is due
+    (`kill_ms`, on the monotonic clock), and whether the engine has passed a signal on (`is_heard`).
+    A full disk keeps nobody alive: it is not left then.
     """
-    verdict = {"reason": reason, "error": error, "kill_ms": kill_ms}
     with suppress(OSError):
         with open(f"{folder}/{FILE}.new", "w", encoding="utf-8") as file:
             json.dump(verdict, file)

@@ -150,7 +150,7 @@ def _attributes_of_node(job: Job, node: Node) -> Attributes:
 
 def _program(spec: JobSpec) -> str | None:
     """Return what is run, without its arguments: they may tell too much."""
-    if spec.command:
+    if spec.command and spec.script is None:
         return os.path.basename(spec.command[0])
     return None if spec.shell is None else "sh"
 

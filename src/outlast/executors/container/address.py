@@ -83,7 +83,7 @@ def _refusal(address: str) -> OSError | None:
 def find_engine(env: Mapping[str, str]) -> str:
     """
     Return the address of the engine that the caller with *env* means: where nothing names it, the
-    first that takes a call; where none does, the first that has a socket.
+    first whose socket this user may call; where there is none, the first that has one.
 
     Raises:
         NoEngine: There is none, or it is elsewhere; the words say what was looked for.
@@ -106,4 +106,6 @@ def find_engine(env: Mapping[str, str]) -> str:
         )
     if len(there) == 1:  # whether it takes a call, is seen by whoever has something to say
         return there[0]
-    return next((address for address in there if _refusal(address) is None), there[0])
+    # One that is down is waited for; one that is not for this user never answers.
+    mine = (each for each in there if not isinstance(_refusal(each), PermissionError))
+    return next(mine, there[0])

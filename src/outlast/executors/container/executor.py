@@ -69,6 +69,8 @@ class ContainerExecutor:
             return
         folder = self._folder(launch.key)
         order = order_of(launch, self._home, self._floor_bytes)
+        if (kept := _kept(folder)) is not None:  # where its container is, if it was made
+            order |= {"engine": kept["engine"], "no_engine": None}
         is_anothers = spool.is_held(folder) or _is_over(folder)
         if not is_anothers:
             spool.make_folder(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from typing import Any, Final
 
 from ...core.container import INSIDE, SCRIPT, Container, Mount, parse_mount, parse_tmpfs
@@ -70,6 +69,7 @@ def order_of(launch: Launch, home: str, floor_bytes: int) -> dict[str, Any]:
         "floor_bytes": floor_bytes,
         "files": files,
         "stdin": spec.stdin,
+        "podmans_own": _podmans_own(container),
         "body": _body(launch, container, labels, f"{folder}/in" if files else None),
     }
     if spec.collect is not None:
@@ -137,15 +137,17 @@ def _environment(launch: Launch) -> dict[str, str]:
 
 
 def _tmpfs(container: Container) -> dict[str, str]:
-    """Return the folders in memory: those that were asked for, and empty ones where Podman has its own."""
-    asked = {path: TMPFS.format(size=size) for path, size in map(parse_tmpfs, container.tmpfs)}
+    return {path: TMPFS.format(size=size) for path, size in map(parse_tmpfs, container.tmpfs)}
+
+
+def _podmans_own(container: Container) -> dict[str, str]:
+    """Return empty folders in memory for where Podman would have some that can be written to."""
     if not container.read_only:
-        return asked
-    there = [posixpath.normpath(path) for path in asked]
-    there += [parse_mount(each).target for each in container.mounts]
+        return {}
+    there = [*_tmpfs(container), *(parse_mount(each).target for each in container.mounts)]
     # Below what is mounted, a folder for it might have to be made: in one of this machine's.
     free = [own for own in PODMANS_OWN if not any(f"{own}/".startswith(f"{at}/") for at in there)]
-    return dict.fromkeys(free, EMPTY) | asked
+    return dict.fromkeys(free, EMPTY)
 
 
 def _mounts(container: Container, inside: str | None) -> list[dict[str, Any]]:

@@ -170,7 +170,8 @@ export function asOutlast(spec, words = ["outlast", "submit"]) {
   for (const [name, count] of Object.entries(spec.resources ?? {})) option("resource", `${name}=${count}`);
   if (spec.on_end) option("on-end", spec.on_end);
   if (spec.shell) return shellJoin([...words, "--shell", spec.shell]);
-  if (spec.script) return `${shellJoin([...words, "--script", "-"])} <<'SCRIPT'\n${spec.script}SCRIPT`;
+  const given = spec.script && spec.command?.length ? ["--", ...spec.command] : [];
+  if (spec.script) return `${shellJoin([...words, "--script", "-", ...given])} <<'SCRIPT'\n${spec.script}SCRIPT`;
   return shellJoin([...words, "--", ...(spec.command ?? [])]);
 }
 
