@@ -56,6 +56,7 @@ class Muxed:
         for stream in (spool.STDOUT, spool.STDERR):
             self._files[stream] = os.open(f"{folder}/{stream}", flags, 0o600)
         self._long: dict[str, _LongLine] = {}
+        self._complaint = b""
         self.begin_anew()
         self._long.clear()  # what is told before that is no log, but comes as it was printed
 
@@ -66,7 +67,6 @@ class Muxed:
         """
         self._cuts = cuts
         self._unread = b""
-        self._complaint = b""
         self._stream = spool.STDOUT
         self._size = self._left = 0
         self._long = {stream: _LongLine() for stream in self._files}
