@@ -176,7 +176,7 @@ class Running:
                 self._was_followed = True
             if self._end is None:
                 self._end = self._container.end()
-            if "kill" in self._deadlines and not self._is_due("kill"):
+            if "kill" in self._deadlines and not self._is_due("kill") and self._asked is None:
                 self._ask_to_end()  # somebody may have, who was killed, or the engine at it
             if self.was_away:
                 # One that it knows to run by now it will know the end of, too.

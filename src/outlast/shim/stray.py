@@ -16,6 +16,8 @@ QUIET = 3
 
 def kill(container: str) -> bool:
     """Kill all in the cgroup of the container with this id; False where some live on."""
+    if not os.path.isdir("/proc"):  # pragma: no cover - elsewhere than on Linux
+        return True  # an engine has a machine of its own there
     quiet = 0
     for _ in range(LOOKS):
         is_there = False
