@@ -75,7 +75,7 @@ def told(folder: Path) -> str:
 
 @pytest.mark.skipif(os.path.exists("/var/run/docker.sock"), reason="this machine's comes first")
 def test_an_engine_that_may_not_be_used_hides_no_other(tmp_path: Path) -> None:
-    """Nor one that is gone and left its socket; where all refuse, the first one's words are told."""
+    """One that is down is meant all the same: it may be coming. Where none is ours, the first tells."""
     first, second = tmp_path / "docker.sock", tmp_path / "podman" / "podman.sock"
     with listen(first), listen(second):
         both = told(tmp_path)
@@ -86,8 +86,8 @@ def test_an_engine_that_may_not_be_used_hides_no_other(tmp_path: Path) -> None:
         second.chmod(0o600)
         first.unlink()
         listen(first).close()
-        first_is_gone = told(tmp_path)
+        first_is_down = told(tmp_path)
 
-    assert f"unix://{first} None" == both
-    assert f"unix://{second} None" == not_the_first == first_is_gone
+    assert f"unix://{first} None" == both == first_is_down
+    assert f"unix://{second} None" == not_the_first
     assert neither.startswith(f"unix://{first} unix://{first} is not this user's to use. Join")
